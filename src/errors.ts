@@ -1,0 +1,44 @@
+/** What went wrong, as a program can tell it apart. The command line maps each to an exit code. */
+export type ErrorCode =
+  | 'usage'
+  | 'disk-unreadable'
+  | 'disk-invalid'
+  | 'disk-unsupported'
+  | 'chain-broken'
+  | 'base-mismatch'
+  | 'destination-exists'
+  | 'destination-busy'
+  | 'destination-missing'
+  | 'not-authorised'
+  | 'transfer-failed'
+  | 'lease-lost'
+  | 'source-changed'
+  | 'cancelled'
+  | 'unexpected';
+
+/** More about an error: what to do next, and what caused it. */
+export interface ErrorDetail {
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * Every failure that the library reports on purpose.
+ * The message says what and where (file, offset, blob); the hint says what to do next. Neither carries a secret.
+ */
+export class VhdupError extends Error {
+  override readonly name = 'VhdupError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.code = code;
+    this.hint = detail.hint;
+  }
+}
+
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
