@@ -1,0 +1,66 @@
+import type { Disk, Extent } from './disk.js';
+import { isFooter, parseFooter } from './vhd/footer.js';
+import { DISK_TYPE, FOOTER_LENGTH } from './vhd/layout.js';
+
+export { FOOTER_LENGTH };
+
+/**
+ * The bytes of a blob: the disk, then one footer of 512 bytes. For a fixed disk this is the file, byte for byte.
+ * `padding` puts zeros between the two, as some older tools did.
+ */
+export class FixedStream {
+  readonly disk: Disk;
+  readonly footer: Uint8Array;
+  readonly #padding: number;
+
+  constructor(disk: Disk, { footer = disk.footer, padding = 0 }: { readonly footer?: Uint8Array; readonly padding?: number } = {}) {
+    this.disk = disk;
+    this.footer = footer;
+    this.#padding = padding;
+  }
+
+  /** Bytes, the footer included. */
+  get size(): number {
+    return this.disk.size + this.#padding + this.footer.length;
+  }
+
+  /**
+   * The whole stream in order, for a digest: pieces of at most `pieceLength` bytes that are valid until the next one
+   * is asked for. What no file holds is not read.
+   */
+  async *pieces(pieceLength = 1024 * 1024): AsyncGenerator<Uint8Array> {
+    const buffer = new Uint8Array(pieceLength);
+    const zeros = new Uint8Array(pieceLength);
+    const trailing: Extent = { offset: this.disk.size, length: this.#padding, kind: 'zero', layer: 0 };
+    for await (const { kind, offset, length } of both(this.disk.extents(), trailing)) {
+      for (let done = 0; done < length; done += pieceLength) {
+        const take = Math.min(pieceLength, length - done);
+        if (kind === 'data') await this.disk.read(offset + done, buffer.subarray(0, take));
+        yield (kind === 'data' ? buffer : zeros).subarray(0, take);
+      }
+    }
+    yield this.footer;
+  }
+}
+
+async function* both(extents: AsyncIterable<Extent>, last: Extent): AsyncGenerator<Extent> {
+  yield* extents;
+  yield last;
+}
+
+/** What the last 512 bytes of a blob say of it. */
+export interface FixedTail {
+  readonly id: string | undefined;
+  /** Virtual size in bytes, as the footer has it. */
+  readonly size: number;
+  readonly creator: string;
+  readonly footer: Uint8Array;
+}
+
+/** Reads the footer of a fixed VHD; a string says why the bytes are none. */
+export function parseFixedTail(bytes: Uint8Array): FixedTail | string {
+  const footer = parseFooter(bytes);
+  if (!isFooter(footer)) return `${footer.field}: ${footer.problem}`;
+  if (footer.diskType !== DISK_TYPE.fixed) return `the footer's disk type is ${footer.diskType}, not fixed (${DISK_TYPE.fixed})`;
+  return { id: footer.uniqueId, size: Number(footer.currentSize), creator: footer.creatorApplication, footer: bytes };
+}

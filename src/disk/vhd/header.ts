@@ -1,0 +1,90 @@
+import type { SourceHandle } from '../file.js';
+import type { ImageOptions } from '../image.js';
+import type { Footer } from './footer.js';
+import { hex, invalid } from './invalid.js';
+import { FORMAT_VERSION, FOOTER, FOOTER_LENGTH, HEADER, HEADER_LENGTH, SECTOR, bytesOf, checksum, text, uint32, uint64, uniqueId } from './layout.js';
+
+/** A dynamic disk header, parsed and checked against the file ("Dynamic Disk Header Format"). */
+export interface Header {
+  readonly bytes: Uint8Array;
+  /** Where the header is in the file. */
+  readonly offset: number;
+  readonly tableOffset: number;
+  /** Entries of the BAT in the file; only those for the current size are used. */
+  readonly maxTableEntries: number;
+  /** Bytes of data in a block. */
+  readonly blockSize: number;
+  readonly parentId: string | undefined;
+  /** Seconds since 2000-01-01 UTC. */
+  readonly parentTimeStamp: number;
+  readonly parentName: string;
+  readonly warnings: readonly string[];
+}
+
+const MIN_BLOCK = 4096;
+const MAX_BLOCK = 256 * 1024 * 1024;
+
+/** Reads and checks the header that the footer points to. `dataEnd` is where the data of the file ends. */
+export async function readHeader(file: SourceHandle, footer: Footer, dataEnd: number, options: ImageOptions): Promise<Header> {
+  const { path } = file;
+  const offset = footer.dataOffset;
+  if (offset === undefined || offset < BigInt(FOOTER_LENGTH) || offset + BigInt(HEADER_LENGTH) > BigInt(dataEnd)) {
+    throw invalid(path, FOOTER.dataOffset[0], 'footer data offset',
+      `${offset === undefined ? 'all ones' : offset.toString()} leaves no room for the dynamic header within the file`);
+  }
+  const at = Number(offset);
+  const bytes = new Uint8Array(HEADER_LENGTH);
+  await file.read(at, bytes);
+  const refuse = (field: keyof typeof HEADER, name: string, problem: string, hint?: string): never => {
+    throw invalid(path, at + HEADER[field][0], `dynamic header ${name}`, problem, hint);
+  };
+
+  if (text(bytes, HEADER.cookie) !== 'cxsparse') refuse('cookie', 'cookie', 'is not "cxsparse"');
+  const version = uint32(bytes, HEADER.headerVersion);
+  if (version !== FORMAT_VERSION) refuse('headerVersion', 'version', `${hex(version)} is not ${hex(FORMAT_VERSION)}`);
+  const warnings: string[] = [];
+  const stored = uint32(bytes, HEADER.checksum);
+  const right = checksum(bytes, HEADER.checksum);
+  if (stored !== right) {
+    if (!options.ignoreChecksum) {
+      refuse('checksum', 'checksum', `${hex(stored)} is wrong, the bytes sum to ${hex(right)}`, 'the file is damaged; --ignore-checksum reads it all the same');
+    }
+    warnings.push('the checksum of the dynamic header is wrong and was ignored');
+  }
+
+  const blockSize = uint32(bytes, HEADER.blockSize);
+  if (blockSize < MIN_BLOCK || blockSize > MAX_BLOCK || (blockSize & (blockSize - 1)) !== 0) {
+    refuse('blockSize', 'block size', `${blockSize} is not a power of two between ${MIN_BLOCK} and ${MAX_BLOCK}`);
+  }
+  const maxTableEntries = uint32(bytes, HEADER.maxTableEntries);
+  if (BigInt(maxTableEntries) * BigInt(blockSize) < footer.currentSize) {
+    refuse('maxTableEntries', 'max table entries', `${maxTableEntries} blocks of ${blockSize} bytes are less than the current size, ${footer.currentSize} bytes`);
+  }
+  const tableOffset = uint64(bytes, HEADER.tableOffset);
+  const tableEnd = tableOffset + BigInt(maxTableEntries) * 4n;
+  if (tableOffset < BigInt(FOOTER_LENGTH) || tableEnd > BigInt(dataEnd)) {
+    refuse('tableOffset', 'table offset', `a BAT of ${maxTableEntries} entries at ${tableOffset} is not within the file's data, ${FOOTER_LENGTH} to ${dataEnd}`);
+  }
+  if (tableOffset % BigInt(SECTOR) !== 0n) refuse('tableOffset', 'table offset', `${tableOffset} is not a multiple of ${SECTOR}`);
+  if (tableOffset < BigInt(at + HEADER_LENGTH) && tableEnd > BigInt(at)) {
+    refuse('tableOffset', 'table offset', `the BAT at ${tableOffset} overlaps the dynamic header at ${at}`);
+  }
+  return {
+    bytes,
+    offset: at,
+    tableOffset: Number(tableOffset),
+    maxTableEntries,
+    blockSize,
+    parentId: uniqueId(bytes, HEADER.parentUniqueId),
+    parentTimeStamp: uint32(bytes, HEADER.parentTimeStamp),
+    parentName: unicodeName(bytesOf(bytes, HEADER.parentUnicodeName)),
+    warnings,
+  };
+}
+
+/** The parent's file name: UTF-16, big-endian, ended by a NUL or the field. */
+function unicodeName(field: Uint8Array): string {
+  const name = Buffer.from(field).swap16().toString('utf16le');
+  const end = name.indexOf('\0');
+  return end < 0 ? name : name.slice(0, end);
+}

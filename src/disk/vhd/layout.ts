@@ -1,0 +1,103 @@
+/**
+ * The structures of the Virtual Hard Disk Image Format Specification 1.0, as it prints them:
+ * name, offset and width in bytes. All integers are big-endian.
+ */
+
+export const SECTOR = 512;
+export const FOOTER_LENGTH = 512;
+export const HEADER_LENGTH = 1024;
+
+export type Field = readonly [offset: number, width: number];
+
+/** "Hard Disk Footer Format" */
+export const FOOTER = {
+  cookie: [0, 8],
+  features: [8, 4],
+  fileFormatVersion: [12, 4],
+  dataOffset: [16, 8],
+  timeStamp: [24, 4],
+  creatorApplication: [28, 4],
+  creatorVersion: [32, 4],
+  creatorHostOs: [36, 4],
+  originalSize: [40, 8],
+  currentSize: [48, 8],
+  diskGeometry: [56, 4],
+  diskType: [60, 4],
+  checksum: [64, 4],
+  uniqueId: [68, 16],
+  savedState: [84, 1],
+} as const satisfies Record<string, Field>;
+
+/** "Dynamic Disk Header Format" */
+export const HEADER = {
+  cookie: [0, 8],
+  dataOffset: [8, 8],
+  tableOffset: [16, 8],
+  headerVersion: [24, 4],
+  maxTableEntries: [28, 4],
+  blockSize: [32, 4],
+  checksum: [36, 4],
+  parentUniqueId: [40, 16],
+  parentTimeStamp: [56, 4],
+  parentUnicodeName: [64, 512],
+  parentLocatorEntries: [576, 192],
+} as const satisfies Record<string, Field>;
+
+/** "Parent Locator Entries": eight of them, 24 bytes each. */
+export const LOCATOR = {
+  platformCode: [0, 4],
+  platformDataSpace: [4, 4],
+  platformDataLength: [8, 4],
+  platformDataOffset: [16, 8],
+} as const satisfies Record<string, Field>;
+
+export const LOCATOR_LENGTH = 24;
+export const FORMAT_VERSION = 0x00010000;
+export const DISK_TYPE = { fixed: 2, dynamic: 3, differencing: 4 } as const;
+/** Data offset of a fixed disk. */
+export const NO_OFFSET = 0xffff_ffff_ffff_ffffn;
+/** A block that the file does not hold. */
+export const NOT_ALLOCATED = 0xffff_ffff;
+
+export function bytesOf(structure: Uint8Array, [offset, width]: Field): Uint8Array {
+  return structure.subarray(offset, offset + width);
+}
+
+export function uint32(structure: Uint8Array, [offset]: Field): number {
+  return view(structure).getUint32(offset);
+}
+
+export function uint64(structure: Uint8Array, [offset]: Field): bigint {
+  return view(structure).getBigUint64(offset);
+}
+
+export function text(structure: Uint8Array, field: Field): string {
+  return Buffer.from(bytesOf(structure, field)).toString('latin1');
+}
+
+/** A unique id as 32 hexadecimal digits with hyphens, in the order of the bytes; `undefined` where it is all zero. */
+export function uniqueId(structure: Uint8Array, field: Field): string | undefined {
+  const hex = Buffer.from(bytesOf(structure, field)).toString('hex');
+  return /^0+$/.test(hex) ? undefined : hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+/** The checksum of a footer or header: one's complement of the sum of its bytes, its own field taken as zero. */
+export function checksum(structure: Uint8Array, [offset, width]: Field): number {
+  let sum = 0;
+  for (const [index, byte] of structure.entries()) {
+    if (index < offset || index >= offset + width) sum += byte;
+  }
+  return ~sum >>> 0;
+}
+
+export function putUint32(structure: Uint8Array, [offset]: Field, value: number): void {
+  view(structure).setUint32(offset, value);
+}
+
+export function putUint64(structure: Uint8Array, [offset]: Field, value: bigint): void {
+  view(structure).setBigUint64(offset, value);
+}
+
+function view(structure: Uint8Array): DataView {
+  return new DataView(structure.buffer, structure.byteOffset, structure.byteLength);
+}

@@ -1,0 +1,38 @@
+import type { SourceHandle } from '../file.js';
+import type { Header } from './header.js';
+import { invalid } from './invalid.js';
+import { FOOTER_LENGTH, HEADER, HEADER_LENGTH, LOCATOR, LOCATOR_LENGTH, bytesOf, text, uint32, uint64 } from './layout.js';
+
+/** A parent locator: a path as some platform writes it ("Parent Locator Entries"). */
+export interface Locator {
+  /** `W2ru` relative, `W2ku` absolute, `MacX` file URL; decide by the path itself, writers mix them up. */
+  readonly code: string;
+  readonly path: string;
+}
+
+/** Longer paths than any platform allows are refused before memory is taken for them. */
+const MAX_LENGTH = 65536;
+const ORDER = ['W2ru', 'W2ku', 'MacX'];
+
+/** Reads the locators that can be trusted, relative first. Legacy and unknown codes are passed over. */
+export async function readLocators(file: SourceHandle, header: Header, dataEnd: number): Promise<Locator[]> {
+  const found: Locator[] = [];
+  const entries = bytesOf(header.bytes, HEADER.parentLocatorEntries);
+  for (let at = 0; at < entries.length; at += LOCATOR_LENGTH) {
+    const entry = entries.subarray(at, at + LOCATOR_LENGTH);
+    const code = text(entry, LOCATOR.platformCode);
+    const length = uint32(entry, LOCATOR.platformDataLength);
+    if (!ORDER.includes(code) || length === 0) continue;
+    const offset = uint64(entry, LOCATOR.platformDataOffset);
+    const end = offset + BigInt(length);
+    const refuse = (problem: string) => invalid(file.path, header.offset + HEADER.parentLocatorEntries[0] + at, `parent locator ${code}`, problem);
+    if (length > MAX_LENGTH) throw refuse(`a length of ${length} bytes is more than any path has (${MAX_LENGTH})`);
+    if (offset < BigInt(FOOTER_LENGTH) || end > BigInt(dataEnd)) throw refuse(`its data, ${length} bytes at ${offset}, is not within the file's data, ${FOOTER_LENGTH} to ${dataEnd}`);
+    if (offset < BigInt(header.offset + HEADER_LENGTH) && end > BigInt(header.offset)) throw refuse(`its data at ${offset} overlaps the dynamic header at ${header.offset}`);
+    const data = Buffer.alloc(length);
+    await file.read(Number(offset), data);
+    const [path = ''] = data.toString(code === 'MacX' ? 'utf8' : 'utf16le').split('\0', 1);
+    if (path !== '') found.push({ code, path });
+  }
+  return found.sort((a, b) => ORDER.indexOf(a.code) - ORDER.indexOf(b.code));
+}
