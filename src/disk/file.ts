@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { VhdupError, messageOf } from '../errors.js';
 
 /** A file opened for reading at positions. Short reads are errors here, never silent zeros. */
@@ -48,10 +48,14 @@ export class SourceHandle implements AsyncDisposable {
     }
   }
 
-  /** Size and modification time as they are now. */
-  async stat(): Promise<{ size: number; mtimeNs: bigint }> {
-    const { size, mtimeNs } = await this.#handle.stat({ bigint: true });
-    return { size: Number(size), mtimeNs };
+  /** Size and modification time of what the path leads to now. */
+  async statPath(): Promise<{ size: number; mtimeNs: bigint }> {
+    try {
+      const { size, mtimeNs } = await stat(this.path, { bigint: true });
+      return { size: Number(size), mtimeNs };
+    } catch (error) {
+      throw new VhdupError('disk-unreadable', `${this.path}: ${reason(error)}`, { cause: error });
+    }
   }
 
   close(): Promise<void> {

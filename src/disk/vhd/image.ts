@@ -97,10 +97,10 @@ export class VhdImage implements Image {
     return this.#file.read(position, into);
   }
 
-  /** Reads the footer and the structures anew from the open file. */
+  /** Reads the footer anew; header and BAT are those that the disk was opened with. */
   async sourceFile(): Promise<SourceFile> {
     const { path } = this.#file;
-    const { size, mtimeNs } = await this.#file.stat();
+    const { size, mtimeNs } = await this.#file.statPath();
     const hash = createHash('sha256');
     const { footer } = await findFooter(this.#file, this.#options);
     hash.update(footer.bytes);

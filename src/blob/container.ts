@@ -1,0 +1,53 @@
+import { ContainerClient } from '@azure/storage-blob';
+import type { Access } from './credential.js';
+import { containerUri, uriOf, type BlobLocation } from './location.js';
+import type { Metadata } from './metadata.js';
+import { PageBlob } from './page-blob.js';
+import { DEFAULT_RETRY, withRetry, type RetryPolicy, type Stop } from './retry.js';
+
+/** A page blob as a listing has it. */
+export interface ListedBlob {
+  readonly name: string;
+  readonly size: number;
+  readonly metadata: Metadata;
+  readonly hasContentMd5: boolean;
+}
+
+/** The container of a blob: its listing. */
+export class Container {
+  readonly #location: BlobLocation;
+  readonly #client: ContainerClient;
+  readonly #stop: Stop;
+  readonly #retry: RetryPolicy;
+
+  constructor(location: BlobLocation, { pipeline, sas }: Access, stop: Stop, retry: RetryPolicy = DEFAULT_RETRY) {
+    this.#location = location;
+    this.#stop = stop;
+    this.#retry = retry;
+    this.#client = new ContainerClient(`${containerUri(location)}${sas === undefined ? '' : `?${sas}`}`, pipeline);
+  }
+
+  /** All page blobs with their metadata, snapshots apart. */
+  async pageBlobs(): Promise<ListedBlob[]> {
+    return withRetry({ what: 'list the container', uri: containerUri(this.#location) }, this.#retry, this.#stop, async (abortSignal) => {
+      const blobs: ListedBlob[] = [];
+      for await (const { name, properties, metadata } of this.#client.listBlobsFlat({ abortSignal, includeMetadata: true })) {
+        if (properties.blobType !== 'PageBlob') continue;
+        blobs.push({ name, size: properties.contentLength ?? 0, metadata: metadata ?? {}, hasContentMd5: (properties.contentMD5?.length ?? 0) > 0 });
+      }
+      return blobs;
+    });
+  }
+
+  /** Deletes the snapshots of a blob whose metadata has this key with this value. */
+  async deleteSnapshots(of: PageBlob, key: string, value: string): Promise<void> {
+    const found = await withRetry({ what: 'list its snapshots', uri: uriOf(of.location) }, this.#retry, this.#stop, async (abortSignal) => {
+      const snapshots: string[] = [];
+      for await (const { name, snapshot, metadata } of this.#client.listBlobsFlat({ abortSignal, prefix: of.location.name, includeMetadata: true, includeSnapshots: true })) {
+        if (name === of.location.name && snapshot && metadata?.[key] === value) snapshots.push(snapshot);
+      }
+      return snapshots;
+    });
+    for (const snapshot of found) await of.atSnapshot(snapshot).delete();
+  }
+}

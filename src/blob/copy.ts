@@ -1,0 +1,41 @@
+import { VhdupError } from '../errors.js';
+import type { Metadata } from './metadata.js';
+import type { BlobProperties, Conditions, PageBlob } from './page-blob.js';
+import { pause } from './retry.js';
+
+/** What to copy: the source as it was checked. */
+export interface CopySource {
+  readonly blob: PageBlob;
+  readonly etag: string;
+}
+
+/** Has the service begin a copy of `source` to `destination`, if the source is still what it was; `metadata` replaces the source's. */
+export async function startCopy(destination: PageBlob, { blob, etag }: CopySource, metadata: Metadata, conditions: Conditions): Promise<void> {
+  await destination.run(`copy ${blob.uri} to it`, async (abortSignal) => {
+    await destination.client.beginCopyFromURL(blob.secretUrl, { abortSignal, metadata: { ...metadata }, conditions, sourceConditions: { ifMatch: etag } });
+  });
+}
+
+const FIRST_POLL_MS = 200;
+const MAX_POLL_MS = 5_000;
+
+/**
+ * Waits until no copy to the blob is pending; returns its properties then, whatever became of the copy.
+ * A stop on request aborts the copy, so that nothing half copied is left at work.
+ */
+export async function settleCopy(destination: PageBlob, progress: (done: number, total: number) => void): Promise<BlobProperties> {
+  for (let wait = FIRST_POLL_MS; ; wait = Math.min(MAX_POLL_MS, wait * 1.5)) {
+    const properties = await destination.properties();
+    if (!properties) throw new VhdupError('transfer-failed', `${destination.uri}: it was deleted while it was copied`, { hint: 'run the same command to start again' });
+    const { copy } = properties;
+    const [done = 0, total = 0] = copy?.progress?.split('/').map(Number) ?? [];
+    progress(done, total);
+    if (copy?.status !== 'pending') return properties;
+    try {
+      await pause(wait, destination.stop);
+    } catch (error) {
+      await destination.client.abortCopyFromURL(copy.id).catch(() => undefined);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import { AnonymousCredential, BlobServiceClient, StorageSharedKeyCredential, newPipeline, type Pipeline } from '@azure/storage-blob';
+import { VhdupError } from '../errors.js';
+import type { BlobLocation } from './location.js';
+
+/** The environment variables that carry credentials. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How to speak for a user to one account: a request pipeline, and what has to stand in the URL. */
+export interface Access {
+  readonly pipeline: Pipeline;
+  /** Shared access signature for the query of every URL, without the question mark. */
+  readonly sas: string | undefined;
+  /** What kind it is, for messages. */
+  readonly kind: 'sas' | 'account-key' | 'token';
+}
+
+/**
+ * Chooses the credential for a blob: the SAS in its URI; else what the environment has for its account
+ * (`AZURE_STORAGE_CONNECTION_STRING`, `AZURE_STORAGE_ACCOUNT` with `AZURE_STORAGE_KEY` or `AZURE_STORAGE_SAS_TOKEN`);
+ * else the Azure identity chain. Secrets go to the account that they belong to, tokens only over https to the service.
+ */
+export async function accessTo(location: BlobLocation, environment: Environment = process.env): Promise<Access> {
+  if (location.sas !== undefined) return bySas(location.sas);
+  const configured = fromEnvironment(environment);
+  if (configured && belongsTo(configured, location)) {
+    if (configured.sas !== undefined) return bySas(configured.sas);
+    return { pipeline: pipelineFor(configured.credential), sas: undefined, kind: 'account-key' };
+  }
+  if (!/^https:\/\/[^/]+\.blob\.(core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net|cloudapi\.de)|storage\.azure\.net)$/i.test(location.endpoint)) {
+    throw new VhdupError('not-authorised', `no credential for ${location.endpoint}`, {
+      hint: configured ? `the environment has one for ${configured.account ?? 'another account'} only; add a SAS to the URI` : CREDENTIALS,
+    });
+  }
+  const { DefaultAzureCredential } = await import('@azure/identity');
+  return { pipeline: pipelineFor(new DefaultAzureCredential()), sas: undefined, kind: 'token' };
+}
+
+export const CREDENTIALS =
+  'set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or add a SAS to the URI, or sign in with "az login"';
+
+interface Configured {
+  readonly account: string | undefined;
+  readonly endpoint: string | undefined;
+  readonly credential: StorageSharedKeyCredential | undefined;
+  readonly sas: string | undefined;
+}
+
+function fromEnvironment(environment: Environment): Configured | undefined {
+  const text = environment['AZURE_STORAGE_CONNECTION_STRING'];
+  if (text) return parseConnectionString(text);
+  const account = environment['AZURE_STORAGE_ACCOUNT'] || undefined;
+  const key = environment['AZURE_STORAGE_KEY'] || undefined;
+  const sas = environment['AZURE_STORAGE_SAS_TOKEN']?.replace(/^\?/, '') || undefined;
+  if (key !== undefined && account !== undefined) return { account, credential: sharedKey(account, key), endpoint: undefined, sas: undefined };
+  if (sas !== undefined) return { account, sas, endpoint: undefined, credential: undefined };
+  return undefined;
+}
+
+function parseConnectionString(text: string): Configured {
+  let service: BlobServiceClient;
+  try {
+    service = BlobServiceClient.fromConnectionString(text);
+  } catch {
+    throw new VhdupError('not-authorised', 'AZURE_STORAGE_CONNECTION_STRING is not a connection string with an AccountKey or a SharedAccessSignature');
+  }
+  const url = new URL(service.url);
+  const sas = url.search.slice(1);
+  const endpoint = `${url.origin}${url.pathname}`.replace(/\/$/, '');
+  const { credential } = service;
+  if (credential instanceof StorageSharedKeyCredential) return { account: service.accountName, endpoint, credential, sas: undefined };
+  return { account: service.accountName, endpoint, credential: undefined, sas };
+}
+
+function belongsTo({ account, endpoint }: Configured, location: BlobLocation): boolean {
+  if (endpoint !== undefined && endpoint.toLowerCase() === location.endpoint.toLowerCase()) return true;
+  if (account !== undefined && location.account !== undefined) return account === location.account;
+  return endpoint === undefined;
+}
+
+function bySas(sas: string): Access {
+  return { pipeline: pipelineFor(new AnonymousCredential()), sas, kind: 'sas' };
+}
+
+function sharedKey(account: string, key: string): StorageSharedKeyCredential {
+  if (!/^[A-Za-z0-9+/]+=*$/.test(key)) throw new VhdupError('not-authorised', 'AZURE_STORAGE_KEY is not a base64 account key');
+  return new StorageSharedKeyCredential(account, key);
+}
+
+/** Retries are ours (retry.ts): the SDK's know neither all transient answers nor Retry-After. */
+function pipelineFor(credential: Parameters<typeof newPipeline>[0]): Pipeline {
+  return newPipeline(credential, {
+    retryOptions: { maxTries: 1 },
+    keepAliveOptions: { enable: true },
+    userAgentOptions: { userAgentPrefix: 'vhdup' },
+  });
+}

@@ -1,0 +1,58 @@
+/** What a push writes on its destination, so that any machine can tell what is there and go on. */
+export interface PushState {
+  /**
+   * `clearing`: made (copied), and base pages may still stand where the disk's have to come;
+   * `writing`: all that has to be written is clear, so a page that is there was written by this push;
+   * `complete`: all is there, Content-MD5 included.
+   */
+  readonly state: 'clearing' | 'writing' | 'complete';
+  /** What makes two pushes the same: source, base and plan, as a SHA-256 in hexadecimal. */
+  readonly fingerprint: string;
+  /** SHA-256 of the modification times of the source files: where they differ, what is there is compared before it is trusted. */
+  readonly times: string;
+  readonly id: string | undefined;
+  readonly parentId: string | undefined;
+  /** URI of the base without its query, its ETag and its unique id. */
+  readonly base: { readonly uri: string; readonly etag: string; readonly id: string } | undefined;
+}
+
+export type Metadata = Readonly<Record<string, string>>;
+
+const PREFIX = 'vhdup_';
+const VERSION = '1';
+
+/** The metadata of a destination in a given state; foreign keys are kept. */
+export function withState(metadata: Metadata, { state, fingerprint, times, id, parentId, base }: PushState): Metadata {
+  const ours = { version: VERSION, state, fingerprint, times, id, parent_id: parentId, base: base?.uri, base_etag: base?.etag.replaceAll('"', ''), base_id: base?.id };
+  const foreign = Object.entries(metadata).filter(([key]) => !key.toLowerCase().startsWith(PREFIX));
+  const own = Object.entries(ours).flatMap(([key, value]) => (value === undefined ? [] : [[PREFIX + key, value] as const]));
+  return Object.fromEntries([...foreign, ...own]);
+}
+
+/** Reads the state of a push; `undefined` where the blob carries none that this version knows. Keys have no case. */
+export function stateOf(metadata: Metadata): PushState | undefined {
+  const values = new Map(Object.entries(metadata).map(([key, value]) => [key.toLowerCase(), value]));
+  const value = (key: string) => values.get(PREFIX + key);
+  const state = value('state');
+  const fingerprint = value('fingerprint');
+  if (value('version') !== VERSION || fingerprint === undefined) return undefined;
+  if (state !== 'clearing' && state !== 'writing' && state !== 'complete') return undefined;
+  const uri = value('base');
+  return {
+    state,
+    fingerprint,
+    times: value('times') ?? '',
+    id: value('id'),
+    parentId: value('parent_id'),
+    base: uri === undefined ? undefined : { uri, etag: value('base_etag') ?? '', id: value('base_id') ?? '' },
+  };
+}
+
+/**
+ * True for a blob that another uploader has not finished: Add-AzVhd keeps `localmetadata` until then,
+ * azure-vhd-utils writes Content-MD5 last and never removes `diskmetadata`.
+ */
+export function isUnfinishedElsewhere(metadata: Metadata, hasContentMd5: boolean): boolean {
+  const keys = new Set(Object.keys(metadata).map((key) => key.toLowerCase()));
+  return !hasContentMd5 && (keys.has('localmetadata') || keys.has('diskmetadata'));
+}

@@ -1,0 +1,190 @@
+import { PageBlobClient, type BlobGetPropertiesResponse } from '@azure/storage-blob';
+import { VhdupError } from '../errors.js';
+import type { Access } from './credential.js';
+import { uriOf, type BlobLocation } from './location.js';
+import type { Metadata } from './metadata.js';
+import { DEFAULT_RETRY, withRetry, type RetryPolicy, type Stop } from './retry.js';
+import { failureOf } from './service-error.js';
+
+/** Bytes `[offset, offset + length)` of a blob, in whole pages. */
+export interface PageRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What the service says of a blob. */
+export interface BlobProperties {
+  readonly size: number;
+  readonly type: string | undefined;
+  readonly etag: string;
+  readonly contentMd5: Buffer | undefined;
+  readonly metadata: Metadata;
+  readonly lease: { readonly state: string | undefined; readonly infinite: boolean };
+  /** What keeps the blob from changing, in words; `undefined` where nothing does. */
+  readonly protection: string | undefined;
+  readonly copy: { readonly id: string; readonly status: string; readonly description: string | undefined; readonly progress: string | undefined } | undefined;
+  /** True for the Azurite emulator, whose copies share pages with their source. */
+  readonly emulator: boolean;
+  readonly headers: BlobHeaders;
+}
+
+/** The properties that Set Blob HTTP Headers replaces, all at once. */
+export interface BlobHeaders {
+  readonly blobContentType?: string;
+  readonly blobContentEncoding?: string;
+  readonly blobContentLanguage?: string;
+  readonly blobContentDisposition?: string;
+  readonly blobCacheControl?: string;
+}
+
+export interface Conditions {
+  readonly ifMatch?: string;
+  readonly ifNoneMatch?: string;
+  readonly leaseId?: string;
+}
+
+/** One page blob, a verb for each thing that the service does. Every verb retries what is worth it. */
+export class PageBlob {
+  readonly location: BlobLocation;
+  readonly access: Access;
+  readonly stop: Stop;
+  readonly retry: RetryPolicy;
+  readonly #client: PageBlobClient;
+
+  constructor(location: BlobLocation, access: Access, stop: Stop, retry: RetryPolicy = DEFAULT_RETRY) {
+    this.location = location;
+    this.access = access;
+    this.stop = stop;
+    this.retry = retry;
+    this.#client = new PageBlobClient(this.secretUrl, access.pipeline);
+  }
+
+  /** For messages: never with a SAS. */
+  get uri(): string {
+    return uriOf(this.location);
+  }
+
+  /** With the SAS, for requests only. */
+  get secretUrl(): string {
+    const { sas } = this.access;
+    return sas === undefined ? this.uri : `${this.uri}${this.uri.includes('?') ? '&' : '?'}${sas}`;
+  }
+
+  /** The same blob at one of its snapshots. */
+  atSnapshot(snapshot: string): PageBlob {
+    return new PageBlob({ ...this.location, snapshot }, this.access, this.stop, this.retry);
+  }
+
+  /** The client of the SDK, for the verbs that have files of their own. */
+  get client(): PageBlobClient {
+    return this.#client;
+  }
+
+  /** Runs a request under the retry policy; `what` completes "cannot …". */
+  run<T>(what: string, request: (abortSignal: AbortSignal) => Promise<T>, bytes = 0): Promise<T> {
+    return withRetry({ what, uri: this.uri, bytes }, this.retry, this.stop, request);
+  }
+
+  /** `undefined` where there is no such blob (or container). */
+  async properties(): Promise<BlobProperties | undefined> {
+    try {
+      return await this.run('read its properties', async (abortSignal) => propertiesFrom(await this.#client.getProperties({ abortSignal }), this.location));
+    } catch (error) {
+      if (error instanceof VhdupError && failureOf(error.cause).status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** Makes an empty blob of `size` bytes, in place of any that the conditions allow to be there. */
+  async create(size: number, metadata: Metadata, conditions: Conditions): Promise<void> {
+    await this.run(`create a page blob of ${size} bytes`, (abortSignal) =>
+      this.#client.create(size, { abortSignal, metadata: { ...metadata }, conditions, blobHTTPHeaders: { blobContentType: 'application/octet-stream' } }));
+  }
+
+  async read({ offset, length }: PageRange, conditions: Conditions = {}): Promise<Buffer> {
+    return this.run(`read ${length} bytes at ${offset}`, async (abortSignal) => {
+      const into = Buffer.alloc(length);
+      return this.#client.downloadToBuffer(into, offset, length, { abortSignal, conditions, concurrency: 1, blockSize: Math.max(length, 1), maxRetryRequestsPerBlock: 0 });
+    }, length);
+  }
+
+  /** Puts whole pages, at most 4 MiB; `md5` is that of the bytes, and the service refuses others. */
+  async write(offset: number, bytes: Uint8Array, md5: Uint8Array, conditions: Conditions): Promise<void> {
+    await this.run(`write ${bytes.length} bytes at ${offset}`, (abortSignal) =>
+      this.#client.uploadPages(bytes, offset, bytes.length, { abortSignal, conditions, transactionalContentMD5: md5 }), bytes.length);
+  }
+
+  async clear({ offset, length }: PageRange, conditions: Conditions): Promise<void> {
+    await this.run(`clear ${length} bytes at ${offset}`, (abortSignal) => this.#client.clearPages(offset, length, { abortSignal, conditions }));
+  }
+
+  async resize(size: number, conditions: Conditions): Promise<void> {
+    await this.run(`resize it to ${size} bytes`, (abortSignal) => this.#client.resize(size, { abortSignal, conditions }));
+  }
+
+  /** Replaces all metadata. */
+  async setMetadata(metadata: Metadata, conditions: Conditions): Promise<void> {
+    await this.run('set its metadata', (abortSignal) => this.#client.setMetadata({ ...metadata }, { abortSignal, conditions }));
+  }
+
+  /** Sets or removes Content-MD5 and keeps the other headers as `properties` found them. */
+  async setContentMd5(md5: Uint8Array | undefined, { headers }: BlobProperties, conditions: Conditions): Promise<void> {
+    await this.run(md5 ? 'set its Content-MD5' : 'remove its Content-MD5', (abortSignal) =>
+      this.#client.setHTTPHeaders({ ...headers, ...(md5 ? { blobContentMD5: md5 } : {}) }, { abortSignal, conditions }));
+  }
+
+  /** The ranges that hold pages, in order, as the service lists them: neighbours may be split. */
+  async pageRanges(conditions: Conditions): Promise<PageRange[]> {
+    return this.run('list its page ranges', async (abortSignal) => {
+      const ranges: PageRange[] = [];
+      for await (const { start, end, isClear } of this.#client.listPageRanges(0, undefined, { abortSignal, conditions })) {
+        if (!isClear) ranges.push({ offset: start, length: end - start + 1 });
+      }
+      return ranges;
+    });
+  }
+
+  /** Makes a snapshot of the blob as it is under `conditions`; returns its time stamp. */
+  async snapshot(metadata: Metadata, conditions: Conditions): Promise<string> {
+    const { snapshot } = await this.run('make a snapshot', (abortSignal) => this.#client.createSnapshot({ abortSignal, metadata: { ...metadata }, conditions }));
+    if (snapshot === undefined) throw new VhdupError('unexpected', `${this.uri}: the service made a snapshot without a name`);
+    return snapshot;
+  }
+
+  /** Deletes the blob, or the snapshot that the location names; being gone already is fine. */
+  async delete(conditions: Conditions = {}): Promise<void> {
+    await this.run('delete it', (abortSignal) => this.#client.deleteIfExists({ abortSignal, conditions }));
+  }
+}
+
+function propertiesFrom(found: BlobGetPropertiesResponse, location: BlobLocation): BlobProperties {
+  const { etag, contentLength, copyId, copyStatus } = found;
+  if (etag === undefined || contentLength === undefined) throw new VhdupError('unexpected', `${uriOf(location)}: the service sent neither ETag nor length`);
+  const infinite = found.leaseState === 'leased' && found.leaseDuration === 'infinite';
+  return {
+    size: contentLength,
+    type: found.blobType,
+    etag,
+    contentMd5: found.contentMD5 && found.contentMD5.length > 0 ? Buffer.from(found.contentMD5) : undefined,
+    metadata: found.metadata ?? {},
+    lease: { state: found.leaseState, infinite },
+    protection: protectionOf(found, location, infinite),
+    copy: copyId === undefined || copyStatus === undefined ? undefined : { id: copyId, status: copyStatus, description: found.copyStatusDescription, progress: found.copyProgress },
+    emulator: found._response.headers.get('server')?.startsWith('Azurite') ?? false,
+    headers: {
+      ...(found.contentType === undefined ? {} : { blobContentType: found.contentType }),
+      ...(found.contentEncoding === undefined ? {} : { blobContentEncoding: found.contentEncoding }),
+      ...(found.contentLanguage === undefined ? {} : { blobContentLanguage: found.contentLanguage }),
+      ...(found.contentDisposition === undefined ? {} : { blobContentDisposition: found.contentDisposition }),
+      ...(found.cacheControl === undefined ? {} : { blobCacheControl: found.cacheControl }),
+    },
+  };
+}
+
+function protectionOf(found: BlobGetPropertiesResponse, { snapshot, versionId }: BlobLocation, infinite: boolean): string | undefined {
+  if (snapshot !== undefined) return 'it is a snapshot';
+  if (versionId !== undefined) return 'it is a version';
+  if (found.legalHold) return 'a legal hold';
+  if (found.immutabilityPolicyMode !== undefined && found.immutabilityPolicyExpiresOn) return `an immutability policy until ${found.immutabilityPolicyExpiresOn.toISOString()}`;
+  return infinite ? 'an infinite lease' : undefined;
+}

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { VhdupError } from '../errors.js';
+import { failureOf, isTransient, serviceError } from './service-error.js';
+
+/** How long to go on trying. */
+export interface RetryPolicy {
+  readonly attempts: number;
+  readonly firstDelayMs: number;
+  readonly maxDelayMs: number;
+}
+
+/** About three minutes in all before giving up. */
+export const DEFAULT_RETRY: RetryPolicy = { attempts: 10, firstDelayMs: 250, maxDelayMs: 30_000 };
+
+/** Two ways to stop: `cancel` lets a running request finish and starts no other; `abort` cuts it off. */
+export interface Stop {
+  readonly cancel: AbortSignal;
+  readonly abort: AbortSignal;
+}
+
+export interface Attempt {
+  /** What is tried, for messages: "write 4096 bytes at 512". */
+  readonly what: string;
+  readonly uri: string;
+  /** Bytes that the request carries or fetches; large ones get more time. */
+  readonly bytes?: number;
+}
+
+/** The slowest link that is still served: a request may take this long for each byte, and half a minute besides. */
+const SLOWEST_BYTES_PER_MS = 32;
+const LATENCY_MS = 30_000;
+
+/**
+ * Runs a request, again where it fails in passing: after an exponential back-off with jitter, or after what the service
+ * asks for. Each attempt has a deadline, since a silent server would hang it.
+ */
+export async function withRetry<T>({ what, uri, bytes = 0 }: Attempt, policy: RetryPolicy, stop: Stop, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    throwIfStopped(stop);
+    try {
+      return await withDeadline(LATENCY_MS + bytes / SLOWEST_BYTES_PER_MS, stop.abort, run);
+    } catch (error) {
+      throwIfAborted(stop.abort);
+      if (!isTransient(error) || attempt >= policy.attempts) throw serviceError(error, what, uri);
+      const backOff = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
+      await pause(failureOf(error).retryAfter ?? backOff, stop);
+    }
+  }
+}
+
+/** Waits, unless told to stop meanwhile. */
+export async function pause(milliseconds: number, stop: Stop): Promise<void> {
+  const woken = new AbortController();
+  const wake = () => { woken.abort(); };
+  stop.cancel.addEventListener('abort', wake);
+  stop.abort.addEventListener('abort', wake);
+  try {
+    throwIfStopped(stop);
+    await sleep(milliseconds, undefined, { signal: woken.signal }).catch(() => undefined);
+  } finally {
+    stop.cancel.removeEventListener('abort', wake);
+    stop.abort.removeEventListener('abort', wake);
+  }
+  throwIfStopped(stop);
+}
+
+export function throwIfStopped(stop: Stop): void {
+  throwIfAborted(stop.abort);
+  if (stop.cancel.aborted) throw new VhdupError('cancelled', 'stopped on request', { hint: 'run the same command to resume' });
+}
+
+function throwIfAborted(abort: AbortSignal): void {
+  if (abort.aborted) throw abort.reason instanceof VhdupError ? abort.reason : new VhdupError('cancelled', 'stopped', { hint: 'run the same command to resume' });
+}
+
+async function withDeadline<T>(milliseconds: number, abort: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const attempt = new AbortController();
+  const cut = () => { attempt.abort(); };
+  const timer = setTimeout(cut, milliseconds);
+  abort.addEventListener('abort', cut);
+  try {
+    return await run(attempt.signal);
+  } finally {
+    clearTimeout(timer);
+    abort.removeEventListener('abort', cut);
+  }
+}

@@ -1,0 +1,85 @@
+import { RestError } from '@azure/storage-blob';
+import { VhdupError, messageOf, type ErrorCode } from '../errors.js';
+
+/** What the service (or the way to it) answered instead of doing it. */
+export interface Failure {
+  /** HTTP status; `undefined` where no answer came. */
+  readonly status: number | undefined;
+  /** The service's error code, such as `LeaseAlreadyPresent`, or a socket's, such as `ECONNRESET`. */
+  readonly code: string | undefined;
+  /** How long the service asks to wait, in milliseconds. */
+  readonly retryAfter: number | undefined;
+}
+
+const TRANSIENT_STATUS = new Set([408, 429, 500, 502, 503, 504]);
+
+/** Reads an error that the SDK threw. */
+export function failureOf(error: unknown): Failure {
+  if (!(error instanceof RestError)) return { status: undefined, code: (error as { code?: string }).code, retryAfter: undefined };
+  const headers = error.response?.headers;
+  const seconds = Number(headers?.get('retry-after') ?? Number.NaN);
+  return {
+    status: error.statusCode,
+    code: headers?.get('x-ms-error-code') ?? bodyCode(error) ?? error.code,
+    retryAfter: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+  };
+}
+
+function bodyCode(error: RestError): string | undefined {
+  const { details } = error;
+  if (typeof details !== 'object' || details === null) return undefined;
+  const code = 'errorCode' in details ? details.errorCode : 'code' in details ? details.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** True where the same request may well succeed later. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof VhdupError) return false;
+  const { status } = failureOf(error);
+  if (status !== undefined) return TRANSIENT_STATUS.has(status);
+  // No answer at all: a socket, name or time-out trouble. An answer cut short surfaces as AbortError.
+  return error instanceof RestError || (error instanceof Error && (error.name === 'AbortError' || 'code' in error));
+}
+
+const BY_CODE: Readonly<Record<string, ErrorCode>> = {
+  LeaseLost: 'lease-lost',
+  LeaseIdMismatchWithBlobOperation: 'lease-lost',
+  LeaseNotPresentWithBlobOperation: 'lease-lost',
+  LeaseIdMissing: 'destination-busy',
+  LeaseAlreadyPresent: 'destination-busy',
+  LeaseIsBreakingAndCannotBeAcquired: 'destination-busy',
+  PendingCopyOperation: 'destination-busy',
+  BlobAlreadyExists: 'destination-exists',
+  ContainerNotFound: 'destination-missing',
+  BlobNotFound: 'destination-missing',
+};
+
+/** An SDK error as ours: what was tried, on which blob, what the service said; without any secret. */
+export function serviceError(error: unknown, what: string, uri: string): VhdupError {
+  if (error instanceof VhdupError) return error;
+  const { status, code } = failureOf(error);
+  const known = code === undefined ? undefined : BY_CODE[code];
+  const unauthorised = status === 401 || status === 403 || (error instanceof Error && /^(CredentialUnavailable|Authentication|AggregateAuthentication)/.test(error.name));
+  const resumable = isTransient(error);
+  const said = withoutSecrets(messageOf(error).split('\n', 1)[0] ?? '');
+  const answer = status === undefined ? said : `${status} ${code ?? ''}: ${said}`;
+  return new VhdupError(known ?? (unauthorised ? 'not-authorised' : resumable ? 'transfer-failed' : 'unexpected'), `${uri}: cannot ${what}: ${answer}`, {
+    cause: error,
+    ...hintFor(known, unauthorised, resumable, said),
+  });
+}
+
+function hintFor(known: ErrorCode | undefined, unauthorised: boolean, resumable: boolean, said: string): { hint?: string } {
+  if (/API version .* is not supported by Azurite/.test(said)) return { hint: 'start Azurite with --skipApiVersionCheck' };
+  if (known === 'destination-missing') return { hint: 'create the container first, and check the name' };
+  if (unauthorised) return { hint: 'check that the credential is for this account, has not expired, and allows reading and writing blobs' };
+  if (resumable) return { hint: 'run the same command to resume' };
+  return {};
+}
+
+/** Signatures and keys never leave in a message, not even when the service repeats them. */
+export function withoutSecrets(text: string): string {
+  return text
+    .replace(/([?&](?:sig|se|sp|sv|sr|skoid|sktid)=)[^&\s"']+/gi, '$1REDACTED')
+    .replace(/(AccountKey|SharedAccessSignature|Bearer|SharedKey)([=: ]+)\S+/gi, '$1$2REDACTED');
+}

@@ -1,0 +1,151 @@
+import { VhdupError } from '../errors.js';
+import { parseBlobUri, isSameBlob, type BlobLocation } from '../blob/location.js';
+import { isUnfinishedElsewhere, stateOf } from '../blob/metadata.js';
+import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
+import type { Disk } from '../disk/disk.js';
+import { FixedStream, FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
+import type { Session } from './session.js';
+import { digestStream } from './stream-digest.js';
+
+/** A blob that equals an ancestor by what its footer says; its content is checked by `checkBase`. */
+export interface Base {
+  readonly blob: PageBlob;
+  readonly properties: BlobProperties;
+  readonly tail: FixedTail;
+  readonly id: string;
+  /** Index of the ancestor in the disk's layers; 0 is the disk itself. */
+  readonly layer: number;
+}
+
+/** Reads a blob's footer and finds the layer with its id. Throws `base-mismatch` with what is wrong. */
+export async function findBase(session: Session, disk: Disk, location: BlobLocation): Promise<Base> {
+  const blob = await session.blob(location);
+  const properties = await blob.properties();
+  if (!properties) throw mismatch(blob, 'there is no such blob', 'check its name, or push everything with --to alone');
+  const problem = unfitness(properties);
+  if (problem !== undefined) throw mismatch(blob, problem, 'a base is a page blob with a fixed VHD, completely uploaded');
+  const tail = parseFixedTail(await blob.read({ offset: properties.size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: properties.etag }));
+  if (typeof tail === 'string') throw mismatch(blob, `it is no fixed VHD: ${tail}`, 'a base is a page blob with a fixed VHD, completely uploaded');
+  const { id } = tail;
+  if (id === undefined) throw mismatch(blob, 'its unique id is all zeros, which identifies nothing', 'push everything with --to alone');
+  const layer = disk.layers.findIndex((candidate) => candidate.id === id);
+  if (layer < 0) {
+    const known = disk.layers.map((candidate) => `  ${candidate.id ?? 'no id'}  ${candidate.path}`).join('\n');
+    throw mismatch(blob, `its unique id ${id} is none of the chain's:\n${known}`, 'name the blob of an ancestor of this disk, or push everything with --to alone');
+  }
+  const size = disk.layers[layer]?.size ?? 0;
+  const content = properties.size - FOOTER_LENGTH;
+  if (content < size || (tail.size !== size && tail.size !== content)) {
+    throw mismatch(blob, `its size does not fit: ${content} bytes and a footer for ${tail.size}; the local ancestor has ${size}`, 'push everything with --to alone');
+  }
+  return { blob, properties, tail, id, layer };
+}
+
+function unfitness({ type, size, copy, metadata, contentMd5 }: BlobProperties): string | undefined {
+  if (type !== 'PageBlob') return `it is a ${type ?? 'blob of unknown type'}, not a page blob`;
+  if (size < 2 * FOOTER_LENGTH || size % FOOTER_LENGTH !== 0) return `its size of ${size} bytes is not that of a VHD`;
+  if (copy?.status === 'pending') return 'it is still being copied to';
+  const state = stateOf(metadata);
+  if (state && state.state !== 'complete') return 'it is an unfinished push';
+  if (isUnfinishedElsewhere(metadata, contentMd5 !== undefined)) return 'another tool has not finished its upload';
+  return undefined;
+}
+
+/**
+ * Checks that the base's content is the ancestor's: Content-MD5 against the MD5 of the ancestor's stream, in the
+ * form in which the blob has it (its own footer, its own padding), so the blobs of all known uploaders agree.
+ */
+export async function checkBase(session: Session, disk: Disk, { blob, properties, tail, layer }: Base): Promise<void> {
+  const { contentMd5 } = properties;
+  if (!contentMd5) {
+    throw mismatch(blob, 'it has no Content-MD5, so its content cannot be compared', 'push the ancestor once with this tool, or trust the id alone with --base-check id');
+  }
+  const ancestor = disk.ancestor(layer);
+  const stream = new FixedStream(ancestor, { footer: tail.footer, padding: properties.size - FOOTER_LENGTH - ancestor.size });
+  if (contentMd5.equals(await digestStream(session, 'check-base', stream))) return;
+  const deep = disk.layers.length - layer >= 3;
+  throw mismatch(blob, `its Content-MD5 is not that of the local ancestor, ${ancestor.layers[0]?.path ?? ''}: one of them was changed`, deep
+    ? 'push the ancestor anew; some uploaders write wrong bytes for chains of three and more layers, and record the MD5 of those'
+    : 'push the ancestor anew, or everything with --to alone');
+}
+
+/**
+ * The nearest ancestor in the destination's container: by the metadata of finished pushes, then by footer.
+ * What does not pass the check is passed over with a note; `undefined` where nothing is left.
+ */
+export async function findBaseInContainer(session: Session, disk: Disk, destination: PageBlob, check: boolean): Promise<Base | undefined> {
+  const listed = (await session.containerOf(destination).pageBlobs()).filter(({ name }) => name !== destination.location.name);
+  const byMetadata = new Map<string, string[]>();
+  const others: string[] = [];
+  const sizes = Math.min(...disk.layers.map(({ size }) => size));
+  for (const { name, metadata, size, hasContentMd5 } of listed) {
+    const state = stateOf(metadata);
+    if (state?.state === 'complete' && state.id !== undefined) byMetadata.set(state.id, [...byMetadata.get(state.id) ?? [], name]);
+    else if (!state && size > sizes && (hasContentMd5 || !check)) others.push(name);
+  }
+  for (const { id } of disk.layers) {
+    for (const name of (id === undefined ? undefined : byMetadata.get(id)) ?? []) {
+      const base = await tryBase(session, disk, destination, name, check);
+      if (base) return base;
+    }
+  }
+  const found: Base[] = [];
+  for (const name of others) {
+    const base = await tryBase(session, disk, destination, name, false);
+    if (base) found.push(base);
+  }
+  for (const base of found.sort((a, b) => a.layer - b.layer)) {
+    const checked = check ? await attempt(session, () => checkBase(session, disk, base)) : true;
+    if (checked) return base;
+  }
+  return undefined;
+}
+
+async function tryBase(session: Session, disk: Disk, destination: PageBlob, name: string, check: boolean): Promise<Base | undefined> {
+  let base: Base | undefined;
+  const fits = await attempt(session, async () => {
+    base = await findBase(session, disk, { ...destination.location, name, snapshot: undefined, versionId: undefined });
+    if (check) await checkBase(session, disk, base);
+  });
+  return fits ? base : undefined;
+}
+
+/** False, with a note, where a candidate is not the base; any other failure is thrown. */
+async function attempt(session: Session, run: () => Promise<void>): Promise<boolean> {
+  try {
+    await run();
+    return true;
+  } catch (error) {
+    if (!(error instanceof VhdupError) || error.code !== 'base-mismatch') throw error;
+    session.note(`not the base: ${error.message.split('\n', 1)[0] ?? ''}`);
+    return false;
+  }
+}
+
+/** Where the disk goes: `to`, or the base's container and the file's name. A SAS for the container serves both. */
+export function destinationOf(path: string, to: string | undefined, base: string | undefined): BlobLocation {
+  const fileName = path.split(/[\\/]/).at(-1) ?? path;
+  const baseLocation = base === undefined || base === 'auto' ? undefined : parseBlobUri(base);
+  if (to === undefined) {
+    if (!baseLocation) throw new VhdupError('usage', base === undefined ? 'where to? name the destination with --to, or a base with --base' : '--base auto looks in the destination\'s container: name it with --to');
+    return { ...baseLocation, name: fileName, snapshot: undefined, versionId: undefined };
+  }
+  const [address = '', query] = to.split('?', 2);
+  const location = parseBlobUri(address.endsWith('/') ? `${address}${encodeURIComponent(fileName)}${query === undefined ? '' : `?${query}`}` : to);
+  if (location.snapshot !== undefined || location.versionId !== undefined) throw new VhdupError('usage', 'a snapshot or a version cannot be written to');
+  return location.sas === undefined && baseLocation?.sas !== undefined && sharesContainer(location, baseLocation) ? { ...location, sas: baseLocation.sas } : location;
+}
+
+/** The base's location, with the destination's SAS where it has none of its own and is in the same container. */
+export function baseLocationOf(base: string, destination: BlobLocation): BlobLocation {
+  const location = parseBlobUri(base);
+  return location.sas === undefined && destination.sas !== undefined && sharesContainer(location, destination) ? { ...location, sas: destination.sas } : location;
+}
+
+function sharesContainer(a: BlobLocation, b: BlobLocation): boolean {
+  return isSameBlob({ ...a, name: '', snapshot: undefined, versionId: undefined }, { ...b, name: '', snapshot: undefined, versionId: undefined });
+}
+
+function mismatch({ uri }: PageBlob, problem: string, hint: string): VhdupError {
+  return new VhdupError('base-mismatch', `the base ${uri}: ${problem}`, { hint });
+}

@@ -1,0 +1,95 @@
+import { VhdupError } from '../errors.js';
+import { isUnfinishedElsewhere, stateOf, withState, type PushState } from '../blob/metadata.js';
+import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js';
+import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
+import { PAGE, type PushPlan } from '../plan/push-plan.js';
+import { totalLength } from '../plan/range.js';
+import { inParallel } from './parallel.js';
+import type { Session } from './session.js';
+import { digestStream } from './stream-digest.js';
+
+export type Identity = Omit<PushState, 'state'>;
+
+/** What stands at the destination. */
+export type Found =
+  /** Nothing, or something that may be replaced: it has to be as it was seen when that happens. */
+  | { readonly kind: 'free'; readonly conditions: Conditions }
+  /** This very push, not finished. */
+  | { readonly kind: 'ours'; readonly state: PushState; readonly properties: BlobProperties }
+  /** The same content, finished. */
+  | { readonly kind: 'complete'; readonly properties: BlobProperties };
+
+export interface Wanted {
+  readonly identity: Identity;
+  readonly stream: FixedStream;
+  readonly overwrite: boolean;
+}
+
+/** Looks at the destination; throws `destination-exists` where something else is there that may not be replaced. */
+export async function inspectDestination(session: Session, blob: PageBlob, wanted: Wanted): Promise<Found> {
+  const properties = await blob.properties();
+  if (!properties) return { kind: 'free', conditions: { ifNoneMatch: '*' } };
+  const state = stateOf(properties.metadata);
+  if (state?.fingerprint === wanted.identity.fingerprint && state.state !== 'complete') return settled({ kind: 'ours', state, properties });
+  if (await isComplete(session, blob, properties, state, wanted)) return { kind: 'complete', properties };
+  if (wanted.overwrite) return { kind: 'free', conditions: { ifMatch: properties.etag } };
+  throw inTheWay(blob, properties, state);
+}
+
+/** A copy that failed or was aborted left nothing to go on with: it is made again. */
+function settled(found: Found & { kind: 'ours' }): Found {
+  const { copy, etag } = found.properties;
+  const isBroken = found.state.state === 'clearing' && (copy?.status === 'failed' || copy?.status === 'aborted');
+  return isBroken ? { kind: 'free', conditions: { ifMatch: etag } } : found;
+}
+
+async function isComplete(session: Session, blob: PageBlob, properties: BlobProperties, state: PushState | undefined, { identity, stream }: Wanted): Promise<boolean> {
+  const { contentMd5, size, etag } = properties;
+  if ((state && state.state !== 'complete') || contentMd5 === undefined || size !== stream.size) return false;
+  if (state?.fingerprint === identity.fingerprint && state.times === identity.times) return true;
+  const tail = await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag });
+  return tail.equals(stream.footer) && contentMd5.equals(await digestStream(session, 'compare-destination', stream));
+}
+
+function inTheWay({ uri }: PageBlob, { metadata, contentMd5 }: BlobProperties, state: PushState | undefined): VhdupError {
+  const what = state && state.state !== 'complete'
+    ? 'an unfinished push of something else (another disk or base, or the same ones changed) is there'
+    : isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? 'an unfinished upload of another tool is there' : 'another blob is there';
+  return new VhdupError('destination-exists', `${uri}: ${what}`, { hint: 'choose another name with --to, or replace it with --overwrite' });
+}
+
+/**
+ * Readies a copy for the writes: afterwards nothing of the base stands where this push writes, no footer makes the blob a
+ * disk, no Content-MD5 vouches for it; only then the state says `writing`. Every step may be repeated, and is, after a crash.
+ */
+export async function clearDestination(session: Session, blob: PageBlob, found: BlobProperties, identity: Identity, plan: PushPlan, conditions: Conditions): Promise<BlobProperties> {
+  if (found.contentMd5) await blob.setContentMd5(undefined, found, conditions);
+  await blob.clear({ offset: found.size - PAGE, length: PAGE }, conditions);
+  if (found.size !== plan.size) await blob.resize(plan.size, conditions);
+  await blob.clear(plan.footer, conditions);
+  const total = totalLength(plan.clear);
+  let done = 0;
+  session.progress('clear', done, total);
+  await inParallel(plan.clear, session.concurrency, async (range) => {
+    await blob.clear(range, conditions);
+    done += range.length;
+    session.progress('clear', done, total);
+  }, session.fail);
+  await blob.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
+  return present(blob);
+}
+
+/** Makes the blob a disk: footer, Content-MD5, then the word that it is complete. */
+export async function completeDestination(blob: PageBlob, footer: { readonly bytes: Uint8Array; readonly md5: Uint8Array }, identity: Identity, plan: PushPlan, contentMd5: Uint8Array, conditions: Conditions): Promise<void> {
+  await blob.write(plan.footer.offset, footer.bytes, footer.md5, conditions);
+  const properties = await present(blob);
+  await blob.setContentMd5(contentMd5, properties, conditions);
+  await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'complete' }), conditions);
+}
+
+/** The properties of a blob that has to be there. */
+export async function present(blob: PageBlob): Promise<BlobProperties> {
+  const properties = await blob.properties();
+  if (!properties) throw new VhdupError('transfer-failed', `${blob.uri}: it was deleted while it was written to`, { hint: 'run the same command to start again' });
+  return properties;
+}

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { VhdupError } from '../errors.js';
+import { LEASE_SECONDS, Lease } from '../blob/lease.js';
+import type { PageBlob } from '../blob/page-blob.js';
+import { pause } from '../blob/retry.js';
+import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord } from '../state/lease-record.js';
+import { present } from './destination.js';
+import type { Session } from './session.js';
+
+const POLL_MS = 1000;
+
+/**
+ * Takes the lease of the destination. After a crash on this machine it takes over the old lease; after one elsewhere it
+ * waits until that runs out. Who renews a lease is alive: then this throws `destination-busy`.
+ */
+export async function hold(session: Session, blob: PageBlob, stateFolder: string): Promise<Lease> {
+  const id = randomUUID();
+  const record = await readLeaseRecord(stateFolder, blob.uri);
+  const isCrashed = record?.host === hostname() && !isAlive(record.pid);
+  const remember = () => writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: id, pid: process.pid, host: hostname() });
+  if (isCrashed) {
+    const lease = await Lease.takeOver(blob, record.leaseId, id, LEASE_SECONDS, session.abort);
+    if (lease) {
+      await remember();
+      return lease;
+    }
+  }
+  // Noted before it is held, so that a crash in between is known too; but not over the record of a living process.
+  if (!record || isCrashed) await remember();
+  const deadline = performance.now() + (LEASE_SECONDS + 5) * 1000;
+  for (let waited = false; ; waited = true) {
+    try {
+      const lease = await Lease.acquire(blob, id, LEASE_SECONDS, session.abort);
+      await remember();
+      return lease;
+    } catch (error) {
+      if (!(error instanceof VhdupError) || error.code !== 'destination-busy') throw error;
+      if ((await present(blob)).lease.infinite) throw busy(blob, 'it is leased without end', error);
+      if (performance.now() > deadline) throw busy(blob, 'another push is writing to it and holds its lease', error);
+      if (!waited) session.note(`${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`);
+      await pause(POLL_MS, session.stop);
+    }
+  }
+}
+
+/** Gives the lease back and forgets it. */
+export async function letGo(lease: Lease, blob: PageBlob, stateFolder: string): Promise<void> {
+  await lease.release();
+  await deleteLeaseRecord(stateFolder, blob.uri);
+}
+
+function busy({ uri }: PageBlob, problem: string, cause: unknown): VhdupError {
+  return new VhdupError('destination-busy', `${uri}: ${problem}`, { cause, hint: 'wait for it to end, or break the lease if you know that nobody uses the blob' });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

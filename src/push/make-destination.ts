@@ -1,0 +1,73 @@
+import { VhdupError } from '../errors.js';
+import { settleCopy, startCopy, type CopySource } from '../blob/copy.js';
+import { withState } from '../blob/metadata.js';
+import type { PageBlob } from '../blob/page-blob.js';
+import { failureOf } from '../blob/service-error.js';
+import type { Base } from './base.js';
+import { inspectDestination, type Found, type Wanted } from './destination.js';
+import type { Preparation } from './prepare.js';
+import type { Session } from './session.js';
+
+/** The key that marks snapshots made for a copy; its value is the push's fingerprint. */
+const TEMPORARY = 'vhdup_temporary';
+
+/**
+ * Makes the destination, unless it is there from an earlier run: a copy of the base that says `clearing`, or an empty
+ * blob that says `writing`, since nothing has to be cleared in it.
+ */
+export async function makeDestination(session: Session, { destination, base, plan, identity, found }: Preparation, wanted: Wanted): Promise<Found> {
+  if (found.kind !== 'free') return found;
+  const { conditions } = found;
+  const state = withState({}, { ...identity, state: base ? 'clearing' : 'writing' });
+  try {
+    if (base) await startCopy(destination, await copySource(base, identity.fingerprint), state, conditions);
+    else await destination.create(plan.size, state, conditions);
+  } catch (error) {
+    const again = await afterRefusal(session, destination, base, wanted, error);
+    if (again) return again;
+    throw error;
+  }
+  return inspectDestination(session, destination, wanted);
+}
+
+/**
+ * After a refusal because of a condition: the base has changed, or somebody made the destination meanwhile. That
+ * somebody may be this push itself, when the answer to its request was lost.
+ */
+async function afterRefusal(session: Session, destination: PageBlob, base: Base | undefined, wanted: Wanted, error: unknown): Promise<Found | undefined> {
+  const { status } = error instanceof VhdupError ? failureOf(error.cause) : { status: undefined };
+  if (status !== 409 && status !== 412 && status !== 404) return undefined;
+  if (base) {
+    const now = await base.blob.properties();
+    if (now?.etag !== base.properties.etag) {
+      throw new VhdupError('base-mismatch', `the base ${base.blob.uri}: it ${now ? 'changed' : 'was deleted'} after it was checked`, { cause: error, hint: 'run the command again to check it anew' });
+    }
+  }
+  const found = await inspectDestination(session, destination, { ...wanted, overwrite: false });
+  return found.kind === 'free' ? undefined : found;
+}
+
+/** Waits for the service to finish copying; throws `transfer-failed` where it could not. */
+export async function awaitCopy(session: Session, destination: PageBlob): Promise<void> {
+  const { copy } = await settleCopy(destination, (done, total) => { session.progress('copy', done, total); });
+  if (copy && copy.status !== 'success') {
+    throw new VhdupError('transfer-failed', `${destination.uri}: the service's copy of the base was ${copy.status}: ${copy.description ?? 'no reason given'}`, { hint: 'run the same command to start the copy again' });
+  }
+}
+
+/**
+ * What to copy from. Azurite lets a copy share its pages with its source, and writing to the one changes the other;
+ * so there the copy is made from a snapshot that is deleted before the first write.
+ */
+async function copySource({ blob, properties: { emulator, etag } }: Base, fingerprint: string): Promise<CopySource> {
+  if (!emulator || blob.location.snapshot !== undefined) return { blob, etag };
+  const snapshot = blob.atSnapshot(await blob.snapshot({ [TEMPORARY]: fingerprint }, { ifMatch: etag }));
+  const properties = await snapshot.properties();
+  if (!properties) throw new VhdupError('transfer-failed', `${snapshot.uri}: the snapshot made for the copy is gone`);
+  return { blob: snapshot, etag: properties.etag };
+}
+
+/** Deletes what `copySource` made, also in an earlier run. Before this nothing may be written to the copy. */
+export async function dropCopySource(session: Session, { blob, properties }: Base, fingerprint: string): Promise<void> {
+  if (properties.emulator) await session.containerOf(blob).deleteSnapshots(blob, TEMPORARY, fingerprint);
+}

@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto';
+import { VhdupError } from '../errors.js';
+import { isSameBlob } from '../blob/location.js';
+import { stateOf, type PushState } from '../blob/metadata.js';
+import type { PageBlob } from '../blob/page-blob.js';
+import type { Disk } from '../disk/disk.js';
+import { FixedStream } from '../disk/fixed-stream.js';
+import { makePushPlan, type PlannedExtent, type PushPlan } from '../plan/push-plan.js';
+import { baseLocationOf, checkBase, destinationOf, findBase, findBaseInContainer, type Base } from './base.js';
+import { inspectDestination, type Found } from './destination.js';
+import type { PushOptions } from './options.js';
+import type { Session } from './session.js';
+import { SourceGuard } from './source-guard.js';
+
+/** All that is decided before the first request that changes anything. */
+export interface Preparation {
+  readonly destination: PageBlob;
+  readonly base: Base | undefined;
+  readonly plan: PushPlan;
+  readonly stream: FixedStream;
+  readonly guard: SourceGuard;
+  /** What the destination's metadata says while the push runs; only `state` changes. */
+  readonly identity: Omit<PushState, 'state'>;
+  readonly found: Found;
+}
+
+/** The largest page blob, in bytes. */
+const MAX_BLOB = 8 * 1024 ** 4;
+
+/** Decides what a push has to do: reads the disk's structures, the base and the destination, and changes nothing. */
+export async function prepare(session: Session, disk: Disk, options: PushOptions): Promise<Preparation> {
+  const guard = await SourceGuard.over(disk);
+  const stream = new FixedStream(disk);
+  if (stream.size > MAX_BLOB) throw new VhdupError('disk-unsupported', `${pathOf(disk)}: ${disk.size} bytes do not fit in a page blob (8 TiB)`);
+  for (const warning of [...disk.warnings, ...disk.layers.flatMap(({ path, warnings }) => warnings.map((text) => `${path}: ${text}`))]) session.warn(warning);
+
+  const destination = await session.blob(destinationOf(pathOf(disk), options.to, options.base));
+  const check = (options.baseCheck ?? 'md5') === 'md5';
+  const { base, isChecked } = await chooseBase(session, disk, destination, options, check);
+  const plan = makePushPlan({ size: disk.size, extents: await extentsOf(disk, base), base: base && { blobSize: base.properties.size }, ...(options.cost ? { cost: options.cost } : {}) });
+  const identity = identityOf(disk, guard, base, plan);
+  const found = await inspectDestination(session, destination, { identity, stream, overwrite: options.overwrite ?? false });
+
+  // What an earlier run of this very push checked needs no second look, as long as nothing touched the files since.
+  const wasChecked = isChecked || (found.kind === 'ours' && found.state.times === identity.times);
+  if (base && found.kind !== 'complete') {
+    if (isSameBlob(base.blob.location, destination.location)) {
+      throw new VhdupError('destination-exists', `${destination.uri}: the destination is the base itself`, { hint: 'give the new blob another name with --to' });
+    }
+    if (check && !wasChecked) await checkBase(session, disk, base);
+    if (!check) session.warn(`the base was taken for ${disk.layers[base.layer]?.path ?? ''} by its id alone; its content was not checked`);
+    if (base.properties.protection === undefined) session.warn(`nothing keeps the base ${base.blob.uri} from changing: consider a snapshot, an infinite lease or an immutability policy`);
+  }
+  return { destination, base, plan, stream, guard, identity, found };
+}
+
+interface ChosenBase {
+  readonly base: Base | undefined;
+  readonly isChecked: boolean;
+}
+
+async function chooseBase(session: Session, disk: Disk, destination: PageBlob, options: PushOptions, check: boolean): Promise<ChosenBase> {
+  if (options.base === undefined) return { base: undefined, isChecked: false };
+  if (options.base !== 'auto') return { base: await findBase(session, disk, baseLocationOf(options.base, destination.location)), isChecked: false };
+  const begun = await begunBase(session, disk, destination);
+  if (begun) return { base: begun, isChecked: false };
+  const base = await findBaseInContainer(session, disk, destination, check);
+  session.note(base ? `base: ${base.blob.uri}` : 'no ancestor of this disk is in the container: everything is sent');
+  return { base, isChecked: true };
+}
+
+/** The base that an interrupted push to the destination found: looking again could find another one meanwhile. */
+async function begunBase(session: Session, disk: Disk, destination: PageBlob): Promise<Base | undefined> {
+  const state = stateOf((await destination.properties())?.metadata ?? {});
+  if (!state?.base || state.state === 'complete' || state.id !== disk.id) return undefined;
+  try {
+    return await findBase(session, disk, baseLocationOf(state.base.uri, destination.location));
+  } catch {
+    return undefined;
+  }
+}
+
+async function extentsOf(disk: Disk, base: Base | undefined): Promise<PlannedExtent[]> {
+  const extents: PlannedExtent[] = [];
+  for await (const { offset, length, kind } of disk.extents(base ? { above: base.layer } : {})) extents.push({ offset, length, kind });
+  return extents;
+}
+
+function identityOf(disk: Disk, guard: SourceGuard, base: Base | undefined, plan: PushPlan): Omit<PushState, 'state'> {
+  const ranges = (set: PushPlan['write']) => set.map(({ offset, length }) => [offset, length]);
+  const fingerprint = createHash('sha256').update(JSON.stringify({
+    source: guard.structure,
+    base: base && [base.id, base.properties.etag],
+    plan: [plan.size, plan.gap, ranges(plan.clear), ranges(plan.write)],
+  })).digest('hex');
+  return {
+    fingerprint,
+    times: guard.times,
+    id: disk.id,
+    parentId: disk.layers[0]?.parentId,
+    base: base && { uri: base.blob.uri, etag: base.properties.etag, id: base.id },
+  };
+}
+
+function pathOf(disk: Disk): string {
+  return disk.layers[0]?.path ?? '';
+}

@@ -1,0 +1,103 @@
+import { stateOf, withState } from '../blob/metadata.js';
+import type { BlobProperties, Conditions } from '../blob/page-blob.js';
+import { VhdupError } from '../errors.js';
+import type { Disk } from '../disk/disk.js';
+import { md5 } from '../digest/md5.js';
+import { intersect, rangeSet, subtract, totalLength } from '../plan/range.js';
+import { defaultStateFolder } from '../state/lease-record.js';
+import { clearDestination, completeDestination, inspectDestination, present, type Wanted } from './destination.js';
+import { hold, letGo } from './hold.js';
+import { awaitCopy, dropCopySource, makeDestination } from './make-destination.js';
+import type { PushOptions } from './options.js';
+import { together } from './parallel.js';
+import { prepare, type Preparation } from './prepare.js';
+import { Session } from './session.js';
+import { digestStream } from './stream-digest.js';
+import { compareWritten, transfer, type Sent } from './transfer.js';
+import { summarise, summaryOf, type PlannedPush, type PushResult } from './result.js';
+
+/**
+ * Pushes a disk to a page blob, and sends only what the base does not have.
+ * The order of the steps is what makes it safe to end at any of them: see `docs/PROTOCOL.md`.
+ * Throws a `VhdupError`; after `cancelled`, `transfer-failed` and `lease-lost` the same call resumes.
+ */
+export async function push(disk: Disk, options: PushOptions): Promise<PushResult> {
+  const session = new Session(options);
+  const preparation = await prepare(session, disk, options);
+  const wanted: Wanted = { identity: preparation.identity, stream: preparation.stream, overwrite: options.overwrite ?? false };
+  const isResumed = preparation.found.kind === 'ours';
+
+  const made = await makeDestination(session, preparation, wanted);
+  if (made.kind === 'complete') return done(session, preparation, 'already-there', made.properties.contentMd5);
+  const { destination } = preparation;
+  if (preparation.base) await awaitCopy(session, destination);
+
+  const stateFolder = options.stateFolder ?? defaultStateFolder();
+  const lease = await hold(session, destination, stateFolder);
+  try {
+    // Only who holds the lease may trust what the blob says: another push may have ended between the look and the lease.
+    const found = await inspectDestination(session, destination, { ...wanted, overwrite: false });
+    if (found.kind === 'complete') return done(session, preparation, 'already-there', found.properties.contentMd5);
+    if (found.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
+    const { sent, contentMd5 } = await fill(session, disk, preparation, found.properties, lease.conditions);
+    return done(session, preparation, isResumed ? 'resumed' : 'pushed', contentMd5, sent);
+  } finally {
+    await letGo(lease, destination, stateFolder);
+  }
+}
+
+/** What `push` would do with the same options; reads the disk, the base and the destination, and changes nothing. */
+export async function planPush(disk: Disk, options: PushOptions): Promise<PlannedPush> {
+  const session = new Session(options);
+  const { destination, base, plan, found } = await prepare(session, disk, options);
+  return {
+    destination: destination.uri,
+    action: found.kind === 'complete' ? 'nothing' : found.kind === 'ours' ? 'resume' : 'push',
+    base: base && summaryOf(base),
+    plan,
+    warnings: session.warnings,
+  };
+}
+
+/** From a destination that this process holds to a complete one. */
+async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, conditions: Conditions): Promise<{ sent: Sent; contentMd5: Buffer }> {
+  const { destination, base, plan, stream, guard, identity } = preparation;
+  if (base) await dropCopySource(session, base, identity.fingerprint);
+  const properties = stateOf(found.metadata)?.state === 'clearing'
+    ? await clearDestination(session, destination, found, identity, plan, conditions)
+    : await trustWritten(session, disk, preparation, found, conditions);
+
+  const there = rangeSet(await destination.pageRanges(conditions));
+  const left = subtract(plan.write, there);
+  const kept = totalLength(plan.write) - totalLength(left);
+  if (kept > 0) session.note(`${kept} of ${totalLength(plan.write)} bytes are there already`);
+  if (properties.contentMd5) await destination.setContentMd5(undefined, properties, conditions);
+
+  const [sent, contentMd5] = await together(
+    transfer(session, disk, destination, left, plan.gap, conditions),
+    digestStream(session, 'digest', stream),
+    session.fail,
+  );
+  await guard.check();
+  session.progress('finish', 0, 0);
+  await completeDestination(destination, { bytes: stream.footer, md5: md5(stream.footer) }, identity, plan, contentMd5, conditions);
+  return { sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 }, contentMd5 };
+}
+
+/**
+ * On resume, pages that are there were written by this push; from the same state of the files, if their times say so.
+ * Where they do not, the pages are compared with the disk first, and no footer makes the blob a disk meanwhile.
+ */
+async function trustWritten(session: Session, disk: Disk, { destination, plan, identity }: Preparation, found: BlobProperties, conditions: Conditions): Promise<BlobProperties> {
+  if (stateOf(found.metadata)?.times === identity.times) return found;
+  session.note('the files of the disk have other times than when this push began: what was sent is compared first');
+  await destination.clear(plan.footer, conditions);
+  const written = intersect(plan.write, rangeSet(await destination.pageRanges(conditions)));
+  await compareWritten(session, disk, destination, written, conditions);
+  await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
+  return present(destination);
+}
+
+function done(session: Session, { destination, base, plan, identity }: Preparation, outcome: PushResult['outcome'], contentMd5: Uint8Array | undefined, sent?: Sent): PushResult {
+  return summarise({ destination: destination.uri, id: identity.id, base, plan, outcome, contentMd5, sent, warnings: session.warnings });
+}

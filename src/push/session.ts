@@ -1,0 +1,56 @@
+import { VhdupError } from '../errors.js';
+import { accessTo } from '../blob/credential.js';
+import { Container } from '../blob/container.js';
+import type { BlobLocation } from '../blob/location.js';
+import { PageBlob } from '../blob/page-blob.js';
+import type { Stop } from '../blob/retry.js';
+import { DEFAULT_CONCURRENCY, type PushOptions } from './options.js';
+import type { Listener, Phase } from './events.js';
+
+/** What all parts of one push share: how to stop it, whom to tell, and how to speak to the service. */
+export class Session {
+  readonly stop: Stop;
+  readonly concurrency: number;
+  readonly tell: Listener;
+  readonly warnings: string[] = [];
+  readonly #abort = new AbortController();
+  readonly #options: PushOptions;
+
+  constructor(options: PushOptions) {
+    this.#options = options;
+    this.stop = { cancel: options.signal ?? new AbortController().signal, abort: this.#abort.signal };
+    this.concurrency = options.concurrency ?? DEFAULT_CONCURRENCY;
+    this.tell = options.onEvent ?? (() => undefined);
+  }
+
+  /** Cuts off whatever runs; it fails with `reason`. */
+  readonly abort = (reason: unknown): void => {
+    this.#abort.abort(reason);
+  };
+
+  /** Ends the rest after a failure: at once, but on request, when running requests are finished. */
+  readonly fail = (error: unknown): void => {
+    if (!(error instanceof VhdupError && error.code === 'cancelled')) this.abort(error);
+  };
+
+  async blob(location: BlobLocation): Promise<PageBlob> {
+    return new PageBlob(location, await accessTo(location, this.#options.environment), this.stop, this.#options.retry);
+  }
+
+  containerOf({ location, access }: PageBlob): Container {
+    return new Container(location, access, this.stop, this.#options.retry);
+  }
+
+  progress(phase: Phase, done: number, total: number, skipped?: number): void {
+    this.tell({ type: 'progress', phase, done, total, ...(skipped === undefined ? {} : { skipped }) });
+  }
+
+  note(message: string): void {
+    this.tell({ type: 'note', message });
+  }
+
+  warn(message: string): void {
+    this.warnings.push(message);
+    this.tell({ type: 'warning', message });
+  }
+}

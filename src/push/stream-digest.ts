@@ -1,0 +1,18 @@
+import { md5OfStream } from '../digest/md5.js';
+import type { FixedStream } from '../disk/fixed-stream.js';
+import { throwIfStopped } from '../blob/retry.js';
+import type { Phase } from './events.js';
+import type { Session } from './session.js';
+
+const STEP = 16 * 1024 * 1024;
+
+/** MD5 of a stream as a step of a push: it tells its progress, and ends when the push is stopped. */
+export function digestStream(session: Session, phase: Phase, stream: FixedStream): Promise<Buffer> {
+  let told = 0;
+  return md5OfStream(stream.pieces(), (done) => {
+    throwIfStopped(session.stop);
+    if (done - told < STEP && done < stream.size) return;
+    told = done;
+    session.progress(phase, done, stream.size);
+  });
+}
