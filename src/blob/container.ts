@@ -3,7 +3,7 @@ import type { Access } from './credential.js';
 import { containerUri, uriOf, type BlobLocation } from './location.js';
 import type { Metadata } from './metadata.js';
 import { PageBlob } from './page-blob.js';
-import { DEFAULT_RETRY, withRetry, type RetryPolicy, type Stop } from './retry.js';
+import type { Retrier } from './retry.js';
 
 /** A page blob as a listing has it. */
 export interface ListedBlob {
@@ -17,19 +17,17 @@ export interface ListedBlob {
 export class Container {
   readonly #location: BlobLocation;
   readonly #client: ContainerClient;
-  readonly #stop: Stop;
-  readonly #retry: RetryPolicy;
+  readonly #retrier: Retrier;
 
-  constructor(location: BlobLocation, { pipeline, sas }: Access, stop: Stop, retry: RetryPolicy = DEFAULT_RETRY) {
+  constructor(location: BlobLocation, { pipeline, sas }: Access, retrier: Retrier) {
     this.#location = location;
-    this.#stop = stop;
-    this.#retry = retry;
+    this.#retrier = retrier;
     this.#client = new ContainerClient(`${containerUri(location)}${sas === undefined ? '' : `?${sas}`}`, pipeline);
   }
 
   /** All page blobs with their metadata, snapshots apart. */
   async pageBlobs(): Promise<ListedBlob[]> {
-    return withRetry({ what: 'list the container', uri: containerUri(this.#location) }, this.#retry, this.#stop, async (abortSignal) => {
+    return this.#retrier.run({ what: 'list the container', uri: containerUri(this.#location) }, async (abortSignal) => {
       const blobs: ListedBlob[] = [];
       for await (const { name, properties, metadata } of this.#client.listBlobsFlat({ abortSignal, includeMetadata: true })) {
         if (properties.blobType !== 'PageBlob') continue;
@@ -41,7 +39,7 @@ export class Container {
 
   /** Deletes the snapshots of a blob whose metadata has this key with this value. */
   async deleteSnapshots(of: PageBlob, key: string, value: string): Promise<void> {
-    const found = await withRetry({ what: 'list its snapshots', uri: uriOf(of.location) }, this.#retry, this.#stop, async (abortSignal) => {
+    const found = await this.#retrier.run({ what: 'list its snapshots', uri: uriOf(of.location) }, async (abortSignal) => {
       const snapshots: string[] = [];
       for await (const { name, snapshot, metadata } of this.#client.listBlobsFlat({ abortSignal, prefix: of.location.name, includeMetadata: true, includeSnapshots: true })) {
         if (name === of.location.name && snapshot && metadata?.[key] === value) snapshots.push(snapshot);

@@ -32,7 +32,7 @@ export async function settleCopy(destination: PageBlob, progress: (done: number,
     progress(done, total);
     if (copy?.status !== 'pending') return properties;
     try {
-      await pause(wait, destination.stop);
+      await pause(wait, destination.retrier.stop);
     } catch (error) {
       await destination.client.abortCopyFromURL(copy.id).catch(() => undefined);
       throw error;

@@ -3,7 +3,7 @@ import { VhdupError } from '../errors.js';
 import type { Access } from './credential.js';
 import { uriOf, type BlobLocation } from './location.js';
 import type { Metadata } from './metadata.js';
-import { DEFAULT_RETRY, withRetry, type RetryPolicy, type Stop } from './retry.js';
+import type { Retrier } from './retry.js';
 import { failureOf } from './service-error.js';
 
 /** Bytes `[offset, offset + length)` of a blob, in whole pages. */
@@ -47,15 +47,13 @@ export interface Conditions {
 export class PageBlob {
   readonly location: BlobLocation;
   readonly access: Access;
-  readonly stop: Stop;
-  readonly retry: RetryPolicy;
+  readonly retrier: Retrier;
   readonly #client: PageBlobClient;
 
-  constructor(location: BlobLocation, access: Access, stop: Stop, retry: RetryPolicy = DEFAULT_RETRY) {
+  constructor(location: BlobLocation, access: Access, retrier: Retrier) {
     this.location = location;
     this.access = access;
-    this.stop = stop;
-    this.retry = retry;
+    this.retrier = retrier;
     this.#client = new PageBlobClient(this.secretUrl, access.pipeline);
   }
 
@@ -72,7 +70,7 @@ export class PageBlob {
 
   /** The same blob at one of its snapshots. */
   atSnapshot(snapshot: string): PageBlob {
-    return new PageBlob({ ...this.location, snapshot }, this.access, this.stop, this.retry);
+    return new PageBlob({ ...this.location, snapshot }, this.access, this.retrier);
   }
 
   /** The client of the SDK, for the verbs that have files of their own. */
@@ -82,7 +80,7 @@ export class PageBlob {
 
   /** Runs a request under the retry policy; `what` completes "cannot …". */
   run<T>(what: string, request: (abortSignal: AbortSignal) => Promise<T>, bytes = 0): Promise<T> {
-    return withRetry({ what, uri: this.uri, bytes }, this.retry, this.stop, request);
+    return this.retrier.run({ what, uri: this.uri, bytes }, request);
   }
 
   /** `undefined` where there is no such blob (or container). */

@@ -30,20 +30,43 @@ export interface Attempt {
 const SLOWEST_BYTES_PER_MS = 32;
 const LATENCY_MS = 30_000;
 
+/** Before the first answer a wrong address is likelier than a passing trouble: then so many attempts are enough. */
+const ATTEMPTS_UNTIL_REACHED = 4;
+
 /**
- * Runs a request, again where it fails in passing: after an exponential back-off with jitter, or after what the service
+ * Runs requests, again where they fail in passing: after an exponential back-off with jitter, or after what the service
  * asks for. Each attempt has a deadline, since a silent server would hang it.
  */
-export async function withRetry<T>({ what, uri, bytes = 0 }: Attempt, policy: RetryPolicy, stop: Stop, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    throwIfStopped(stop);
-    try {
-      return await withDeadline(LATENCY_MS + bytes / SLOWEST_BYTES_PER_MS, stop.abort, run);
-    } catch (error) {
-      throwIfAborted(stop.abort);
-      if (!isTransient(error) || attempt >= policy.attempts) throw serviceError(error, what, uri);
-      const backOff = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
-      await pause(failureOf(error).retryAfter ?? backOff, stop);
+export class Retrier {
+  readonly stop: Stop;
+  readonly #policy: RetryPolicy;
+  readonly #onRetry: (message: string) => void;
+  #isReached = false;
+
+  constructor(stop: Stop, onRetry: (message: string) => void = () => undefined, policy: RetryPolicy = DEFAULT_RETRY) {
+    this.stop = stop;
+    this.#policy = policy;
+    this.#onRetry = onRetry;
+  }
+
+  async run<T>({ what, uri, bytes = 0 }: Attempt, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { firstDelayMs, maxDelayMs } = this.#policy;
+    for (let attempt = 1; ; attempt++) {
+      throwIfStopped(this.stop);
+      try {
+        const result = await withDeadline(LATENCY_MS + bytes / SLOWEST_BYTES_PER_MS, this.stop.abort, request);
+        this.#isReached = true;
+        return result;
+      } catch (error) {
+        throwIfAborted(this.stop.abort);
+        const { status, code, retryAfter } = failureOf(error);
+        this.#isReached ||= status !== undefined;
+        const attempts = this.#isReached ? this.#policy.attempts : Math.min(ATTEMPTS_UNTIL_REACHED, this.#policy.attempts);
+        if (!isTransient(error) || attempt >= attempts) throw serviceError(error, what, uri);
+        const backOff = Math.min(maxDelayMs, firstDelayMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
+        if (attempt > 1) this.#onRetry(`cannot ${what} yet (${code ?? status ?? 'no answer'}): attempt ${attempt + 1} of ${attempts} follows`);
+        await pause(retryAfter ?? backOff, this.stop);
+      }
     }
   }
 }

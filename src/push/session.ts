@@ -3,7 +3,7 @@ import { accessTo } from '../blob/credential.js';
 import { Container } from '../blob/container.js';
 import type { BlobLocation } from '../blob/location.js';
 import { PageBlob } from '../blob/page-blob.js';
-import type { Stop } from '../blob/retry.js';
+import { Retrier, type Stop } from '../blob/retry.js';
 import { DEFAULT_CONCURRENCY, type PushOptions } from './options.js';
 import type { Listener, Phase } from './events.js';
 
@@ -15,12 +15,14 @@ export class Session {
   readonly warnings: string[] = [];
   readonly #abort = new AbortController();
   readonly #options: PushOptions;
+  readonly #retrier: Retrier;
 
   constructor(options: PushOptions) {
     this.#options = options;
     this.stop = { cancel: options.signal ?? new AbortController().signal, abort: this.#abort.signal };
     this.concurrency = options.concurrency ?? DEFAULT_CONCURRENCY;
     this.tell = options.onEvent ?? (() => undefined);
+    this.#retrier = new Retrier(this.stop, (message) => { this.note(message); }, options.retry);
   }
 
   /** Cuts off whatever runs; it fails with `reason`. */
@@ -34,11 +36,11 @@ export class Session {
   };
 
   async blob(location: BlobLocation): Promise<PageBlob> {
-    return new PageBlob(location, await accessTo(location, this.#options.environment), this.stop, this.#options.retry);
+    return new PageBlob(location, await accessTo(location, this.#options.environment), this.#retrier);
   }
 
   containerOf({ location, access }: PageBlob): Container {
-    return new Container(location, access, this.stop, this.#options.retry);
+    return new Container(location, access, this.#retrier);
   }
 
   progress(phase: Phase, done: number, total: number, skipped?: number): void {

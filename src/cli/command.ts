@@ -1,0 +1,27 @@
+import type { Argv } from 'yargs';
+
+/** A command of the tool: how it is called, its flags, and what it does. It throws what goes wrong. */
+export interface Command<Flags> {
+  readonly command: string;
+  readonly describe: string;
+  readonly builder: (yargs: Argv) => Argv<Flags>;
+  readonly handler: (flags: Flags) => Promise<void>;
+}
+
+/** Flags of every command that opens a disk. */
+export interface DiskFlags {
+  readonly parentDir: readonly string[];
+  readonly ignoreChecksum: boolean;
+  readonly json: boolean;
+}
+
+export function diskFlags<T>(yargs: Argv<T>): Argv<T & DiskFlags> {
+  return yargs
+    .option('parent-dir', { type: 'string', array: true, default: [], requiresArg: true, describe: 'look for parents in this folder too (repeatable)' })
+    .option('ignore-checksum', { type: 'boolean', default: false, describe: 'read images whose footer or header checksum is wrong' })
+    .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' }) as unknown as Argv<T & DiskFlags>;
+}
+
+export function openOptions({ parentDir, ignoreChecksum }: DiskFlags): { parentDirs: readonly string[]; ignoreChecksum: boolean } {
+  return { parentDirs: parentDir, ignoreChecksum };
+}

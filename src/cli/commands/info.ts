@@ -1,0 +1,73 @@
+import type { Argv } from 'yargs';
+import { isBlobUri } from '../../blob/location.js';
+import type { Disk, Layer } from '../../disk/disk.js';
+import { openDisk } from '../../disk/open.js';
+import { inspectBlob, type BlobReport } from '../../push/inspect-blob.js';
+import { diskFlags, openOptions, type Command, type DiskFlags } from '../command.js';
+import { interruptible } from '../interrupt.js';
+import { printResult, table } from '../output.js';
+import { size } from '../units.js';
+
+interface InfoFlags extends DiskFlags {
+  readonly disk: string;
+}
+
+/** `vhdup info`: what a disk or a blob is, and what is wrong with it. */
+export const infoCommand: Command<InfoFlags> = {
+  command: 'info <disk>',
+  describe: 'show format, id, size, chain and allocation of a disk or a blob, and what is wrong with it',
+  builder: (yargs) => (diskFlags(yargs)
+    .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD, or the URI of a page blob' }) as unknown as Argv<InfoFlags>),
+  handler: async (flags) => {
+    if (isBlobUri(flags.disk)) {
+      const report = await interruptible((signal) => inspectBlob(flags.disk, { signal }), () => undefined);
+      printResult(flags.json, report, () => blobLines(report));
+      return;
+    }
+    await using disk = await openDisk(flags.disk, openOptions(flags));
+    printResult(flags.json, diskJson(disk), () => diskLines(disk));
+  },
+};
+
+function diskJson({ size: bytes, id, layers, warnings }: Disk): object {
+  return { size: bytes, id, layers, warnings };
+}
+
+function diskLines({ layers, warnings, size: bytes }: Disk): string[] {
+  const [top] = layers;
+  if (!top) return [];
+  return [
+    top.path,
+    ...table([
+      ['format', `${top.format}, ${top.type}`],
+      ['id', top.id ?? 'none (all zeros)'],
+      ['virtual size', `${size(bytes)} (${bytes} bytes)`],
+      ['allocated', `${size(top.allocated)}${top.blockSize === undefined ? '' : `, in blocks of ${size(top.blockSize)}`}`],
+      ['created by', top.creator === '' ? 'unknown' : top.creator],
+    ]),
+    ...(layers.length > 1 ? ['  chain', ...layers.map(layerLine)] : []),
+    ...[...warnings, ...layers.flatMap((layer) => layer.warnings.map((text) => `${layer.path}: ${text}`))].map((text) => `  warning: ${text}`),
+  ];
+}
+
+function layerLine({ path, type, id, size: bytes, allocated }: Layer, index: number): string {
+  return `    ${index}  ${path}  ${type}, id ${id ?? 'none'}, ${size(allocated)} of ${size(bytes)}`;
+}
+
+function blobLines({ uri, type, size: bytes, allocated, id, virtualSize, contentMd5, push, protection, problems }: BlobReport): string[] {
+  return [
+    uri,
+    ...table([
+      ['format', virtualSize === undefined ? (type ?? 'unknown') : 'vhd, fixed'],
+      ['id', id ?? 'none'],
+      virtualSize === undefined ? undefined : ['virtual size', `${size(virtualSize)} (${virtualSize} bytes)`],
+      ['blob size', `${size(bytes)} (${bytes} bytes)`],
+      allocated === undefined ? undefined : ['allocated', size(allocated)],
+      ['Content-MD5', contentMd5 ?? 'none'],
+      push && ['push', push.state],
+      push?.base && ['pushed over', `${push.base.uri} (${push.base.id})`],
+      ['protected by', protection ?? 'nothing: it can be changed'],
+    ]),
+    ...problems.map((text) => `  problem: ${text}`),
+  ];
+}

@@ -1,0 +1,98 @@
+import type { Argv } from 'yargs';
+import { VhdupError } from '../../errors.js';
+import { openDisk } from '../../disk/open.js';
+import { isBlobUri } from '../../blob/location.js';
+import { planPush, push } from '../../push/push.js';
+import type { PlannedPush, PushResult } from '../../push/result.js';
+import type { PushOptions } from '../../push/options.js';
+import { diskFlags, openOptions, type Command, type DiskFlags } from '../command.js';
+import { interruptible } from '../interrupt.js';
+import { printMessage, printResult, table } from '../output.js';
+import { progressView } from '../progress.js';
+import { count, size } from '../units.js';
+
+interface PushFlags extends DiskFlags {
+  readonly disk: string;
+  readonly to: string | undefined;
+  readonly base: string | undefined;
+  readonly baseCheck: 'md5' | 'id';
+  readonly overwrite: boolean;
+  readonly dryRun: boolean;
+  readonly concurrency: number;
+  readonly quiet: boolean;
+}
+
+/** `vhdup push`: the main job. */
+export const pushCommand: Command<PushFlags> = {
+  command: 'push <disk>',
+  describe: 'upload a disk to a page blob, and send only what its base does not have',
+  builder: (yargs) => (diskFlags(yargs)
+    .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
+    .option('to', { type: 'string', requiresArg: true, describe: 'URI of the destination blob (default: the base\'s container and the file\'s name)' })
+    .option('base', { type: 'string', requiresArg: true, describe: 'URI of an ancestor\'s blob to copy from, or "auto" to look in the destination\'s container' })
+    .option('base-check', { choices: ['md5', 'id'] as const, default: 'md5' as const, describe: 'what proves that the base is the ancestor' })
+    .option('overwrite', { type: 'boolean', default: false, describe: 'replace another blob at the destination' })
+    .option('dry-run', { type: 'boolean', default: false, describe: 'print the plan and change nothing' })
+    .option('concurrency', { type: 'number', default: 16, requiresArg: true, describe: 'requests at a time, up to 4 MiB each' })
+    .option('quiet', { type: 'boolean', default: false, describe: 'show no progress' })
+    .example('$0 push disk.vhd --to https://acct.blob.core.windows.net/vhds/disk.vhd', 'send everything but zeros')
+    .example('$0 push child.vhd --base https://acct.blob.core.windows.net/vhds/parent.vhd', 'copy the parent there, send the differences')
+    .epilogue('Interrupted? Run the same command again. Credentials: a SAS in the URI, AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or an Azure sign-in.') as unknown as Argv<PushFlags>),
+  handler: async (flags) => {
+    const { disk: path, json, quiet } = flags;
+    if (isBlobUri(path)) throw new VhdupError('usage', 'the disk is a local file; a blob is named with --to or --base');
+    if (!Number.isInteger(flags.concurrency) || flags.concurrency < 1 || flags.concurrency > 512) throw new VhdupError('usage', '--concurrency takes a whole number from 1 to 512');
+    await using disk = await openDisk(path, openOptions(flags));
+    const view = progressView(quiet);
+    await interruptible(async (signal) => {
+      const options: PushOptions = { to: flags.to, base: flags.base, baseCheck: flags.baseCheck, overwrite: flags.overwrite, concurrency: flags.concurrency, signal, onEvent: view.onEvent };
+      if (flags.dryRun) {
+        const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
+        printResult(json, planJson(planned), () => planLines(planned));
+      } else {
+        const result = await view.run(`Pushing ${path}`, () => push(disk, options));
+        printResult(json, result, () => resultLines(result));
+      }
+    }, () => { printMessage('stopping: finishing the requests under way (Ctrl-C again to stop at once)'); });
+  },
+};
+
+function resultLines({ destination, outcome, base, size: bytes, sent, requests, zeros, copied, cleared, gaps, id, contentMd5 }: PushResult): string[] {
+  if (outcome === 'already-there') return [`${destination}: the same content is there already, nothing was sent`];
+  return [
+    `${destination}: complete${outcome === 'resumed' ? ', resumed' : ''}`,
+    ...table([
+      ['size', `${size(bytes)} (${bytes} bytes)`],
+      ['id', id ?? 'none'],
+      base && ['base', `${base.uri} (layer ${base.layer})`],
+      ['sent', `${size(sent)} in ${count(requests, 'request')}${gaps > 0 ? `, at most ${size(gaps)} of it to save requests` : ''}`],
+      base && ['copied', size(copied)],
+      base && ['cleared', size(cleared)],
+      ['zeros', `${size(zeros)} read and not sent`],
+      ['Content-MD5', contentMd5 ?? 'none'],
+    ]),
+  ];
+}
+
+function planLines({ destination, action, base, plan }: PlannedPush): string[] {
+  if (action === 'nothing') return [`${destination}: the same content is there already, nothing would be sent`];
+  const { totals } = plan;
+  return [
+    `${destination}: ${action === 'resume' ? 'would be resumed' : 'would be pushed'}`,
+    ...table([
+      ['size', `${size(plan.size)} (${plan.size} bytes)`],
+      base && ['base', `${base.uri} (layer ${base.layer})`],
+      ['send', `at most ${size(totals.send)}: zeros are found while reading, and not sent`],
+      ['  of it', `${size(totals.gaps)} to save requests`],
+      base && ['copy', `${size(plan.copied)}, by the service`],
+      base && ['clear', size(totals.clear)],
+      ['skip', `${size(totals.skip)} ${base ? 'that the base has' : 'of zeros'}`],
+      ['requests', `about ${totals.requests.toLocaleString('en')}`],
+    ]),
+  ];
+}
+
+/** The plan for programs: amounts and counts; the ranges themselves are in the library. */
+function planJson({ destination, action, base, plan, warnings }: PlannedPush): object {
+  return { destination, action, base, size: plan.size, copied: plan.copied, gap: plan.gap, totals: plan.totals, ranges: { write: plan.write.length, clear: plan.clear.length }, warnings };
+}

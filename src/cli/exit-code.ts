@@ -1,0 +1,37 @@
+import type { ErrorCode } from '../errors.js';
+
+/** Exit codes: documented in docs/EXIT-CODES.md, tested, never renumbered. */
+export const EXIT = {
+  done: 0,
+  unexpected: 1,
+  usage: 2,
+  badDisk: 3,
+  baseMismatch: 4,
+  destinationInTheWay: 5,
+  notAuthorised: 6,
+  resumable: 7,
+  sourceChanged: 8,
+  interrupted: 130,
+} as const;
+
+const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
+  'usage': EXIT.usage,
+  'disk-unreadable': EXIT.badDisk,
+  'disk-invalid': EXIT.badDisk,
+  'disk-unsupported': EXIT.badDisk,
+  'chain-broken': EXIT.badDisk,
+  'base-mismatch': EXIT.baseMismatch,
+  'destination-exists': EXIT.destinationInTheWay,
+  'destination-busy': EXIT.destinationInTheWay,
+  'destination-missing': EXIT.destinationInTheWay,
+  'not-authorised': EXIT.notAuthorised,
+  'transfer-failed': EXIT.resumable,
+  'lease-lost': EXIT.resumable,
+  'source-changed': EXIT.sourceChanged,
+  'cancelled': EXIT.interrupted,
+  'unexpected': EXIT.unexpected,
+};
+
+export function exitCodeOf(code: ErrorCode): number {
+  return BY_ERROR[code];
+}

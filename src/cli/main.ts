@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import yargs, { type Argv } from 'yargs';
+import { VhdupError } from '../errors.js';
+import { infoCommand } from './commands/info.js';
+import { mapCommand } from './commands/map.js';
+import { pushCommand } from './commands/push.js';
+import { EXIT } from './exit-code.js';
+import { printError } from './output.js';
+
+/** Runs the command line: takes the arguments behind the program's name, sets the process's exit code. */
+export async function main(args: readonly string[]): Promise<void> {
+  // A reader that has seen enough (`| head`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(process.exitCode);
+    throw error;
+  });
+  try {
+    await commandLine(args).parseAsync();
+  } catch (error) {
+    process.exitCode = printError(args.includes('--json'), error);
+  }
+}
+
+function commandLine(args: readonly string[]): Argv {
+  return yargs([...args])
+    .scriptName('vhdup')
+    .usage('$0 <command>\n\nPush virtual disks to cloud storage, and send only what changed.')
+    .command(pushCommand)
+    .command(infoCommand)
+    .command(mapCommand)
+    .demandCommand(1, 'name a command')
+    .strict()
+    .parserConfiguration({ 'greedy-arrays': false, 'duplicate-arguments-array': false, 'parse-positional-numbers': false })
+    .version(version())
+    .alias({ h: 'help' })
+    .wrap(Math.min(110, process.stdout.columns))
+    .epilogue(`Exit codes: 0 done, ${EXIT.usage} usage, ${EXIT.badDisk} bad disk, ${EXIT.baseMismatch} base does not match, ${EXIT.destinationInTheWay} destination in the way, ${EXIT.notAuthorised} not authorised, ${EXIT.resumable} failed but resumable, ${EXIT.sourceChanged} source changed, ${EXIT.interrupted} Ctrl-C.`)
+    .exitProcess(false)
+    .fail((message, error) => {
+      // yargs says what is wrong with the words; a command throws what went wrong itself.
+      throw (error as Error | undefined) ?? new VhdupError('usage', message, { hint: 'vhdup --help shows the commands, vhdup <command> --help their flags' });
+    });
+}
+
+function version(): string {
+  const { version: text } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  return text;
+}

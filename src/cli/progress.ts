@@ -1,0 +1,130 @@
+import { performance } from 'node:perf_hooks';
+import type { Phase, PushEvent } from '../push/events.js';
+import { printMessage, printable } from './output.js';
+import { duration, size } from './units.js';
+
+const TITLES: Readonly<Record<Phase, string>> = {
+  'check-base': 'checking the base',
+  'compare-destination': 'comparing the destination',
+  'copy': 'copying the base',
+  'clear': 'clearing',
+  'compare-written': 'comparing what was sent',
+  'write': 'writing',
+  'digest': 'computing MD5',
+  'finish': 'finishing',
+};
+
+/** Turns the events of a push into one line that says where it stands. */
+export class ProgressLine {
+  #phase: Phase | undefined;
+  #began = 0;
+  #line = '';
+  #digest = '';
+
+  take(event: PushEvent & { type: 'progress' }): void {
+    const { phase, done, total, skipped = 0 } = event;
+    const percent = total > 0 ? ` ${Math.floor((done / total) * 100)} %` : '';
+    if (phase === 'digest') {
+      this.#digest = done < total ? ` · MD5${percent}` : '';
+      if (this.#phase === 'write') return;
+    }
+    if (phase !== this.#phase) {
+      this.#phase = phase;
+      this.#began = performance.now();
+    }
+    const seconds = (performance.now() - this.#began) / 1000;
+    const rate = seconds > 0.5 ? done / seconds : 0;
+    this.#line = [
+      `${TITLES[phase]}${percent}`,
+      ...(total > 0 ? [`${size(done)} of ${size(total)}`] : []),
+      ...(skipped > 0 ? [`${size(skipped)} zeros skipped`] : []),
+      ...(rate > 0 && done < total ? [`${size(rate)}/s`, `${duration((total - done) / rate)} left`] : []),
+    ].join(' · ');
+  }
+
+  get text(): string {
+    return this.#line + (this.#phase === 'write' ? this.#digest : '');
+  }
+}
+
+/** How a push is shown while it runs. */
+export interface ProgressView {
+  readonly onEvent: (event: PushEvent) => void;
+  /** Runs the push, showing what it tells. */
+  run<T>(title: string, work: () => Promise<T>): Promise<T>;
+}
+
+export function progressView(quiet: boolean): ProgressView {
+  if (quiet) return { onEvent: messagesOnly, run: (_, work) => work() };
+  return process.stderr.isTTY && !process.env['CI'] ? liveView() : plainView();
+}
+
+function messagesOnly(event: PushEvent): void {
+  if (event.type === 'warning') printMessage(`warning: ${event.message}`);
+}
+
+const PLAIN_INTERVAL_MS = 30_000;
+
+/** A line now and then, for logs. */
+function plainView(): ProgressView {
+  const line = new ProgressLine();
+  return {
+    onEvent: (event) => {
+      if (event.type === 'progress') line.take(event);
+      else printMessage(event.type === 'warning' ? `warning: ${event.message}` : event.message);
+    },
+    run: async (title, work) => {
+      printMessage(title);
+      const timer = setInterval(() => { printMessage(line.text === '' ? 'waiting for the service' : line.text); }, PLAIN_INTERVAL_MS);
+      try {
+        return await work();
+      } finally {
+        clearInterval(timer);
+      }
+    },
+  };
+}
+
+/** One task with a spinner and a moving line, on stderr. Messages are printed when it has ended. */
+function liveView(): ProgressView {
+  const line = new ProgressLine();
+  const warnings: string[] = [];
+  let note = '';
+  let show: (text: string) => void = () => undefined;
+  return {
+    onEvent: (event) => {
+      if (event.type === 'progress') line.take(event);
+      else if (event.type === 'warning') warnings.push(event.message);
+      else note = event.message;
+      show(printable([note, line.text].filter((text) => text !== '').join('\n')));
+    },
+    run: async (title, work) => {
+      const { DefaultRenderer, Listr, ListrLogger, ProcessOutput } = await import('listr2');
+      class StderrRenderer extends DefaultRenderer {
+        static override readonly nonTTY = true as unknown as false;
+      }
+      const outcome: { result?: Awaited<ReturnType<typeof work>> } = {};
+      const tasks = new Listr([{
+        title: printable(title),
+        task: async (_, task) => {
+          show = (text) => { task.output = text; };
+          outcome.result = await work();
+        },
+      }], {
+        renderer: StderrRenderer,
+        rendererOptions: {
+          logger: new ListrLogger({ useIcons: true, toStderr: [], processOutput: new ProcessOutput(process.stderr, process.stderr) }),
+          showErrorMessage: false,
+          collapseErrors: false,
+        },
+        registerSignalListeners: false,
+      });
+      try {
+        await tasks.run();
+        return outcome.result as Awaited<ReturnType<typeof work>>;
+      } finally {
+        for (const message of warnings) printMessage(`warning: ${message}`);
+      }
+    },
+  };
+}
