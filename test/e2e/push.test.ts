@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import t from 'tap';
+import { startAzurite } from '../support/azurite.js';
+import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
+import { runCli } from '../support/cli.js';
+import { temporaryFolder } from '../support/folder.js';
+import { startGate } from '../support/gate.js';
+import { threeLevels } from '../support/push-scene.js';
+import { startStockAzurite } from '../support/stock-azurite.js';
+
+const md5 = (bytes: Buffer) => createHash('md5').update(bytes).digest('base64');
+
+for (const stock of [false, true]) {
+  t.test(`${stock ? 'on a stock Azurite' : 'on a repaired Azurite'}: base, then grandchild over it`, async (t) => {
+    const folder = await temporaryFolder(t);
+    const azurite = stock ? await startStockAzurite(folder) : await startAzurite();
+    t.teardown(() => azurite.stop());
+    const container = await containerOf(azurite, 'vhds');
+    const scene = await threeLevels(folder);
+    const env = { ...azurite.env, VHDUP_STATE_DIR: join(folder, 'state') };
+    const uri = (name: string) => `${azurite.url}/vhds/${name}`;
+
+    const first = await runCli(['push', scene.base, '--to', uri('base.vhd'), '--json'], env);
+    t.equal(first.exitCode, 0, first.stdout + first.stderr);
+    const base = await bytesOf(container, 'base.vhd');
+    t.ok(base.subarray(0, -512).equals(scene.baseContent), 'the base is what the disk reads as');
+    const before = await factsOf(container, 'base.vhd');
+    t.equal(before?.contentMd5, md5(base), 'Content-MD5 is that of the blob');
+
+    const second = await runCli(['push', scene.child, '--base', uri('base.vhd'), '--json'], env);
+    t.equal(second.exitCode, 0, second.stdout + second.stderr);
+    const result = JSON.parse(second.stdout) as { vhdup: number; sent: number; copied: number; outcome: string };
+    t.equal(result.vhdup, 1);
+    t.equal(result.copied, base.length);
+    t.ok(result.sent < 1024 * 1024, `only the differences are sent: ${result.sent}`);
+    const child = await bytesOf(container, 'child.vhd');
+    t.ok(child.subarray(0, -512).equals(scene.content), 'the destination is the flattened chain');
+    t.equal((await factsOf(container, 'child.vhd'))?.contentMd5, md5(child));
+    t.equal((await factsOf(container, 'child.vhd'))?.leaseState, 'available', 'the lease is given back');
+
+    t.strictSame(await factsOf(container, 'base.vhd'), before, 'the base is as it was, ETag included');
+    t.ok((await bytesOf(container, 'base.vhd')).equals(base), 'and byte for byte');
+    let snapshots = 0;
+    for await (const { snapshot } of container.listBlobsFlat({ includeSnapshots: true })) snapshots += snapshot ? 1 : 0;
+    t.equal(snapshots, 0, 'no snapshot is left behind');
+
+    const again = await runCli(['push', scene.child, '--base', uri('base.vhd'), '--json'], env);
+    t.equal(again.exitCode, 0);
+    t.match(JSON.parse(again.stdout), { outcome: 'already-there', sent: 0 });
+  });
+}
+
+t.test('the variations of a push', async (t) => {
+  const azurite = await startAzurite();
+  const gate = await startGate(azurite);
+  t.teardown(() => azurite.stop());
+  t.teardown(() => gate.stop());
+  const container = await containerOf(azurite, 'vhds');
+  const pushed = async (folder: string, ...args: string[]) => {
+    const run = await runCli(['push', ...args, '--json'], { ...gate.env, VHDUP_STATE_DIR: join(folder, 'state') });
+    return { ...run, result: JSON.parse(run.stdout) as Record<string, unknown> & { error?: { code: string; message: string; hint?: string } } };
+  };
+  const uri = (name: string) => `${gate.url}/vhds/${name}`;
+
+  for (const [what, childSize] of [['grew', 11 * 1024 * 1024], ['shrank', 6 * 1024 * 1024 + 1024 * 1024]] as const) {
+    t.test(`a child that ${what} gets a blob of its own size, and nothing of the base's footer`, async (t) => {
+      const folder = await temporaryFolder(t);
+      const scene = await threeLevels(folder, { baseType: 'fixed', childSize });
+      t.equal((await pushed(folder, scene.base, '--to', uri(`${what}-base`))).exitCode, 0);
+      const { exitCode, stdout, stderr } = await pushed(folder, scene.child, '--base', uri(`${what}-base`), '--to', uri(what));
+      t.equal(exitCode, 0, stdout + stderr);
+      t.ok((await bytesOf(container, what)).subarray(0, -512).equals(scene.content));
+    });
+  }
+
+  t.test('a fixed disk becomes a blob equal to the file', async (t) => {
+    const folder = await temporaryFolder(t);
+    const scene = await threeLevels(folder, { baseType: 'fixed' });
+    t.equal((await pushed(folder, scene.base, '--to', `${gate.url}/vhds/`)).exitCode, 0);
+    t.ok((await bytesOf(container, 'base disk.vhd')).equals(await readFile(scene.base)), 'and its name is the file\'s');
+  });
+
+  t.test('the disk itself as a base: nothing is sent but the footer', async (t) => {
+    const folder = await temporaryFolder(t);
+    const scene = await threeLevels(folder);
+    t.equal((await pushed(folder, scene.child, '--to', uri('self'))).exitCode, 0);
+    const { result } = await pushed(folder, scene.child, '--base', uri('self'), '--to', uri('self-copy'));
+    t.match(result, { outcome: 'pushed', sent: 512 });
+    t.ok((await bytesOf(container, 'self-copy')).subarray(0, -512).equals(scene.content));
+  });
+
+  t.test('--base auto takes the nearest ancestor, and sends everything where there is none', async (t) => {
+    const folder = await temporaryFolder(t);
+    const scene = await threeLevels(folder);
+    const none = await pushed(folder, scene.base, '--base', 'auto', '--to', uri('auto/base'));
+    t.match(none.result, { outcome: 'pushed', copied: 0 });
+    t.match((await pushed(folder, scene.child, '--base', 'auto', '--to', uri('auto/over-base'))).result.base, { uri: uri('auto/base'), layer: 2 });
+    t.equal((await pushed(folder, scene.middle, '--to', uri('auto/middle'))).exitCode, 0);
+    await container.getBlobClient('auto/over-base').delete();
+    t.match((await pushed(folder, scene.child, '--base', 'auto', '--to', uri('auto/over-middle'))).result.base, { uri: uri('auto/middle'), layer: 1 });
+    t.ok((await bytesOf(container, 'auto/over-middle')).subarray(0, -512).equals(scene.content));
+    await container.getBlobClient('auto/over-middle').delete();
+    await container.getBlobClient('auto/middle').setMetadata({});
+    await container.getBlobClient('auto/base').setMetadata({});
+    t.match((await pushed(folder, scene.child, '--base', 'auto', '--to', uri('auto/by-footer'))).result.base, { layer: 1 }, 'found by its footer');
+  });
+
+  t.test('a base that cannot be trusted is refused, with what to do', async (t) => {
+    const folder = await temporaryFolder(t);
+    const scene = await threeLevels(folder);
+    await pushed(folder, scene.base, '--to', uri('untrusted'));
+    const blob = container.getPageBlobClient('untrusted');
+    const { contentMD5 } = await blob.getProperties();
+    const refused = async (message: RegExp) => {
+      const { exitCode, result } = await pushed(folder, scene.child, '--base', uri('untrusted'));
+      t.equal(exitCode, 4);
+      t.match(result.error, { code: 'base-mismatch', message, hint: /./ });
+      t.equal(await factsOf(container, 'child.vhd'), undefined, 'no destination was made');
+    };
+    await blob.setHTTPHeaders({});
+    await refused(/no Content-MD5/);
+    await blob.setHTTPHeaders({ blobContentMD5: Buffer.alloc(16, 7) });
+    await refused(/Content-MD5 is not that of the local ancestor/);
+    const byId = await pushed(folder, scene.child, '--base', uri('untrusted'), '--base-check', 'id', '--to', uri('by-id'));
+    t.equal(byId.exitCode, 0);
+    t.match(byId.result['warnings'], [/id alone/, /nothing keeps the base/]);
+    await blob.setHTTPHeaders(contentMD5 ? { blobContentMD5: contentMD5 } : {});
+    const tail = await blob.downloadToBuffer((await blob.getProperties()).contentLength! - 512, 512);
+    tail.fill(0, 68, 84);
+    tail.writeUInt32BE(0, 64);
+    tail.writeUInt32BE(~tail.reduce((sum, byte) => sum + byte, 0) >>> 0, 64);
+    await blob.uploadPages(tail, scene.baseContent.length, 512);
+    await refused(/all zeros/);
+    await blob.clearPages(scene.baseContent.length, 512);
+    await refused(/no fixed VHD/);
+  });
+
+  t.test('something else at the destination is left alone, unless --overwrite', async (t) => {
+    const folder = await temporaryFolder(t);
+    const scene = await threeLevels(folder);
+    const blob = container.getPageBlobClient('taken');
+    await blob.create(1024);
+    const { exitCode, result } = await pushed(folder, scene.child, '--to', uri('taken'));
+    t.equal(exitCode, 5);
+    t.match(result.error, { code: 'destination-exists', hint: /--overwrite/ });
+    t.equal((await factsOf(container, 'taken'))?.size, 1024);
+    t.equal((await pushed(folder, scene.child, '--to', uri('taken'), '--overwrite')).exitCode, 0);
+    t.ok((await bytesOf(container, 'taken')).subarray(0, -512).equals(scene.content));
+    await pushed(folder, scene.base, '--to', uri('taken-base'));
+    t.equal((await pushed(folder, scene.middle, '--base', uri('taken-base'), '--to', uri('taken'), '--overwrite')).exitCode, 0, 'also with a base');
+  });
+
+  t.test('a plan promises no less than what is sent, and changes nothing', async (t) => {
+    const folder = await temporaryFolder(t);
+    const scene = await threeLevels(folder);
+    await pushed(folder, scene.base, '--to', uri('plan-base'));
+    const { result: plan } = await pushed(folder, scene.child, '--base', uri('plan-base'), '--to', uri('planned'), '--dry-run');
+    t.equal(await factsOf(container, 'planned'), undefined);
+    gate.records.length = 0;
+    const { result } = await pushed(folder, scene.child, '--base', uri('plan-base'), '--to', uri('planned'));
+    const puts = gate.records.filter(({ kind }) => kind === 'put-page');
+    const sent = puts.reduce((sum, { bodyLength }) => sum + bodyLength, 0);
+    t.equal(sent, result['sent'], 'the result tells the truth');
+    t.ok(sent <= (plan['totals'] as { send: number }).send);
+    t.ok(puts.every(({ headers, bodyLength }) => headers['content-md5'] !== undefined && bodyLength <= 4 * 1024 * 1024), 'each at most 4 MiB with its MD5');
+    t.equal(puts.at(-1)?.range?.offset, scene.content.length, 'the footer is the last');
+  });
+});

@@ -1,0 +1,74 @@
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const require = createRequire(import.meta.url);
+
+/** A running Azurite. */
+export interface Azurite {
+  /** With the account in the path. */
+  readonly url: string;
+  readonly connectionString: string;
+  /** What the tool needs in its environment. */
+  readonly env: { readonly AZURE_STORAGE_CONNECTION_STRING: string };
+  stop(): Promise<void>;
+}
+
+interface Server { start(): Promise<void>; close(): Promise<void>; getHttpServerAddress(): string }
+interface PageRangesDocument { pageRangesInOrder?: { start: number; end: number }[] }
+interface MetadataStore {
+  db: { getCollection(name: string): { findOne(query: object): PageRangesDocument | null; update(document: object): void } };
+}
+type CopyMethod = (this: MetadataStore, context: unknown, source: unknown, destination: { account: string; container: string; blob: string }, ...rest: unknown[]) => Promise<unknown>;
+
+let isRepaired = false;
+let repairIsOn = true;
+
+/**
+ * Azurite 3.35 lets a copy share its list of pages with its source: a write to the one changes the other. The repair
+ * gives the destination a list of its own.
+ */
+function installRepair(): void {
+  if (isRepaired) return;
+  isRepaired = true;
+  const { default: Store } = require('azurite/dist/src/blob/persistence/LokiBlobMetadataStore.js') as { default: { prototype: Record<string, CopyMethod> } };
+  for (const method of ['startCopyFromURL', 'copyFromURL']) {
+    const original = Store.prototype[method];
+    if (!original) throw new Error(`Azurite has no ${method}`);
+    Store.prototype[method] = async function (context, source, destination, ...rest) {
+      const result = await original.call(this, context, source, destination, ...rest);
+      const collection = this.db.getCollection('$BLOBS_COLLECTION$');
+      const document = collection.findOne({ accountName: destination.account, containerName: destination.container, name: destination.blob, snapshot: '' });
+      if (repairIsOn && document?.pageRangesInOrder) {
+        document.pageRangesInOrder = document.pageRangesInOrder.map((range) => ({ ...range }));
+        collection.update(document);
+      }
+      return result;
+    };
+  }
+}
+
+/** Starts an Azurite in this process, in memory, on a free port. `repair: false` leaves copies sharing their pages. */
+export async function startAzurite({ repair = true } = {}): Promise<Azurite> {
+  installRepair();
+  repairIsOn = repair;
+  const { default: Server } = require('azurite/dist/src/blob/BlobServer.js') as { default: new (configuration: unknown) => Server };
+  const { default: Configuration } = require('azurite/dist/src/blob/BlobConfiguration.js') as { default: new (...args: unknown[]) => unknown };
+  const { MemoryExtentChunkStore } = require('azurite/dist/src/common/persistence/MemoryExtentStore.js') as { MemoryExtentChunkStore: new () => unknown };
+  const unused = join(tmpdir(), 'vhdup-azurite-unused');
+  const configuration = new Configuration(
+    '127.0.0.1', 0, 5, join(unused, 'blobs.json'), join(unused, 'extents.json'), [],
+    false, undefined, false, undefined, false, true, '', '', '', undefined, false, true, new MemoryExtentChunkStore(),
+  );
+  const server = new Server(configuration);
+  await server.start();
+  const url = `${server.getHttpServerAddress()}/devstoreaccount1`;
+  return { ...addressOf(url), stop: () => server.close() };
+}
+
+/** How to reach an Azurite, from its URL. */
+export function addressOf(url: string): Omit<Azurite, 'stop'> {
+  const { EMULATOR_ACCOUNT_KEY_STR: key } = require('azurite/dist/src/blob/utils/constants.js') as { EMULATOR_ACCOUNT_KEY_STR: string };
+  const connectionString = `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${key};BlobEndpoint=${url};`;
+  return { url, connectionString, env: { AZURE_STORAGE_CONNECTION_STRING: connectionString } };
+}

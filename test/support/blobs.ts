@@ -1,0 +1,37 @@
+import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
+import type { Azurite } from './azurite.js';
+
+/** A container of a running Azurite, made if it is not there; by the SDK, without any code of the tool. */
+export async function containerOf(azurite: Pick<Azurite, 'connectionString'>, name: string): Promise<ContainerClient> {
+  const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient(name);
+  await container.createIfNotExists();
+  return container;
+}
+
+/** All bytes of a blob. */
+export function bytesOf(container: ContainerClient, name: string): Promise<Buffer> {
+  return container.getBlobClient(name).downloadToBuffer();
+}
+
+export interface BlobFacts {
+  readonly etag: string | undefined;
+  readonly size: number;
+  readonly contentMd5: string | undefined;
+  readonly metadata: Record<string, string>;
+  readonly leaseState: string | undefined;
+}
+
+/** What the service says of a blob; `undefined` where there is none. */
+export async function factsOf(container: ContainerClient, name: string): Promise<BlobFacts | undefined> {
+  const client = container.getBlobClient(name);
+  if (!(await client.exists())) return undefined;
+  const { etag, contentLength = 0, contentMD5, metadata = {}, leaseState } = await client.getProperties();
+  return { etag, size: contentLength, contentMd5: contentMD5 && contentMD5.length > 0 ? Buffer.from(contentMD5).toString('base64') : undefined, metadata, leaseState };
+}
+
+/** Bytes in written pages. */
+export async function allocatedIn(container: ContainerClient, name: string): Promise<number> {
+  let total = 0;
+  for await (const { start, end, isClear } of container.getPageBlobClient(name).listPageRanges()) total += isClear ? 0 : end - start + 1;
+  return total;
+}

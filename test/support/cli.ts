@@ -1,0 +1,34 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+const BIN = fileURLToPath(new URL('../../bin/vhdup.js', import.meta.url));
+
+export interface CliRun {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The tool as a process of its own, as it was built. */
+export interface CliProcess {
+  readonly child: ChildProcess;
+  readonly ended: Promise<CliRun>;
+}
+
+/** Starts `vhdup` with nothing of this process's credentials. */
+export function startCli(args: readonly string[], env: Readonly<Record<string, string>>): CliProcess {
+  const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<[number | null, NodeJS.Signals | null]>((resolve) => child.on('exit', (code, signal) => { resolve([code, signal]); })),
+  ]).then(([stdout, stderr, [exitCode, signal]]) => ({ stdout, stderr, exitCode, signal }));
+  return { child, ended };
+}
+
+/** Runs `vhdup` to its end. */
+export function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliRun> {
+  return startCli(args, env).ended;
+}
