@@ -53,7 +53,7 @@ export class Lease {
     this.#timer = undefined;
     await this.#renewing;
     clearTimeout(this.#timer);
-    await this.#blob.client.getBlobLeaseClient(this.id).releaseLease({ abortSignal: AbortSignal.timeout(10_000) }).catch(() => undefined);
+    await releaseLease(this.#blob, this.id);
   }
 
   #schedule(milliseconds: number): void {
@@ -75,4 +75,11 @@ export class Lease {
     }
     if (this.#timer) this.#schedule(milliseconds);
   }
+}
+
+const RELEASE_MS = 10_000;
+
+/** Gives a lease back; never throws, since it runs out by itself. Works also after a stop. */
+export async function releaseLease(blob: PageBlob, id: string): Promise<void> {
+  await blob.client.getBlobLeaseClient(id).releaseLease({ abortSignal: AbortSignal.timeout(RELEASE_MS) }).catch(() => undefined);
 }

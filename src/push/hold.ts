@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { VhdupError } from '../errors.js';
-import { LEASE_SECONDS, Lease } from '../blob/lease.js';
+import { LEASE_SECONDS, Lease, releaseLease } from '../blob/lease.js';
 import type { PageBlob } from '../blob/page-blob.js';
 import { pause } from '../blob/retry.js';
-import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord } from '../state/lease-record.js';
+import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
 import { present } from './destination.js';
 import type { Session } from './session.js';
 
@@ -17,7 +17,7 @@ const POLL_MS = 1000;
 export async function hold(session: Session, blob: PageBlob, stateFolder: string): Promise<Lease> {
   const id = randomUUID();
   const record = await readLeaseRecord(stateFolder, blob.uri);
-  const isCrashed = record?.host === hostname() && !isAlive(record.pid);
+  const isCrashed = record !== undefined && isOfCrashed(record);
   const remember = () => writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: id, pid: process.pid, host: hostname() });
   if (isCrashed) {
     const lease = await Lease.takeOver(blob, record.leaseId, id, LEASE_SECONDS, session.abort);
@@ -48,6 +48,18 @@ export async function hold(session: Session, blob: PageBlob, stateFolder: string
 export async function letGo(lease: Lease, blob: PageBlob, stateFolder: string): Promise<void> {
   await lease.release();
   await deleteLeaseRecord(stateFolder, blob.uri);
+}
+
+/** Gives back what a process of this machine held when it crashed, where there is nothing left to do under the lease. */
+export async function letGoCrashed(blob: PageBlob, stateFolder: string): Promise<void> {
+  const record = await readLeaseRecord(stateFolder, blob.uri);
+  if (!record || !isOfCrashed(record)) return;
+  await releaseLease(blob, record.leaseId);
+  await deleteLeaseRecord(stateFolder, blob.uri);
+}
+
+function isOfCrashed({ host, pid }: LeaseRecord): boolean {
+  return host === hostname() && !isAlive(pid);
 }
 
 function busy({ uri }: PageBlob, problem: string, cause: unknown): VhdupError {

@@ -6,7 +6,7 @@ import { md5 } from '../digest/md5.js';
 import { intersect, rangeSet, subtract, totalLength } from '../plan/range.js';
 import { defaultStateFolder } from '../state/lease-record.js';
 import { clearDestination, completeDestination, inspectDestination, present, type Wanted } from './destination.js';
-import { hold, letGo } from './hold.js';
+import { hold, letGo, letGoCrashed } from './hold.js';
 import { awaitCopy, dropCopySource, makeDestination } from './make-destination.js';
 import type { PushOptions } from './options.js';
 import { together } from './parallel.js';
@@ -27,12 +27,15 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
   const wanted: Wanted = { identity: preparation.identity, stream: preparation.stream, overwrite: options.overwrite ?? false };
   const isResumed = preparation.found.kind === 'ours';
 
-  const made = await makeDestination(session, preparation, wanted);
-  if (made.kind === 'complete') return done(session, preparation, 'already-there', made.properties.contentMd5);
   const { destination } = preparation;
-  if (preparation.base) await awaitCopy(session, destination);
-
   const stateFolder = options.stateFolder ?? defaultStateFolder();
+
+  const made = await makeDestination(session, preparation, wanted);
+  if (made.kind === 'complete') {
+    await letGoCrashed(destination, stateFolder);
+    return done(session, preparation, 'already-there', made.properties.contentMd5);
+  }
+  if (preparation.base) await awaitCopy(session, destination);
   const lease = await hold(session, destination, stateFolder);
   try {
     // Only who holds the lease may trust what the blob says: another push may have ended between the look and the lease.

@@ -33,6 +33,10 @@ export interface OwnAnswer {
 /** An HTTP proxy before an Azurite: it records every request, and can step in before and after it is served. */
 export interface Gate extends Azurite {
   records: GateRecord[];
+  /** Keeps the server's name from the tool, so that it takes it for the real service. */
+  hidesEmulator: boolean;
+  /** Resolves when no request is under way. */
+  idle(): Promise<void>;
   /** Before a request is passed on: an answer keeps it from Azurite, `drop` closes the connection. */
   onRequest: (record: GateRecord) => void | OwnAnswer | 'drop' | Promise<void | OwnAnswer | 'drop'>;
   /** After Azurite has done it: `drop` loses the answer. */
@@ -43,8 +47,10 @@ export interface Gate extends Azurite {
 export async function startGate(target: Azurite): Promise<Gate> {
   const { hostname, port } = new URL(target.url);
   const agent = new Agent({ keepAlive: true });
+  const underWay = new Set<Promise<unknown>>();
   const server = createServer((incoming, outgoing) => {
-    serve(incoming, outgoing).catch(() => outgoing.destroy());
+    const served = serve(incoming, outgoing).catch(() => outgoing.destroy()).finally(() => underWay.delete(served));
+    underWay.add(served);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -53,6 +59,10 @@ export async function startGate(target: Azurite): Promise<Gate> {
   const gate: Gate = {
     ...addressOf(url),
     records: [],
+    hidesEmulator: false,
+    idle: async () => {
+      while (underWay.size > 0) await Promise.allSettled(underWay);
+    },
     onRequest: () => undefined,
     onAnswer: () => undefined,
     stop: async () => {
@@ -80,7 +90,8 @@ export async function startGate(target: Azurite): Promise<Gate> {
     const content = await readAll(answer);
     record.status = answer.statusCode ?? 0;
     if (await gate.onAnswer(record) === 'drop') return void outgoing.destroy();
-    outgoing.writeHead(record.status, answer.rawHeaders);
+    const { server: _, ...others } = answer.headers;
+    outgoing.writeHead(record.status, gate.hidesEmulator ? others : answer.headers);
     outgoing.end(content);
   }
   return gate;

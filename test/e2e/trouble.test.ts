@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { openDisk, push, type PushOptions, type PushResult } from '../../src/index.js';
+import { startAzurite } from '../support/azurite.js';
+import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
+import { runCli, startCli } from '../support/cli.js';
+import { temporaryFolder } from '../support/folder.js';
+import { startGate, type OwnAnswer } from '../support/gate.js';
+import { threeLevels } from '../support/push-scene.js';
+
+const MIB = 1024 * 1024;
+
+async function setting(t: Test) {
+  const folder = await temporaryFolder(t);
+  const azurite = await startAzurite();
+  const gate = await startGate(azurite);
+  t.teardown(async () => {
+    await gate.stop();
+    await azurite.stop();
+  });
+  const container = await containerOf(azurite, 'vhds');
+  const scene = await threeLevels(folder);
+  const options: PushOptions = {
+    environment: gate.env,
+    stateFolder: join(folder, 'state'),
+    retry: { attempts: 6, firstDelayMs: 2, maxDelayMs: 20 },
+  };
+  const pushed = async (path: string, more: PushOptions): Promise<PushResult> => {
+    await using disk = await openDisk(path);
+    return await push(disk, { ...options, ...more });
+  };
+  const env = { ...gate.env, VHDUP_STATE_DIR: join(folder, 'state') };
+  const uri = (name: string) => `${gate.url}/vhds/${name}`;
+  await pushed(scene.base, { to: uri('base.vhd') });
+  return { folder, gate, container, scene, pushed, env, uri };
+}
+
+const PASSING: readonly (readonly [name: string, fault: OwnAnswer | 'drop'])[] = [
+  ['500 OperationTimedOut', { status: 500, headers: { 'x-ms-error-code': 'OperationTimedOut' } }],
+  ['503 ServerBusy with Retry-After', { status: 503, headers: { 'x-ms-error-code': 'ServerBusy', 'retry-after': '0' } }],
+  ['429', { status: 429 }],
+  ['408', { status: 408 }],
+  ['a connection that is reset', 'drop'],
+];
+
+t.test('trouble that passes is got over, whichever request it meets', async (t) => {
+  const { gate, container, scene, pushed, uri } = await setting(t);
+  for (const [name, fault] of PASSING) {
+    const met = new Set<string>();
+    gate.onRequest = ({ kind }) => {
+      if (met.has(kind)) return undefined;
+      met.add(kind);
+      return fault;
+    };
+    await pushed(scene.child, { base: uri('base.vhd'), to: uri(name) });
+    t.ok((await bytesOf(container, name)).subarray(0, -512).equals(scene.content), name);
+    t.ok(met.size >= 9, `${met.size} kinds of request met it`);
+  }
+  gate.onRequest = () => undefined;
+  const lost = new Set<string>();
+  gate.onAnswer = ({ kind }) => {
+    if (lost.has(kind)) return undefined;
+    lost.add(kind);
+    return 'drop';
+  };
+  await pushed(scene.child, { base: uri('base.vhd'), to: uri('lost') });
+  t.ok((await bytesOf(container, 'lost')).subarray(0, -512).equals(scene.content), 'a request that was served, its answer lost');
+  await pushed(scene.child, { to: uri('lost-full') });
+  t.ok((await bytesOf(container, 'lost-full')).subarray(0, -512).equals(scene.content), 'also in a full push');
+});
+
+t.test('a permanent error ends the push soon, and what is there is resumed', async (t) => {
+  const { gate, container, scene, pushed, uri } = await setting(t);
+  let puts = 0;
+  gate.onRequest = ({ kind }) => (kind === 'put-page' && ++puts > 3 ? { status: 403, headers: { 'x-ms-error-code': 'AuthenticationFailed' } } : undefined);
+  await t.rejects(pushed(scene.child, { to: uri('denied'), concurrency: 2 }), { code: 'not-authorised' });
+  t.ok(puts <= 5, `no more than what was under way: ${puts}`);
+  gate.onRequest = () => undefined;
+  const { outcome } = await pushed(scene.child, { to: uri('denied') });
+  t.equal(outcome, 'resumed');
+  t.ok((await bytesOf(container, 'denied')).subarray(0, -512).equals(scene.content));
+});
+
+t.test('a disk that changes while it is pushed: the push fails and names the file; the next one mends what was sent', async (t) => {
+  const { gate, container, scene, pushed, uri } = await setting(t);
+  const change = randomBytes(512);
+  let changed = false;
+  gate.onAnswer = async ({ kind }) => {
+    if (kind !== 'put-page' || changed) return undefined;
+    changed = true;
+    const file = await open(scene.child, 'r+');
+    const { size } = await file.stat();
+    const block = Buffer.alloc(size);
+    await file.read(block, 0, size, 0);
+    const at = block.indexOf(scene.content.subarray(6 * MIB, 6 * MIB + 512));
+    await file.write(change, 0, 512, at);
+    await file.close();
+    return undefined;
+  };
+  await t.rejects(pushed(scene.child, { base: uri('base.vhd'), to: uri('moving') }), { code: 'source-changed', message: /child\.vhd/ });
+  t.ok(changed);
+  t.notOk((await factsOf(container, 'moving'))?.contentMd5, 'nothing vouches for what is there');
+  change.copy(scene.content, 6 * MIB);
+  await pushed(scene.child, { base: uri('base.vhd'), to: uri('moving') });
+  t.ok((await bytesOf(container, 'moving')).subarray(0, -512).equals(scene.content), 'the new content, no old page among it');
+});
+
+for (const emulator of [true, false]) {
+  t.test(`a base that changes after it was checked is not copied ${emulator ? 'by an emulator' : 'by the service'}`, async (t) => {
+    const { gate, container, scene, pushed, uri } = await setting(t);
+    gate.hidesEmulator = !emulator;
+    let changed = false;
+    gate.onRequest = async ({ kind }) => {
+      if (kind !== (emulator ? 'snapshot' : 'copy') || changed) return undefined;
+      changed = true;
+      await container.getPageBlobClient('base.vhd').uploadPages(Buffer.alloc(512, 1), 4096, 512);
+      return undefined;
+    };
+    await t.rejects(pushed(scene.child, { base: uri('base.vhd'), to: uri('late') }), { code: 'base-mismatch', message: /changed after it was checked/ });
+    t.ok(changed);
+    t.equal(await factsOf(container, 'late'), undefined, 'no destination was made');
+  });
+}
+
+t.test('a lease that is broken stops the writer, and the next run goes on', async (t) => {
+  const { gate, container, scene, pushed, uri } = await setting(t);
+  let puts = 0;
+  gate.onAnswer = async ({ kind }) => {
+    if (kind === 'put-page' && ++puts === 2) await container.getBlobClient('broken').getBlobLeaseClient().breakLease(0);
+    return undefined;
+  };
+  await t.rejects(pushed(scene.child, { to: uri('broken'), concurrency: 1 }), { code: 'lease-lost' });
+  const after = gate.records.filter(({ kind, url, status }) => kind === 'put-page' && url.includes('/broken') && status === 201).length;
+  t.equal(after, 2, 'not one request was served after it');
+  t.notOk((await factsOf(container, 'broken'))?.contentMd5);
+  gate.onAnswer = () => undefined;
+  await pushed(scene.child, { to: uri('broken') });
+  t.ok((await bytesOf(container, 'broken')).subarray(0, -512).equals(scene.content));
+});
+
+t.test('two pushes at once to one destination: one writes, the other waits or says so, and the bytes are right', async (t) => {
+  const { gate, container, scene, env, uri } = await setting(t);
+  gate.onRequest = async ({ kind }) => {
+    if (kind === 'put-page') await sleep(20);
+    return undefined;
+  };
+  const args = ['push', scene.child, '--to', uri('contended'), '--json'];
+  const runs = await Promise.all([runCli(args, env), runCli(args, { ...env, VHDUP_STATE_DIR: join(env.VHDUP_STATE_DIR, 'other') })]);
+  const outcomes = runs.map(({ stdout }) => (JSON.parse(stdout) as { outcome?: string; error?: { code: string } }));
+  t.equal(outcomes.filter(({ outcome }) => outcome === 'pushed' || outcome === 'resumed').length, 1, JSON.stringify(outcomes));
+  t.ok((await bytesOf(container, 'contended')).subarray(0, -512).equals(scene.content));
+});
+
+t.test('Ctrl-C: what is under way is finished, exit code 130, and the same command resumes', async (t) => {
+  const { gate, container, scene, env, uri } = await setting(t);
+  const args = ['push', scene.child, '--base', uri('base.vhd'), '--to', uri('interrupted'), '--concurrency', '2'];
+  const run = startCli(args, env);
+  let puts = 0;
+  gate.onRequest = async ({ kind }) => {
+    if (kind !== 'put-page' || ++puts !== 2) return undefined;
+    run.child.kill('SIGINT');
+    await sleep(300);
+    return undefined;
+  };
+  const { exitCode, stderr, stdout } = await run.ended;
+  t.equal(exitCode, 130);
+  t.match(stderr, /run the same command to resume/);
+  t.equal(stdout, '', 'no result');
+  t.ok(gate.records.filter(({ kind, url }) => kind === 'put-page' && url.includes('interrupted')).every(({ status }) => status === 201), 'no request was cut off');
+  t.equal((await factsOf(container, 'interrupted'))?.leaseState, 'available', 'the lease is given back');
+  gate.onRequest = () => undefined;
+  t.equal((await runCli(args, env)).exitCode, 0);
+  t.ok((await bytesOf(container, 'interrupted')).subarray(0, -512).equals(scene.content));
+});
