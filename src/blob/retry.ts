@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VhdupError } from '../errors.js';
 import { failureOf, isTransient, serviceError } from './service-error.js';
@@ -45,6 +46,8 @@ export class Retrier {
 
   constructor(stop: Stop, onRetry: (message: string) => void = () => undefined, policy: RetryPolicy = DEFAULT_RETRY) {
     this.stop = stop;
+    // Every request under way listens; that is no leak.
+    setMaxListeners(0, stop.cancel, stop.abort);
     this.#policy = policy;
     this.#onRetry = onRetry;
   }

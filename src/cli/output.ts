@@ -30,7 +30,7 @@ export function printMessage(text: string): void {
 
 /** File names and what a server says may hold anything: control characters (but line ends) are shown, not sent. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- the very characters that are to be found
+   
   return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 

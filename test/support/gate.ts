@@ -90,8 +90,8 @@ export async function startGate(target: Azurite): Promise<Gate> {
     const content = await readAll(answer);
     record.status = answer.statusCode ?? 0;
     if (await gate.onAnswer(record) === 'drop') return void outgoing.destroy();
-    const { server: _, ...others } = answer.headers;
-    outgoing.writeHead(record.status, gate.hidesEmulator ? others : answer.headers);
+    const headers = Object.entries(answer.headers).filter(([name]) => name !== 'server' || !gate.hidesEmulator);
+    outgoing.writeHead(record.status, Object.fromEntries(headers));
     outgoing.end(content);
   }
   return gate;

@@ -1,4 +1,3 @@
-import type { Argv } from 'yargs';
 import { isBlobUri } from '../../blob/location.js';
 import type { Disk, Layer } from '../../disk/disk.js';
 import { openDisk } from '../../disk/open.js';
@@ -17,7 +16,7 @@ export const infoCommand: Command<InfoFlags> = {
   command: 'info <disk>',
   describe: 'show format, id, size, chain and allocation of a disk or a blob, and what is wrong with it',
   builder: (yargs) => (diskFlags(yargs)
-    .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD, or the URI of a page blob' }) as unknown as Argv<InfoFlags>),
+    .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD, or the URI of a page blob' })),
   handler: async (flags) => {
     if (isBlobUri(flags.disk)) {
       const report = await interruptible((signal) => inspectBlob(flags.disk, { signal }), () => undefined);

@@ -1,4 +1,3 @@
-import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../blob/location.js';
 import type { Extent } from '../../disk/disk.js';
@@ -15,7 +14,7 @@ export const mapCommand: Command<MapFlags> = {
   command: 'map <disk>',
   describe: 'list the extents of a disk, and which file of its chain each comes from',
   builder: (yargs) => (diskFlags(yargs)
-    .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' }) as unknown as Argv<MapFlags>),
+    .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })),
   handler: async (flags) => {
     if (isBlobUri(flags.disk)) throw new VhdupError('usage', 'map takes a local file', { hint: 'vhdup info shows what is known of a blob' });
     await using disk = await openDisk(flags.disk, openOptions(flags));
