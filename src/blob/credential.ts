@@ -59,7 +59,9 @@ function fromEnvironment(environment: Environment): Configured | undefined {
 function parseConnectionString(text: string): Configured {
   let service: BlobServiceClient;
   try {
-    service = BlobServiceClient.fromConnectionString(text);
+    // The SDK insists on a protocol where no endpoint is named; others take https.
+    const isComplete = /(^|;)\s*(DefaultEndpointsProtocol|BlobEndpoint|UseDevelopmentStorage)=/i.test(text);
+    service = BlobServiceClient.fromConnectionString(isComplete ? text : `DefaultEndpointsProtocol=https;${text}`);
   } catch {
     throw new VhdupError('not-authorised', 'AZURE_STORAGE_CONNECTION_STRING is not a connection string with an AccountKey or a SharedAccessSignature');
   }

@@ -1,0 +1,49 @@
+import t from 'tap';
+import { isSameBlob, parseBlobUri, uriOf } from '../../src/blob/location.js';
+import { accessTo } from '../../src/blob/credential.js';
+import { stateOf, withState } from '../../src/blob/metadata.js';
+import { withoutSecrets } from '../../src/blob/service-error.js';
+
+t.test('a blob URI is taken apart and put together again, without its SAS', (t) => {
+  const blob = parseBlobUri('https://acct.blob.core.windows.net/vhds/a%20b/ü.vhd?sv=1&sig=SECRET&snapshot=2024-01-01T00:00:00.0000000Z');
+  t.match(blob, { account: 'acct', container: 'vhds', name: 'a b/ü.vhd', snapshot: '2024-01-01T00:00:00.0000000Z', sas: 'sv=1&sig=SECRET' });
+  t.notMatch(uriOf(blob), /SECRET/);
+  t.ok(isSameBlob(blob, parseBlobUri(uriOf(blob))));
+  t.match(parseBlobUri('http://127.0.0.1:10000/devstoreaccount1/c/x.vhd'), { endpoint: 'http://127.0.0.1:10000/devstoreaccount1', account: 'devstoreaccount1', container: 'c', name: 'x.vhd' });
+  t.match(parseBlobUri('https://disks.example.com/c/x.vhd'), { endpoint: 'https://disks.example.com', account: undefined, container: 'c' });
+  for (const wrong of ['disk.vhd', 'ftp://a/b/c', 'https://acct.blob.core.windows.net/', 'https://acct.blob.core.windows.net/c', 'https://user:pw@acct.blob.core.windows.net/c/b']) {
+    t.throws(() => parseBlobUri(wrong), { code: 'usage' }, wrong);
+  }
+  t.end();
+});
+
+t.test('secrets go to the account that they belong to, and nowhere else', async (t) => {
+  const here = parseBlobUri('https://acct.blob.core.windows.net/c/b');
+  const other = parseBlobUri('https://other.blob.core.windows.net/c/b');
+  const local = parseBlobUri('http://127.0.0.1:10000/someone/c/b');
+  const key = { AZURE_STORAGE_ACCOUNT: 'acct', AZURE_STORAGE_KEY: 'a2V5' };
+  const sas = { AZURE_STORAGE_ACCOUNT: 'acct', AZURE_STORAGE_SAS_TOKEN: '?sig=x' };
+  t.equal((await accessTo(here, key)).kind, 'account-key');
+  t.equal((await accessTo(other, key)).kind, 'token');
+  t.match(await accessTo(here, sas), { kind: 'sas', sas: 'sig=x' });
+  t.equal((await accessTo(other, sas)).kind, 'token');
+  t.match(await accessTo(parseBlobUri(`${uriOf(other)}?sig=own`), key), { kind: 'sas', sas: 'sig=own' });
+  t.equal((await accessTo(here, { AZURE_STORAGE_CONNECTION_STRING: 'AccountName=acct;AccountKey=a2V5;EndpointSuffix=core.windows.net' })).kind, 'account-key');
+  await t.rejects(accessTo(local, key), { code: 'not-authorised' }, 'a token never goes to a host that is not the service');
+  await t.rejects(accessTo(here, { AZURE_STORAGE_CONNECTION_STRING: 'nonsense' }), { code: 'not-authorised' });
+});
+
+t.test('the state of a push survives the metadata of a blob, whose keys have no case', (t) => {
+  const state = { state: 'writing', fingerprint: 'f', times: 't', id: 'i', parentId: 'p', base: { uri: 'https://a/b', etag: '0x1', id: 'j' } } as const;
+  const metadata = withState({ owner: 'me', vhdup_state: 'clearing' }, state);
+  t.equal(metadata['owner'], 'me');
+  t.strictSame(stateOf(Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key.toUpperCase(), value]))), state);
+  t.equal(stateOf({ owner: 'me' }), undefined);
+  t.equal(stateOf({ ...metadata, vhdup_version: '2' }), undefined, 'a later version is not taken for this one');
+  t.end();
+});
+
+t.test('signatures are taken out of what the service says', (t) => {
+  t.equal(withoutSecrets('at https://a/b?sv=1&sig=abc%3D&x=1 AccountKey=k=='), 'at https://a/b?sv=REDACTED&sig=REDACTED&x=1 AccountKey=REDACTED');
+  t.end();
+});

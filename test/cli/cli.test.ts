@@ -1,0 +1,107 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { exitCodeOf } from '../../src/cli/exit-code.js';
+import { printable } from '../../src/cli/output.js';
+import { duration, size } from '../../src/cli/units.js';
+import { startAzurite } from '../support/azurite.js';
+import { containerOf } from '../support/blobs.js';
+import { runCli } from '../support/cli.js';
+import { temporaryFolder } from '../support/folder.js';
+import { threeLevels } from '../support/push-scene.js';
+
+t.test('exit codes are what the documents say, and stay so', (t) => {
+  const codes = {
+    'unexpected': 1, 'usage': 2, 'disk-unreadable': 3, 'disk-invalid': 3, 'disk-unsupported': 3, 'chain-broken': 3, 'base-mismatch': 4,
+    'destination-exists': 5, 'destination-busy': 5, 'destination-missing': 5, 'not-authorised': 6, 'transfer-failed': 7, 'lease-lost': 7, 'source-changed': 8, 'cancelled': 130,
+  } as const;
+  for (const [code, exit] of Object.entries(codes)) t.equal(exitCodeOf(code as keyof typeof codes), exit, code);
+  t.end();
+});
+
+t.test('help and version go to stdout; wrong words are told on stderr, with exit code 2', async (t) => {
+  for (const args of [['--help'], ['push', '--help'], ['info', '--help'], ['map', '--help'], ['--version']]) {
+    const { exitCode, stdout, stderr } = await runCli(args);
+    t.equal(exitCode, 0, args.join(' '));
+    t.ok(stdout.length > 5);
+    t.equal(stderr, '');
+  }
+  const scene = await threeLevels(await temporaryFolder(t));
+  for (const args of [[], ['push'], ['push', 'x.vhd'], ['push', 'x.vhd', '--nonsense'], ['frobnicate'], ['push', 'x.vhd', '--to', 'nowhere'], ['push', 'x.vhd', '--to', 'https://a.blob.core.windows.net/c/b', '--concurrency', 'many'], ['push', 'https://a/b/c', '--to', 'x']]) {
+    const { exitCode, stdout, stderr } = await runCli(args.map((arg) => (arg === 'x.vhd' ? scene.child : arg)));
+    t.equal(exitCode, 2, args.join(' '));
+    t.equal(stdout, '');
+    t.match(stderr, /^vhdup: /m);
+  }
+});
+
+t.test('info and map tell of a chain, to people and to programs', async (t) => {
+  const folder = await temporaryFolder(t);
+  const scene = await threeLevels(folder);
+  const info = await runCli(['info', scene.child]);
+  t.equal(info.exitCode, 0);
+  t.match(info.stdout, /differencing[\s\S]*chain[\s\S]*mïddle\.vhd[\s\S]*base disk\.vhd/);
+  t.match(JSON.parse((await runCli(['info', scene.child, '--json'])).stdout), { vhdup: 1, size: scene.content.length, id: scene.ids.child, layers: [{ type: 'differencing' }, { id: scene.ids.middle }, { type: 'dynamic' }] });
+  const { extents } = JSON.parse((await runCli(['map', scene.child, '--json'])).stdout) as { extents: { offset: number; length: number }[] };
+  t.equal(extents.reduce((end, { offset, length }) => (offset === end ? end + length : Number.NaN), 0), scene.content.length);
+  t.match((await runCli(['map', scene.child])).stdout, /data {2}.*child\.vhd/);
+});
+
+t.test('a disk that is none: exit code 3, the error as JSON where asked for', async (t) => {
+  const path = join(await temporaryFolder(t), 'no disk.vhd');
+  await writeFile(path, Buffer.alloc(2048, 7));
+  const { exitCode, stdout } = await runCli(['info', path, '--json']);
+  t.equal(exitCode, 3);
+  t.match(JSON.parse(stdout), { vhdup: 1, error: { code: 'disk-invalid', message: path }, exitCode: 3 });
+  t.equal((await runCli(['info', `${path}.missing`])).exitCode, 3);
+});
+
+t.test('no secret is in any output', async (t) => {
+  const folder = await temporaryFolder(t);
+  const scene = await threeLevels(folder);
+  const azurite = await startAzurite();
+  t.teardown(() => azurite.stop());
+  await containerOf(azurite, 'vhds');
+  const canary = 'Y2FuYXJ5LXNlY3JldC1jYW5hcnktc2VjcmV0';
+  const sas = `sv=2024-01-01&ss=b&srt=sco&sp=rwdlac&se=2030-01-01&sig=${canary}`;
+  const env = { VHDUP_STATE_DIR: join(folder, 'state') };
+  const uri = `${azurite.url}/vhds/x.vhd`;
+  const key = { AZURE_STORAGE_ACCOUNT: 'devstoreaccount1', AZURE_STORAGE_KEY: canary };
+  for (const json of [[], ['--json']]) {
+    for (const [args, more] of [
+      [['push', scene.child, '--to', `${uri}?${sas}`], {}],
+      [['push', scene.child, '--base', `${uri}?${sas}`], {}],
+      [['push', scene.child, '--to', uri], key],
+      [['push', scene.child, '--to', uri], { AZURE_STORAGE_ACCOUNT: 'devstoreaccount1', AZURE_STORAGE_SAS_TOKEN: sas }],
+      [['push', scene.child, '--to', uri], { AZURE_STORAGE_CONNECTION_STRING: `AccountName=devstoreaccount1;AccountKey=${canary};BlobEndpoint=${azurite.url}` }],
+      [['info', `${uri}?${sas}`], {}],
+      [['push', scene.child, '--to', `nowhere?${sas}`], {}],
+      [['push', scene.child, '--to', `https://?${sas}`], {}],
+    ] as const) {
+      const { exitCode, stdout, stderr } = await runCli([...args, ...json], { ...env, ...more });
+      t.notMatch(stdout + stderr, canary, `exit code ${exitCode}`);
+      t.ok(exitCode === 6 || exitCode === 2, stdout + stderr);
+    }
+  }
+});
+
+t.test('a missing container is told', async (t) => {
+  const folder = await temporaryFolder(t);
+  const scene = await threeLevels(folder);
+  const azurite = await startAzurite();
+  t.teardown(() => azurite.stop());
+  const { exitCode, stderr } = await runCli(['push', scene.child, '--to', `${azurite.url}/none/x.vhd`], { ...azurite.env, VHDUP_STATE_DIR: folder });
+  t.equal(exitCode, 5);
+  t.match(stderr, /container/);
+});
+
+t.test('control characters in names are shown, not sent to the terminal', (t) => {
+  t.equal(printable('a\u001b[31mb\u0007\nc'), 'a\\x1b[31mb\\x07\nc');
+  t.end();
+});
+
+t.test('amounts are told in IEC units, times as people say them', (t) => {
+  t.strictSame([0, 512, 1536, 3 * 1024 ** 3].map(size), ['0 B', '512 B', '1.5 KiB', '3.0 GiB']);
+  t.strictSame([5, 187, 3729].map(duration), ['5 s', '3:07 min', '1:02:09 h']);
+  t.end();
+});

@@ -1,0 +1,105 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { makePushPlan, type PlannedExtent } from '../../src/index.js';
+import { nonZeroRanges } from '../../src/plan/non-zero.js';
+import { intersect, rangeSet, splitAt, subtract, totalLength, type Range } from '../../src/plan/range.js';
+
+const PAGES = 64;
+const seed = Date.now();
+t.comment(`seed ${seed}`);
+const options = { numRuns: 500, seed };
+
+const ranges = fc.array(fc.tuple(fc.nat(PAGES - 1), fc.integer({ min: 0, max: 12 })).map(([page, length]) => ({ offset: page * 512, length: Math.min(length, PAGES - page) * 512 })), { maxLength: 10 });
+
+/** The oracle: a range set as the set of its pages. */
+function pagesOf(set: readonly Range[]): Set<number> {
+  const pages = new Set<number>();
+  for (const { offset, length } of set) for (let page = offset / 512; page < (offset + length) / 512; page++) pages.add(page);
+  return pages;
+}
+
+function same(a: Set<number>, b: Set<number>): boolean {
+  return a.size === b.size && [...a].every((page) => b.has(page));
+}
+
+function isProper(set: readonly Range[]): boolean {
+  return set.every(({ offset, length }, index) => length > 0 && (index === 0 || offset > (set[index - 1]?.offset ?? 0) + (set[index - 1]?.length ?? 0)));
+}
+
+t.test('range sets do as sets of pages do', (t) => {
+  fc.assert(fc.property(ranges, ranges, fc.integer({ min: 1, max: 9 }), (a, b, step) => {
+    const [setA, setB] = [rangeSet(a), rangeSet(b)];
+    const [pagesA, pagesB] = [pagesOf(a), pagesOf(b)];
+    return isProper(setA) && same(pagesOf(setA), pagesA)
+      && same(pagesOf(subtract(setA, setB)), new Set([...pagesA].filter((page) => !pagesB.has(page))))
+      && same(pagesOf(intersect(setA, setB)), new Set([...pagesA].filter((page) => pagesB.has(page))))
+      && [...splitAt(setA, step * 512)].every(({ offset, length }) => Math.floor(offset / (step * 512)) === Math.floor((offset + length - 1) / (step * 512)))
+      && same(pagesOf([...splitAt(setA, step * 512)]), pagesA);
+  }), options);
+  t.end();
+});
+
+const extents = (withAbsent: boolean): fc.Arbitrary<PlannedExtent[]> => fc.array(fc.tuple(fc.constantFrom<PlannedExtent['kind']>('data', 'zero', ...(withAbsent ? ['absent' as const] : [])), fc.integer({ min: 1, max: 9 })), { minLength: 1, maxLength: 14 }).map((items) => {
+  let offset = 0;
+  return items.map(([kind, pages]) => {
+    const extent = { offset, length: pages * 512, kind };
+    offset += extent.length;
+    return extent;
+  });
+});
+
+const cost = fc.integer({ min: 0, max: 6 }).map((pages) => ({ bytesPerSecond: pages * 512, requestsPerSecond: 1 }));
+const sizeOf = (list: readonly PlannedExtent[]) => list.reduce((sum, { length }) => sum + length, 0);
+const kindOf = (list: readonly PlannedExtent[], kind: string) => pagesOf(list.filter((extent) => extent.kind === kind));
+
+t.test('over a base: all that differs is cleared, what is data is written, and nothing else changes', (t) => {
+  fc.assert(fc.property(extents(true), cost, fc.integer({ min: 2, max: 160 }), (list, model, basePages) => {
+    const size = sizeOf(list);
+    const plan = makePushPlan({ size, extents: list, base: { blobSize: basePages * 512 }, cost: model });
+    const [write, clear] = [pagesOf(plan.write), pagesOf(plan.clear)];
+    const [data, zero] = [kindOf(list, 'data'), kindOf(list, 'zero')];
+    const footerPage = basePages - 1;
+    const allowed = new Set([...write, ...zero, footerPage]);
+    return isProper(plan.write) && isProper(plan.clear)
+      && [...data].every((page) => write.has(page))
+      && [...write, ...zero].every((page) => clear.has(page))
+      && (footerPage * 512 >= size || clear.has(footerPage))
+      && [...clear].every((page) => allowed.has(page) && page * 512 < size)
+      && plan.write.every((range, index) => index === 0 || range.offset - ((plan.write[index - 1]?.offset ?? 0) + (plan.write[index - 1]?.length ?? 0)) > plan.gap)
+      && plan.gap === 2 * model.bytesPerSecond
+      && plan.totals.send === totalLength(plan.write) + 512 && plan.totals.gaps === (write.size - data.size) * 512
+      && plan.totals.skip === size - new Set([...write, ...clear]).size * 512
+      && JSON.stringify(plan) === JSON.stringify(makePushPlan({ size, extents: list, base: { blobSize: basePages * 512 }, cost: model }));
+  }), options);
+  t.end();
+});
+
+t.test('without a base nothing is cleared', (t) => {
+  fc.assert(fc.property(extents(false), cost, (list, model) => {
+    const plan = makePushPlan({ size: sizeOf(list), extents: list, cost: model });
+    return plan.clear.length === 0 && plan.copied === 0 && [...kindOf(list, 'data')].every((page) => pagesOf(plan.write).has(page)) && plan.gap === model.bytesPerSecond;
+  }), options);
+  t.end();
+});
+
+t.test('a gap is sent along where that is cheaper than a request: up to 122.5 KiB, 245.5 KiB over a base', (t) => {
+  const at = (offset: number): PlannedExtent => ({ offset, length: 512, kind: 'data' });
+  for (const [base, gap] of [[undefined, 125440], [{ blobSize: 1024 }, 251392]] as const) {
+    const plan = (distance: number) => makePushPlan({ size: 2 ** 20, extents: [at(0), at(512 + distance)], base }).write.length;
+    t.equal(plan(gap), 1);
+    t.equal(plan(gap + 512), 2);
+  }
+  t.end();
+});
+
+t.test('zeros are found to the page, and short ones are sent along', (t) => {
+  fc.assert(fc.property(fc.array(fc.boolean(), { minLength: 1, maxLength: 400 }), fc.nat(5), (pages, gapPages) => {
+    const buffer = Buffer.concat(pages.map((isData, index) => Buffer.alloc(512, isData ? (index % 255) + 1 : 0)));
+    const data = rangeSet(pages.flatMap((isData, index) => (isData ? [{ offset: index * 512, length: 512 }] : [])), gapPages * 512);
+    return JSON.stringify(nonZeroRanges(buffer, gapPages * 512)) === JSON.stringify(data);
+  }), options);
+  const last = Buffer.alloc(1024);
+  last[1023] = 1;
+  t.strictSame(nonZeroRanges(last, 0), [{ offset: 512, length: 512 }]);
+  t.end();
+});
