@@ -12,9 +12,12 @@ export interface PushState {
   readonly times: string;
   readonly id: string | undefined;
   readonly parentId: string | undefined;
-  /** URI of the base without its query, its ETag and its unique id. */
-  readonly base: { readonly uri: string; readonly etag: string; readonly id: string } | undefined;
+  /** URI of the base without its query, its ETag, its unique id, and what proved that it is the ancestor. */
+  readonly base: { readonly uri: string; readonly etag: string; readonly id: string; readonly check: BaseCheck } | undefined;
 }
+
+/** `md5`: its content was compared with the ancestor's; `id`: its unique id alone was taken for proof. */
+export type BaseCheck = 'md5' | 'id';
 
 export type Metadata = Readonly<Record<string, string>>;
 
@@ -23,7 +26,7 @@ const VERSION = '1';
 
 /** The metadata of a destination in a given state; foreign keys are kept. */
 export function withState(metadata: Metadata, { state, fingerprint, times, id, parentId, base }: PushState): Metadata {
-  const ours = { version: VERSION, state, fingerprint, times, id, parent_id: parentId, base: base?.uri, base_etag: base?.etag.replaceAll('"', ''), base_id: base?.id };
+  const ours = { version: VERSION, state, fingerprint, times, id, parent_id: parentId, base: base?.uri, base_etag: base?.etag.replaceAll('"', ''), base_id: base?.id, base_check: base?.check };
   const foreign = Object.entries(metadata).filter(([key]) => !key.toLowerCase().startsWith(PREFIX));
   const own = Object.entries(ours).flatMap(([key, value]) => (value === undefined ? [] : [[PREFIX + key, value] as const]));
   return Object.fromEntries([...foreign, ...own]);
@@ -44,7 +47,7 @@ export function stateOf(metadata: Metadata): PushState | undefined {
     times: value('times') ?? '',
     id: value('id'),
     parentId: value('parent_id'),
-    base: uri === undefined ? undefined : { uri, etag: value('base_etag') ?? '', id: value('base_id') ?? '' },
+    base: uri === undefined ? undefined : { uri, etag: value('base_etag') ?? '', id: value('base_id') ?? '', check: value('base_check') === 'md5' ? 'md5' : 'id' },
   };
 }
 

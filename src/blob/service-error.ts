@@ -15,7 +15,7 @@ const TRANSIENT_STATUS = new Set([408, 429, 500, 502, 503, 504]);
 
 /** Reads an error that the SDK threw. */
 export function failureOf(error: unknown): Failure {
-  if (!(error instanceof RestError)) return { status: undefined, code: (error as { code?: string }).code, retryAfter: undefined };
+  if (!(error instanceof RestError)) return { status: undefined, code: (error as { code?: string } | undefined)?.code, retryAfter: undefined };
   const headers = error.response?.headers;
   const seconds = Number(headers?.get('retry-after') ?? Number.NaN);
   return {

@@ -1,9 +1,11 @@
+import { basename } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { parseBlobUri, isSameBlob, type BlobLocation } from '../blob/location.js';
 import { isUnfinishedElsewhere, stateOf } from '../blob/metadata.js';
 import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream, FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
+import { inParallel } from './parallel.js';
 import type { Session } from './session.js';
 import { digestStream } from './stream-digest.js';
 
@@ -77,54 +79,58 @@ export async function findBaseInContainer(session: Session, disk: Disk, destinat
   const listed = (await session.containerOf(destination).pageBlobs()).filter(({ name }) => name !== destination.location.name);
   const byMetadata = new Map<string, string[]>();
   const others: string[] = [];
-  const sizes = Math.min(...disk.layers.map(({ size }) => size));
+  const smallest = Math.min(...disk.layers.map(({ size }) => size));
   for (const { name, metadata, size, hasContentMd5 } of listed) {
     const state = stateOf(metadata);
     if (state?.state === 'complete' && state.id !== undefined) byMetadata.set(state.id, [...byMetadata.get(state.id) ?? [], name]);
-    else if (!state && size > sizes && (hasContentMd5 || !check)) others.push(name);
+    else if (!state && size > smallest && (hasContentMd5 || !check)) others.push(name);
   }
   for (const { id } of disk.layers) {
     for (const name of (id === undefined ? undefined : byMetadata.get(id)) ?? []) {
-      const base = await tryBase(session, disk, destination, name, check);
-      if (base) return base;
+      const base = await candidate(session, disk, destination, name);
+      if (base && (!check || await passes(session, disk, base))) return base;
     }
   }
   const found: Base[] = [];
-  for (const name of others) {
-    const base = await tryBase(session, disk, destination, name, false);
+  await inParallel(others, session.concurrency, async (name) => {
+    const base = await candidate(session, disk, destination, name);
     if (base) found.push(base);
-  }
-  for (const base of found.sort((a, b) => a.layer - b.layer)) {
-    const checked = check ? await attempt(session, () => checkBase(session, disk, base)) : true;
-    if (checked) return base;
+  }, session.fail);
+  for (const base of found.sort((a, b) => a.layer - b.layer || (a.blob.uri < b.blob.uri ? -1 : 1))) {
+    if (!check || await passes(session, disk, base)) return base;
   }
   return undefined;
 }
 
-async function tryBase(session: Session, disk: Disk, destination: PageBlob, name: string, check: boolean): Promise<Base | undefined> {
-  let base: Base | undefined;
-  const fits = await attempt(session, async () => {
-    base = await findBase(session, disk, { ...destination.location, name, snapshot: undefined, versionId: undefined });
-    if (check) await checkBase(session, disk, base);
-  });
-  return fits ? base : undefined;
+/** A blob of the destination's container as a base; `undefined` where it is none of this disk's. */
+async function candidate(session: Session, disk: Disk, destination: PageBlob, name: string): Promise<Base | undefined> {
+  try {
+    return await findBase(session, disk, { ...destination.location, name });
+  } catch (error) {
+    if (isMismatch(error)) return undefined;
+    throw error;
+  }
 }
 
-/** False, with a note, where a candidate is not the base; any other failure is thrown. */
-async function attempt(session: Session, run: () => Promise<void>): Promise<boolean> {
+/** False, with a note, where a candidate has the id but not the content. */
+async function passes(session: Session, disk: Disk, base: Base): Promise<boolean> {
   try {
-    await run();
+    await checkBase(session, disk, base);
     return true;
   } catch (error) {
-    if (!(error instanceof VhdupError) || error.code !== 'base-mismatch') throw error;
-    session.note(`not the base: ${error.message.split('\n', 1)[0] ?? ''}`);
+    if (!isMismatch(error)) throw error;
+    session.note(`not taken: ${error.message}`);
     return false;
   }
 }
 
+function isMismatch(error: unknown): error is VhdupError {
+  return error instanceof VhdupError && error.code === 'base-mismatch';
+}
+
 /** Where the disk goes: `to`, or the base's container and the file's name. A SAS for the container serves both. */
 export function destinationOf(path: string, to: string | undefined, base: string | undefined): BlobLocation {
-  const fileName = path.split(/[\\/]/).at(-1) ?? path;
+  const fileName = basename(path);
   const baseLocation = base === undefined || base === 'auto' ? undefined : parseBlobUri(base);
   if (to === undefined) {
     if (!baseLocation) throw new VhdupError('usage', base === undefined ? 'where to? name the destination with --to, or a base with --base' : '--base auto looks in the destination\'s container: name it with --to');

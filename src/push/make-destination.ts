@@ -60,7 +60,10 @@ export async function awaitCopy(session: Session, destination: PageBlob): Promis
  * so there the copy is made from a snapshot that is deleted before the first write.
  */
 async function copySource({ blob, properties: { emulator, etag } }: Base, fingerprint: string): Promise<CopySource> {
-  if (!emulator || blob.location.snapshot !== undefined) return { blob, etag };
+  if (!emulator) return { blob, etag };
+  if (blob.location.snapshot !== undefined) {
+    throw new VhdupError('base-mismatch', `the base ${blob.uri}: an emulator would let the copy change this snapshot`, { hint: 'name the blob itself as the base, or use the real service' });
+  }
   const snapshot = blob.atSnapshot(await blob.snapshot({ [TEMPORARY]: fingerprint }, { ifMatch: etag }));
   const properties = await snapshot.properties();
   if (!properties) throw new VhdupError('transfer-failed', `${snapshot.uri}: the snapshot made for the copy is gone`);

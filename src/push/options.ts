@@ -1,3 +1,4 @@
+import type { BaseCheck } from '../blob/metadata.js';
 import type { Environment } from '../blob/credential.js';
 import type { RetryPolicy } from '../blob/retry.js';
 import type { CostModel } from '../plan/push-plan.js';
@@ -10,7 +11,7 @@ export interface PushOptions {
   /** URI of the blob to copy from, or `auto` for the nearest ancestor in the destination's container. Without one everything is sent. */
   readonly base?: string | undefined;
   /** `md5` (default): the base's Content-MD5 must be that of the local ancestor; `id`: its unique id is enough. */
-  readonly baseCheck?: 'md5' | 'id' | undefined;
+  readonly baseCheck?: BaseCheck | undefined;
   /** Replace what is at the destination, unless it is this push. */
   readonly overwrite?: boolean | undefined;
   /** Requests at a time, each of at most 4 MiB in memory. Default 16. */

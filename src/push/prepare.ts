@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { VhdupError } from '../errors.js';
 import { isSameBlob } from '../blob/location.js';
-import { stateOf, type PushState } from '../blob/metadata.js';
+import { stateOf, type BaseCheck, type PushState } from '../blob/metadata.js';
 import type { PageBlob } from '../blob/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../disk/fixed-stream.js';
@@ -35,10 +35,11 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
   for (const warning of [...disk.warnings, ...disk.layers.flatMap(({ path, warnings }) => warnings.map((text) => `${path}: ${text}`))]) session.warn(warning);
 
   const destination = await session.blob(destinationOf(pathOf(disk), options.to, options.base));
-  const check = (options.baseCheck ?? 'md5') === 'md5';
+  const baseCheck = options.baseCheck ?? 'md5';
+  const check = baseCheck === 'md5';
   const { base, isChecked } = await chooseBase(session, disk, destination, options, check);
   const plan = makePushPlan({ size: disk.size, extents: await extentsOf(disk, base), base: base && { blobSize: base.properties.size }, ...(options.cost ? { cost: options.cost } : {}) });
-  const identity = identityOf(disk, guard, base, plan);
+  const identity = identityOf(disk, guard, base && { ...base, check: baseCheck }, plan);
   const found = await inspectDestination(session, destination, { identity, stream, overwrite: options.overwrite ?? false });
 
   // What an earlier run of this very push checked needs no second look, as long as nothing touched the files since.
@@ -49,6 +50,7 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
     }
     if (check && !wasChecked) await checkBase(session, disk, base);
     if (!check) session.warn(`the base was taken for ${disk.layers[base.layer]?.path ?? ''} by its id alone; its content was not checked`);
+    if (stateOf(base.properties.metadata)?.base?.check === 'id') session.warn(`the base ${base.blob.uri} was itself pushed over a base whose content was not checked`);
     if (base.properties.protection === undefined) session.warn(`nothing keeps the base ${base.blob.uri} from changing: consider a snapshot, an infinite lease or an immutability policy`);
   }
   return { destination, base, plan, stream, guard, identity, found };
@@ -86,11 +88,11 @@ async function extentsOf(disk: Disk, base: Base | undefined): Promise<PlannedExt
   return extents;
 }
 
-function identityOf(disk: Disk, guard: SourceGuard, base: Base | undefined, plan: PushPlan): Omit<PushState, 'state'> {
+function identityOf(disk: Disk, guard: SourceGuard, base: (Base & { readonly check: BaseCheck }) | undefined, plan: PushPlan): Omit<PushState, 'state'> {
   const ranges = (set: PushPlan['write']) => set.map(({ offset, length }) => [offset, length]);
   const fingerprint = createHash('sha256').update(JSON.stringify({
     source: guard.structure,
-    base: base && [base.id, base.properties.etag],
+    base: base && [base.id, base.properties.etag, base.check],
     plan: [plan.size, plan.gap, ranges(plan.clear), ranges(plan.write)],
   })).digest('hex');
   return {
@@ -98,7 +100,7 @@ function identityOf(disk: Disk, guard: SourceGuard, base: Base | undefined, plan
     times: guard.times,
     id: disk.id,
     parentId: disk.layers[0]?.parentId,
-    base: base && { uri: base.blob.uri, etag: base.properties.etag, id: base.id },
+    base: base && { uri: base.blob.uri, etag: base.properties.etag, id: base.id, check: base.check },
   };
 }
 

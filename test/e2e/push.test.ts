@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
+import { setChecksum } from '../../fixtures/vhd.js';
 import { startAzurite } from '../support/azurite.js';
 import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
 import { runCli } from '../support/cli.js';
@@ -167,4 +168,50 @@ t.test('the variations of a push', async (t) => {
     t.ok(puts.every(({ headers, bodyLength }) => headers['content-md5'] !== undefined && bodyLength <= 4 * 1024 * 1024), 'each at most 4 MiB with its MD5');
     t.equal(puts.at(-1)?.range?.offset, scene.content.length, 'the footer is the last');
   });
+});
+
+t.test('a base that is a snapshot: refused on an emulator, where the copy would change it; copied on the service', async (t) => {
+  const folder = await temporaryFolder(t);
+  const azurite = await startAzurite();
+  const gate = await startGate(azurite);
+  t.teardown(() => azurite.stop());
+  t.teardown(() => gate.stop());
+  const container = await containerOf(azurite, 'vhds');
+  const scene = await threeLevels(folder);
+  const env = { ...gate.env, VHDUP_STATE_DIR: join(folder, 'state') };
+  await runCli(['push', scene.base, '--to', `${gate.url}/vhds/base`], env);
+  const { snapshot } = await container.getPageBlobClient('base').createSnapshot();
+  const args = ['push', scene.child, '--base', `${gate.url}/vhds/base?snapshot=${snapshot}`, '--json'];
+  t.equal((await runCli(args, env)).exitCode, 4);
+  t.equal(await factsOf(container, 'child.vhd'), undefined);
+  gate.hidesEmulator = true;
+  const { exitCode, stdout } = await runCli(args, env);
+  t.equal(exitCode, 0, stdout);
+  t.match(JSON.parse(stdout), { base: { protection: 'it is a snapshot' }, warnings: [] });
+  t.ok((await bytesOf(container, 'child.vhd')).subarray(0, -512).equals(scene.content));
+});
+
+t.test('blobs of older uploaders, padded to whole blocks, are bases too', async (t) => {
+  const folder = await temporaryFolder(t);
+  const azurite = await startAzurite();
+  t.teardown(() => azurite.stop());
+  const container = await containerOf(azurite, 'vhds');
+  const scene = await threeLevels(folder);
+  const env = { ...azurite.env, VHDUP_STATE_DIR: join(folder, 'state') };
+  const footer = (await readFile(scene.base)).subarray(-512);
+  const padded = Math.ceil(scene.baseContent.length / (2 * 1024 * 1024)) * 2 * 1024 * 1024;
+  footer.writeUInt32BE(2, 60);
+  footer.fill(0xff, 16, 24);
+  for (const sizes of [scene.baseContent.length, padded]) {
+    footer.writeBigUInt64BE(BigInt(sizes), 48);
+    setChecksum(footer, 64);
+    const bytes = Buffer.concat([scene.baseContent, Buffer.alloc(padded - scene.baseContent.length), footer]);
+    const blob = container.getPageBlobClient(`padded-${sizes}`);
+    await blob.create(bytes.length, { blobHTTPHeaders: { blobContentMD5: createHash('md5').update(bytes).digest() } });
+    for (let at = 0; at < bytes.length; at += 4 * 1024 * 1024) await blob.uploadPages(bytes.subarray(at, at + 4 * 1024 * 1024), at, Math.min(4 * 1024 * 1024, bytes.length - at));
+    const { exitCode, stdout } = await runCli(['push', scene.child, '--base', `${azurite.url}/vhds/padded-${sizes}`, '--to', `${azurite.url}/vhds/over-${sizes}`, '--json'], env);
+    t.equal(exitCode, 0, stdout);
+    const result = await bytesOf(container, `over-${sizes}`);
+    t.ok(result.subarray(0, -512).equals(scene.content), 'and the destination has the disk\'s own size');
+  }
 });
