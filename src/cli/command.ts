@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { VhdupError } from '../errors.js';
 
 /** A command of the tool: how it is called, its flags, and what it does. It throws what goes wrong. */
 export interface Command<Flags> {
@@ -20,6 +21,12 @@ export function diskFlags<T>(yargs: Argv<T>): Argv<T & DiskFlags> {
     .option('parent-dir', { type: 'string', array: true, default: [], requiresArg: true, describe: 'look for parents in this folder too (repeatable)' })
     .option('ignore-checksum', { type: 'boolean', default: false, describe: 'read images whose footer or header checksum is wrong' })
     .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' }) as unknown as Argv<T & DiskFlags>;
+}
+
+/** For a flag that names one thing: given twice, it is not clear which. */
+export function once(flag: string, value: string | readonly string[] | undefined): string | undefined {
+  if (Array.isArray(value)) throw new VhdupError('usage', `--${flag} was given more than once`);
+  return value as string | undefined;
 }
 
 export function openOptions({ parentDir, ignoreChecksum }: DiskFlags): { parentDirs: readonly string[]; ignoreChecksum: boolean } {

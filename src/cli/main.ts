@@ -30,7 +30,7 @@ function commandLine(args: readonly string[]): Argv {
     .command(mapCommand)
     .demandCommand(1, 'name a command')
     .strict()
-    .parserConfiguration({ 'greedy-arrays': false, 'duplicate-arguments-array': false, 'parse-positional-numbers': false })
+    .parserConfiguration({ 'greedy-arrays': false, 'parse-positional-numbers': false })
     .version(version())
     .alias({ h: 'help' })
     .wrap(Math.min(110, process.stdout.columns))

@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import t from 'tap';
 import { exitCodeOf } from '../../src/cli/exit-code.js';
 import { printable } from '../../src/cli/output.js';
@@ -45,6 +45,19 @@ t.test('info and map tell of a chain, to people and to programs', async (t) => {
   const { extents } = JSON.parse((await runCli(['map', scene.child, '--json'])).stdout) as { extents: { offset: number; length: number }[] };
   t.equal(extents.reduce((end, { offset, length }) => (offset === end ? end + length : Number.NaN), 0), scene.content.length);
   t.match((await runCli(['map', scene.child])).stdout, /data {2}.*child\.vhd/);
+});
+
+t.test('--parent-dir may be given more than once; --to may not', async (t) => {
+  const folder = await temporaryFolder(t);
+  const scene = await threeLevels(folder);
+  for (const [name, path] of [['a', scene.base], ['b', scene.middle]] as const) {
+    await mkdir(join(folder, name));
+    await rename(path, join(folder, name, basename(path)));
+  }
+  const dirs = ['--parent-dir', join(folder, 'a'), '--parent-dir', join(folder, 'b')];
+  t.equal((await runCli(['info', ...dirs, scene.child])).exitCode, 0);
+  t.equal((await runCli(['info', ...dirs.slice(0, 2), scene.child])).exitCode, 3);
+  t.equal((await runCli(['push', ...dirs, scene.child, '--to', 'https://a.blob.core.windows.net/c/x', '--to', 'https://a.blob.core.windows.net/c/y'])).exitCode, 2);
 });
 
 t.test('a disk that is none: exit code 3, the error as JSON where asked for', async (t) => {

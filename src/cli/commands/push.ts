@@ -5,7 +5,7 @@ import { isBlobUri } from '../../blob/location.js';
 import { planPush, push } from '../../push/push.js';
 import type { PlannedPush, PushResult } from '../../push/result.js';
 import type { PushOptions } from '../../push/options.js';
-import { diskFlags, openOptions, type Command, type DiskFlags } from '../command.js';
+import { diskFlags, once, openOptions, type Command, type DiskFlags } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printMessage, printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
@@ -13,8 +13,8 @@ import { count, size } from '../units.js';
 
 interface PushFlags extends DiskFlags {
   readonly disk: string;
-  readonly to: string | undefined;
-  readonly base: string | undefined;
+  readonly to: string | readonly string[] | undefined;
+  readonly base: string | readonly string[] | undefined;
   readonly baseCheck: 'md5' | 'id';
   readonly overwrite: boolean;
   readonly dryRun: boolean;
@@ -45,7 +45,7 @@ export const pushCommand: Command<PushFlags> = {
     await using disk = await openDisk(path, openOptions(flags));
     const view = progressView(quiet);
     await interruptible(async (signal) => {
-      const options: PushOptions = { to: flags.to, base: flags.base, baseCheck: flags.baseCheck, overwrite: flags.overwrite, concurrency: flags.concurrency, signal, onEvent: view.onEvent };
+      const options: PushOptions = { to: once('to', flags.to), base: once('base', flags.base), baseCheck: flags.baseCheck, overwrite: flags.overwrite, concurrency: flags.concurrency, signal, onEvent: view.onEvent };
       if (flags.dryRun) {
         const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
         printResult(json, planJson(planned), () => planLines(planned));
