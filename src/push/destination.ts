@@ -59,11 +59,10 @@ function inTheWay({ uri }: PageBlob, { metadata, contentMd5 }: BlobProperties, s
 }
 
 /**
- * Readies a copy for the writes: afterwards nothing of the base stands where this push writes, no footer makes the blob a
- * disk, no Content-MD5 vouches for it; only then the state says `writing`. Every step may be repeated, and is, after a crash.
+ * Readies a copy for the writes: afterwards nothing of the base stands where this push writes, and no footer makes the
+ * blob a disk; only then the state says `writing`. Every step may be repeated, and is, after a crash.
  */
-export async function clearDestination(session: Session, blob: PageBlob, found: BlobProperties, identity: Identity, plan: PushPlan, conditions: Conditions): Promise<BlobProperties> {
-  if (found.contentMd5) await blob.setContentMd5(undefined, found, conditions);
+export async function clearDestination(session: Session, blob: PageBlob, found: BlobProperties, identity: Identity, plan: PushPlan, conditions: Conditions): Promise<void> {
   await blob.clear({ offset: found.size - PAGE, length: PAGE }, conditions);
   if (found.size !== plan.size) await blob.resize(plan.size, conditions);
   await blob.clear(plan.footer, conditions);
@@ -76,7 +75,6 @@ export async function clearDestination(session: Session, blob: PageBlob, found: 
     session.progress('clear', done, total);
   }, session.fail);
   await blob.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
-  return present(blob);
 }
 
 /** Makes the blob a disk: footer, Content-MD5, then the word that it is complete. */

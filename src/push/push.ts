@@ -5,7 +5,7 @@ import type { Disk } from '../disk/disk.js';
 import { md5 } from '../digest/md5.js';
 import { intersect, rangeSet, subtract, totalLength } from '../plan/range.js';
 import { defaultStateFolder } from '../state/lease-record.js';
-import { clearDestination, completeDestination, inspectDestination, present, type Wanted } from './destination.js';
+import { clearDestination, completeDestination, inspectDestination, type Wanted } from './destination.js';
 import { hold, letGo, letGoCrashed } from './hold.js';
 import { awaitCopy, dropCopySource, makeDestination } from './make-destination.js';
 import type { PushOptions } from './options.js';
@@ -26,7 +26,6 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
   const preparation = await prepare(session, disk, options);
   const wanted: Wanted = { identity: preparation.identity, stream: preparation.stream, overwrite: options.overwrite ?? false };
   const isResumed = preparation.found.kind === 'ours';
-
   const { destination } = preparation;
   const stateFolder = options.stateFolder ?? defaultStateFolder();
 
@@ -36,6 +35,7 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
     return done(session, preparation, 'already-there', made.properties.contentMd5);
   }
   if (preparation.base) await awaitCopy(session, destination);
+
   const lease = await hold(session, destination, stateFolder);
   try {
     // Only who holds the lease may trust what the blob says: another push may have ended between the look and the lease.
@@ -66,15 +66,15 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
 async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, conditions: Conditions): Promise<{ sent: Sent; contentMd5: Buffer }> {
   const { destination, base, plan, stream, guard, identity } = preparation;
   if (base) await dropCopySource(session, base, identity.fingerprint);
-  const properties = stateOf(found.metadata)?.state === 'clearing'
-    ? await clearDestination(session, destination, found, identity, plan, conditions)
-    : await trustWritten(session, disk, preparation, found, conditions);
+  // Before the first byte changes, nothing vouches for the blob any longer.
+  if (found.contentMd5) await destination.setContentMd5(undefined, found, conditions);
+  if (stateOf(found.metadata)?.state === 'clearing') await clearDestination(session, destination, found, identity, plan, conditions);
+  else await trustWritten(session, disk, preparation, found, conditions);
 
   const there = rangeSet(await destination.pageRanges(conditions));
   const left = subtract(plan.write, there);
   const kept = totalLength(plan.write) - totalLength(left);
-  if (kept > 0) session.note(`${kept} of ${totalLength(plan.write)} bytes are there already`);
-  if (properties.contentMd5) await destination.setContentMd5(undefined, properties, conditions);
+  if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
 
   const [sent, contentMd5] = await together(
     transfer(session, disk, destination, left, plan.gap, conditions),
@@ -91,14 +91,13 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
  * On resume, pages that are there were written by this push; from the same state of the files, if their times say so.
  * Where they do not, the pages are compared with the disk first, and no footer makes the blob a disk meanwhile.
  */
-async function trustWritten(session: Session, disk: Disk, { destination, plan, identity }: Preparation, found: BlobProperties, conditions: Conditions): Promise<BlobProperties> {
-  if (stateOf(found.metadata)?.times === identity.times) return found;
+async function trustWritten(session: Session, disk: Disk, { destination, plan, identity }: Preparation, found: BlobProperties, conditions: Conditions): Promise<void> {
+  if (stateOf(found.metadata)?.times === identity.times) return;
   session.note('the files of the disk have other times than when this push began: what was sent is compared first');
   await destination.clear(plan.footer, conditions);
   const written = intersect(plan.write, rangeSet(await destination.pageRanges(conditions)));
   await compareWritten(session, disk, destination, written, conditions);
   await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
-  return present(destination);
 }
 
 function done(session: Session, { destination, base, plan, identity }: Preparation, outcome: PushResult['outcome'], contentMd5: Uint8Array | undefined, sent?: Sent): PushResult {

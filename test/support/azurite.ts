@@ -14,7 +14,7 @@ export interface Azurite {
   stop(): Promise<void>;
 }
 
-interface Server { start(): Promise<void>; close(): Promise<void>; getHttpServerAddress(): string }
+interface Server { readonly metadataStore: MetadataStore; start(): Promise<void>; close(): Promise<void>; getHttpServerAddress(): string }
 interface PageRangesDocument { pageRangesInOrder?: { start: number; end: number }[] }
 interface MetadataStore {
   db: { getCollection(name: string): { findOne(query: object): PageRangesDocument | null; update(document: object): void } };
@@ -22,7 +22,8 @@ interface MetadataStore {
 type CopyMethod = (this: MetadataStore, context: unknown, source: unknown, destination: { account: string; container: string; blob: string }, ...rest: unknown[]) => Promise<unknown>;
 
 let isRepaired = false;
-let repairIsOn = true;
+/** The stores of servers that are to stay as Azurite made them. */
+const unrepaired = new WeakSet<MetadataStore>();
 
 /**
  * Azurite 3.35 lets a copy share its list of pages with its source: a write to the one changes the other. The repair
@@ -39,7 +40,7 @@ function installRepair(): void {
       const result = await original.call(this, context, source, destination, ...rest);
       const collection = this.db.getCollection('$BLOBS_COLLECTION$');
       const document = collection.findOne({ accountName: destination.account, containerName: destination.container, name: destination.blob, snapshot: '' });
-      if (repairIsOn && document?.pageRangesInOrder) {
+      if (!unrepaired.has(this) && document?.pageRangesInOrder) {
         document.pageRangesInOrder = document.pageRangesInOrder.map((range) => ({ ...range }));
         collection.update(document);
       }
@@ -51,7 +52,6 @@ function installRepair(): void {
 /** Starts an Azurite in this process, in memory, on a free port. `repair: false` leaves copies sharing their pages. */
 export async function startAzurite({ repair = true } = {}): Promise<Azurite> {
   installRepair();
-  repairIsOn = repair;
   const { default: Server } = require('azurite/dist/src/blob/BlobServer.js') as { default: new (configuration: unknown) => Server };
   const { default: Configuration } = require('azurite/dist/src/blob/BlobConfiguration.js') as { default: new (...args: unknown[]) => unknown };
   const { MemoryExtentChunkStore } = require('azurite/dist/src/common/persistence/MemoryExtentStore.js') as { MemoryExtentChunkStore: new () => unknown };
@@ -61,6 +61,7 @@ export async function startAzurite({ repair = true } = {}): Promise<Azurite> {
     false, undefined, false, undefined, false, true, '', '', '', undefined, false, true, new MemoryExtentChunkStore(),
   );
   const server = new Server(configuration);
+  if (!repair) unrepaired.add(server.metadataStore);
   await server.start();
   const url = `${server.getHttpServerAddress()}/devstoreaccount1`;
   return { ...addressOf(url), stop: () => server.close() };

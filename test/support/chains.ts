@@ -44,7 +44,7 @@ export const chains: fc.Arbitrary<LayerSpec[]> = fc.record({
   writes: writes(own),
 })))));
 
-/** Writes a chain into a folder; some names have spaces, Unicode and a folder of their own. */
+/** Writes a chain into a folder; names have spaces and Unicode. */
 export async function writeChain(folder: string, specs: readonly LayerSpec[]): Promise<WrittenLayer[]> {
   const layers: WrittenLayer[] = [];
   for (const [index, spec] of specs.entries()) {
