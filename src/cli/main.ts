@@ -24,6 +24,7 @@ export async function main(args: readonly string[]): Promise<void> {
 function commandLine(args: readonly string[]): Argv {
   return yargs([...args])
     .scriptName('vhdup')
+    .locale('en')
     .usage('$0 <command>\n\nPush virtual disks to cloud storage, and send only what changed.')
     .command(pushCommand)
     .command(infoCommand)

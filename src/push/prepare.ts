@@ -16,6 +16,7 @@ import { SourceGuard } from './source-guard.js';
 export interface Preparation {
   readonly destination: PageBlob;
   readonly base: Base | undefined;
+  readonly baseCheck: BaseCheck;
   readonly plan: PushPlan;
   readonly stream: FixedStream;
   readonly guard: SourceGuard;
@@ -53,7 +54,7 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
     if (stateOf(base.properties.metadata)?.base?.check === 'id') session.warn(`the base ${base.blob.uri} was itself pushed over a base whose content was not checked`);
     if (base.properties.protection === undefined) session.warn(`nothing keeps the base ${base.blob.uri} from changing: consider a snapshot, an infinite lease or an immutability policy`);
   }
-  return { destination, base, plan, stream, guard, identity, found };
+  return { destination, base, baseCheck, plan, stream, guard, identity, found };
 }
 
 interface ChosenBase {

@@ -52,11 +52,11 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
 /** What `push` would do with the same options; reads the disk, the base and the destination, and changes nothing. */
 export async function planPush(disk: Disk, options: PushOptions): Promise<PlannedPush> {
   const session = new Session(options);
-  const { destination, base, plan, found } = await prepare(session, disk, options);
+  const { destination, base, baseCheck, plan, found } = await prepare(session, disk, options);
   return {
     destination: destination.uri,
     action: found.kind === 'complete' ? 'nothing' : found.kind === 'ours' ? 'resume' : 'push',
-    base: base && summaryOf(base),
+    base: base && summaryOf(base, baseCheck),
     plan,
     warnings: session.warnings,
   };
@@ -100,6 +100,6 @@ async function trustWritten(session: Session, disk: Disk, { destination, plan, i
   await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
 }
 
-function done(session: Session, { destination, base, plan, identity }: Preparation, outcome: PushResult['outcome'], contentMd5: Uint8Array | undefined, sent?: Sent): PushResult {
-  return summarise({ destination: destination.uri, id: identity.id, base, plan, outcome, contentMd5, sent, warnings: session.warnings });
+function done(session: Session, { destination, base, baseCheck, plan, identity }: Preparation, outcome: PushResult['outcome'], contentMd5: Uint8Array | undefined, sent?: Sent): PushResult {
+  return summarise({ destination: destination.uri, id: identity.id, base: base && summaryOf(base, baseCheck), plan, outcome, contentMd5, sent, warnings: session.warnings });
 }

@@ -1,3 +1,4 @@
+import type { BaseCheck } from '../blob/metadata.js';
 import type { PushPlan } from '../plan/push-plan.js';
 import type { Base } from './base.js';
 import type { Sent } from './transfer.js';
@@ -8,6 +9,8 @@ export interface BaseSummary {
   readonly id: string;
   /** Index into the disk's layers of the ancestor that it equals. */
   readonly layer: number;
+  /** What proved that it is that ancestor. */
+  readonly check: BaseCheck;
   /** What keeps it from changing, in words. */
   readonly protection: string | undefined;
 }
@@ -50,15 +53,15 @@ export interface Outcome {
   readonly destination: string;
   readonly outcome: PushResult['outcome'];
   readonly id: string | undefined;
-  readonly base: Base | undefined;
+  readonly base: BaseSummary | undefined;
   readonly plan: PushPlan;
   readonly contentMd5: Uint8Array | undefined;
   readonly sent: Sent | undefined;
   readonly warnings: readonly string[];
 }
 
-export function summaryOf(base: Base): BaseSummary {
-  return { uri: base.blob.uri, id: base.id, layer: base.layer, protection: base.properties.protection };
+export function summaryOf(base: Base, check: BaseCheck): BaseSummary {
+  return { uri: base.blob.uri, id: base.id, layer: base.layer, check, protection: base.properties.protection };
 }
 
 export function summarise({ destination, outcome, id, base, plan, contentMd5, sent, warnings }: Outcome): PushResult {
@@ -68,7 +71,7 @@ export function summarise({ destination, outcome, id, base, plan, contentMd5, se
     outcome,
     id,
     size: plan.size,
-    base: base && summaryOf(base),
+    base,
     contentMd5: contentMd5 && Buffer.from(contentMd5).toString('base64'),
     sent: sent?.bytes ?? 0,
     requests: sent?.requests ?? 0,

@@ -3,7 +3,7 @@ import { VhdupError } from '../../errors.js';
 import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../blob/location.js';
 import { planPush, push } from '../../push/push.js';
-import type { PlannedPush, PushResult } from '../../push/result.js';
+import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import type { PushOptions } from '../../push/options.js';
 import { diskFlags, once, openOptions, type Command, type DiskFlags } from '../command.js';
 import { interruptible } from '../interrupt.js';
@@ -64,7 +64,7 @@ function resultLines({ destination, outcome, base, size: bytes, sent, requests, 
     ...table([
       ['size', `${size(bytes)} (${bytes} bytes)`],
       ['id', id ?? 'none'],
-      base && ['base', `${base.uri} (layer ${base.layer})`],
+      ...baseRows(base),
       ['sent', `${size(sent)} in ${count(requests, 'request')}${gaps > 0 ? `, at most ${size(gaps)} of it to save requests` : ''}`],
       base && ['copied', size(copied)],
       base && ['cleared', size(cleared)],
@@ -81,7 +81,7 @@ function planLines({ destination, action, base, plan }: PlannedPush): string[] {
     `${destination}: ${action === 'resume' ? 'would be resumed' : 'would be pushed'}`,
     ...table([
       ['size', `${size(plan.size)} (${plan.size} bytes)`],
-      base && ['base', `${base.uri} (layer ${base.layer})`],
+      ...baseRows(base),
       ['send', `at most ${size(totals.send)}: zeros are found while reading, and not sent`],
       ['  of it', `${size(totals.gaps)} to save requests`],
       base && ['copy', `${size(plan.copied)}, by the service`],
@@ -89,6 +89,14 @@ function planLines({ destination, action, base, plan }: PlannedPush): string[] {
       ['skip', `${size(totals.skip)} ${base ? 'that the base has' : 'of zeros'}`],
       ['requests', `about ${totals.requests.toLocaleString('en')}`],
     ]),
+  ];
+}
+
+function baseRows(base: BaseSummary | undefined): (readonly [name: string, value: string])[] {
+  if (!base) return [];
+  return [
+    ['base', `${base.uri} (layer ${base.layer}, by ${base.check === 'md5' ? 'id and MD5' : 'id alone'})`],
+    ['kept by', base.protection ?? 'nothing: the base can be changed'],
   ];
 }
 

@@ -1,0 +1,50 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import t from 'tap';
+import { openDisk, push } from '../../src/index.js';
+import { startAzurite } from '../support/azurite.js';
+import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
+import { chains, writeChain } from '../support/chains.js';
+import { temporaryFolder } from '../support/folder.js';
+import { startGate } from '../support/gate.js';
+
+const RUNS = 40;
+
+t.test('any chain over any of its layers arrives as the oracle says, and the base stays as it was', async (t) => {
+  const folder = await temporaryFolder(t);
+  const azurite = await startAzurite();
+  const gate = await startGate(azurite);
+  t.teardown(() => azurite.stop());
+  t.teardown(() => gate.stop());
+  const container = await containerOf(azurite, 'vhds');
+  const seed = Date.now();
+  t.comment(`seed ${seed}`);
+  let run = 0;
+  await fc.assert(fc.asyncProperty(chains, fc.nat(5), fc.boolean(), fc.constantFrom(1, 100, 500, 100_000), async (specs, pick, emulator, requestsPerSecond) => {
+    gate.hidesEmulator = !emulator;
+    const own = await mkdtemp(join(folder, 'chain-'));
+    const layers = await writeChain(own, specs);
+    const [top] = layers.slice(-1);
+    const base = layers[pick % layers.length];
+    if (!top || !base) return;
+    const name = `run-${++run}`;
+    const options = { environment: gate.env, stateFolder: own, cost: { bytesPerSecond: 60 * 1024 * 1024, requestsPerSecond } };
+    {
+      await using disk = await openDisk(base.path);
+      await push(disk, { ...options, to: `${gate.url}/vhds/${name}-base` });
+    }
+    const before = await factsOf(container, `${name}-base`);
+    await using disk = await openDisk(top.path);
+    const { sent } = await push(disk, { ...options, base: `${gate.url}/vhds/${name}-base`, to: `${gate.url}/vhds/${name}` });
+    const blob = await bytesOf(container, name);
+    if (!blob.subarray(0, -512).equals(top.content)) throw new Error('other bytes');
+    if (!blob.subarray(-512).equals(disk.footer)) throw new Error('another footer');
+    if (base === top && sent !== 512) throw new Error(`${sent} bytes sent for the same disk`);
+    const after = await factsOf(container, `${name}-base`);
+    if (JSON.stringify(before) !== JSON.stringify(after)) throw new Error('the base was touched');
+    if (!(await bytesOf(container, `${name}-base`)).subarray(0, -512).equals(base.content)) throw new Error('the base has other bytes');
+    await rm(own, { recursive: true });
+  }), { numRuns: RUNS, seed });
+  t.pass(`${RUNS} pushes`);
+});
