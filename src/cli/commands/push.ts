@@ -2,7 +2,6 @@ import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../blob/location.js';
-import { planPush, push } from '../../push/push.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import type { PushOptions } from '../../push/options.js';
 import { diskFlags, once, openOptions, type Command, type DiskFlags } from '../command.js';
@@ -43,6 +42,8 @@ export const pushCommand: Command<PushFlags> = {
     if (isBlobUri(path)) throw new VhdupError('usage', 'the disk is a local file; a blob is named with --to or --base');
     if (!Number.isInteger(flags.concurrency) || flags.concurrency < 1 || flags.concurrency > 512) throw new VhdupError('usage', '--concurrency takes a whole number from 1 to 512');
     await using disk = await openDisk(path, openOptions(flags));
+    // Loaded only now: the SDK takes longer than all else at start-up.
+    const { planPush, push } = await import('../../push/push.js');
     const view = progressView(quiet);
     await interruptible(async (signal) => {
       const options: PushOptions = { to: once('to', flags.to), base: once('base', flags.base), baseCheck: flags.baseCheck, overwrite: flags.overwrite, concurrency: flags.concurrency, signal, onEvent: view.onEvent };
