@@ -26,7 +26,7 @@ export async function accessTo(location: BlobLocation, environment: Environment 
     if (configured.sas !== undefined) return bySas(configured.sas);
     return { pipeline: pipelineFor(configured.credential), sas: undefined, kind: 'account-key' };
   }
-  if (!/^https:\/\/[^/]+\.blob\.(core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net|cloudapi\.de)|storage\.azure\.net)$/i.test(location.endpoint)) {
+  if (!isService(location.endpoint)) {
     throw new VhdupError('not-authorised', `no credential for ${location.endpoint}`, {
       hint: configured ? `the environment has one for ${configured.account ?? 'another account'} only; add a SAS to the URI` : CREDENTIALS,
     });
@@ -75,8 +75,17 @@ function parseConnectionString(text: string): Configured {
 
 function belongsTo({ account, endpoint }: Configured, location: BlobLocation): boolean {
   if (endpoint !== undefined && endpoint.toLowerCase() === location.endpoint.toLowerCase()) return true;
-  if (account !== undefined && location.account !== undefined) return account === location.account;
-  return endpoint === undefined;
+  if (location.account === undefined) return false;
+  return account === undefined ? isService(location.endpoint) || isLoopback(location.endpoint) : account === location.account;
+}
+
+/** True for the service itself, over https. */
+function isService(endpoint: string): boolean {
+  return /^https:\/\/[^/]+\.blob\.(core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net|cloudapi\.de)|storage\.azure\.net)$/i.test(endpoint);
+}
+
+function isLoopback(endpoint: string): boolean {
+  return /^https?:\/\/(127(\.\d+){3}|localhost|\[::1\])(:\d+)?(\/|$)/i.test(endpoint);
 }
 
 function bySas(sas: string): Access {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { VhdupError, messageOf } from '../errors.js';
 import type { Conditions, PageBlob } from './page-blob.js';
 import { failureOf } from './service-error.js';
@@ -7,7 +8,8 @@ export const LEASE_SECONDS = 30;
 
 /** The right to write to a blob, held and renewed until it is released or lost. */
 export class Lease {
-  readonly id: string;
+  #id: string;
+  readonly #milliseconds: number;
   readonly #blob: PageBlob;
   readonly #onLost: (error: VhdupError) => void;
   #timer: NodeJS.Timeout | undefined;
@@ -15,9 +17,10 @@ export class Lease {
 
   private constructor(blob: PageBlob, id: string, seconds: number, onLost: (error: VhdupError) => void) {
     this.#blob = blob;
-    this.id = id;
+    this.#id = id;
     this.#onLost = onLost;
-    this.#schedule((seconds * 1000) / 3);
+    this.#milliseconds = (seconds * 1000) / 3;
+    this.#schedule();
   }
 
   /** Takes the lease; throws `destination-busy` where somebody holds it. `onLost` is called at most once, later. */
@@ -44,27 +47,43 @@ export class Lease {
 
   /** What every write has to carry. */
   get conditions(): Conditions {
-    return { leaseId: this.id };
+    return { leaseId: this.#id };
   }
 
   /** Gives the lease back; never throws, since it runs out by itself. */
   async release(): Promise<void> {
+    await this.#pauseRenewal();
+    await releaseLease(this.#blob, this.#id);
+  }
+
+  /**
+   * Goes on under another id. Whatever was sent under the old one and is still on its way (a request that was given up
+   * and tried again) is refused from here on: a late Clear Pages cannot wipe what is written next.
+   */
+  async fence(): Promise<void> {
+    await this.#pauseRenewal();
+    const next = successorOf(this.#id);
+    const client = this.#blob.client.getBlobLeaseClient(this.#id);
+    await this.#blob.run('change its lease', (abortSignal) => client.changeLease(next, { abortSignal }));
+    this.#id = next;
+    this.#schedule();
+  }
+
+  async #pauseRenewal(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     await this.#renewing;
-    clearTimeout(this.#timer);
-    await releaseLease(this.#blob, this.id);
   }
 
-  #schedule(milliseconds: number): void {
+  #schedule(): void {
     this.#timer = setTimeout(() => {
-      this.#renewing = this.#renew(milliseconds);
-    }, milliseconds).unref();
+      this.#renewing = this.#renew();
+    }, this.#milliseconds).unref();
   }
 
-  async #renew(milliseconds: number): Promise<void> {
+  async #renew(): Promise<void> {
     try {
-      await this.#blob.client.getBlobLeaseClient(this.id).renewLease({ abortSignal: AbortSignal.timeout(milliseconds) });
+      await this.#blob.client.getBlobLeaseClient(this.#id).renewLease({ abortSignal: AbortSignal.timeout(this.#milliseconds) });
     } catch (error) {
       const { status, code } = failureOf(error);
       // Only a clear word ends it. Without one (a network failure) writes fail by themselves while the lease is gone.
@@ -73,8 +92,13 @@ export class Lease {
         return;
       }
     }
-    if (this.#timer) this.#schedule(milliseconds);
+    if (this.#timer) this.#schedule();
   }
+}
+
+/** The id that `fence` changes a lease to: a crash between the change and a note of it leaves both known. */
+export function successorOf(id: string): string {
+  return createHash('sha256').update(id).digest('hex').slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 const RELEASE_MS = 10_000;

@@ -52,10 +52,10 @@ export function stateOf(metadata: Metadata): PushState | undefined {
 }
 
 /**
- * True for a blob that another uploader has not finished: Add-AzVhd keeps `localmetadata` until then,
+ * True for a blob that another uploader (or another version of this one) may not have finished: Add-AzVhd keeps `localmetadata` until then,
  * azure-vhd-utils writes Content-MD5 last and never removes `diskmetadata`.
  */
 export function isUnfinishedElsewhere(metadata: Metadata, hasContentMd5: boolean): boolean {
   const keys = new Set(Object.keys(metadata).map((key) => key.toLowerCase()));
-  return !hasContentMd5 && (keys.has('localmetadata') || keys.has('diskmetadata'));
+  return (keys.has(`${PREFIX}state`) && stateOf(metadata) === undefined) || (!hasContentMd5 && (keys.has('localmetadata') || keys.has('diskmetadata')));
 }

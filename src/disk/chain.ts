@@ -121,6 +121,10 @@ class ChainDisk implements Disk {
     return new ChainDisk(this.#images.slice(layer), this.warnings);
   }
 
+  get openedFiles(): readonly SourceFile[] {
+    return this.#images.map(({ openedFile }) => openedFile);
+  }
+
   sourceFiles(): Promise<readonly SourceFile[]> {
     return Promise.all(this.#images.map((image) => image.sourceFile()));
   }

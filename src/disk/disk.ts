@@ -41,6 +41,8 @@ export interface SourceFile {
   readonly size: number;
   /** Modification time, nanoseconds since the epoch. */
   readonly mtimeNs: bigint;
+  /** Time of the last change of content or inode, nanoseconds since the epoch: nobody can set it back. */
+  readonly ctimeNs: bigint;
   /** SHA-256 (hex) of the file's structures: what it says of itself, without the data. */
   readonly structure: string;
 }
@@ -72,7 +74,9 @@ export interface Disk extends AsyncDisposable {
   extents(options?: { readonly above?: number }): AsyncIterable<Extent>;
   /** The same disk as one of its layers saw it. It shares the files; closing it is not needed. */
   ancestor(layer: number): Disk;
-  /** The files as they are now, top first; compared before and after a push. */
+  /** The files as they were before anything of them was read, top first. */
+  readonly openedFiles: readonly SourceFile[];
+  /** The files as they are now, top first. */
   sourceFiles(): Promise<readonly SourceFile[]>;
   close(): Promise<void>;
 }

@@ -1,6 +1,13 @@
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { VhdupError, messageOf } from '../errors.js';
 
+/** What the file system says of a file. */
+export interface FileTimes {
+  readonly size: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
 /** A file opened for reading at positions. Short reads are errors here, never silent zeros. */
 export class SourceHandle implements AsyncDisposable {
   readonly path: string;
@@ -48,11 +55,11 @@ export class SourceHandle implements AsyncDisposable {
     }
   }
 
-  /** Size and modification time of what the path leads to now. */
-  async statPath(): Promise<{ size: number; mtimeNs: bigint }> {
+  /** Size and times of what the path leads to now. */
+  async statPath(): Promise<FileTimes> {
     try {
-      const { size, mtimeNs } = await stat(this.path, { bigint: true });
-      return { size: Number(size), mtimeNs };
+      const { size, mtimeNs, ctimeNs } = await stat(this.path, { bigint: true });
+      return { size: Number(size), mtimeNs, ctimeNs };
     } catch (error) {
       throw new VhdupError('disk-unreadable', `${this.path}: ${reason(error)}`, { cause: error });
     }

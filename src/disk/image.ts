@@ -31,6 +31,8 @@ export interface Image {
   segments(offset: number, length: number): Promise<Segment[]>;
   /** Fills `into` from the file, at a position that a `data` segment named. */
   readAt(position: number, into: Uint8Array): Promise<void>;
+  /** The file as it was before anything of it was read. */
+  readonly openedFile: SourceFile;
   /** The file as it is now. */
   sourceFile(): Promise<SourceFile>;
   close(): Promise<void>;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { VhdupError } from '../errors.js';
-import { LEASE_SECONDS, Lease, releaseLease } from '../blob/lease.js';
+import { LEASE_SECONDS, Lease, releaseLease, successorOf } from '../blob/lease.js';
 import type { PageBlob } from '../blob/page-blob.js';
 import { pause } from '../blob/retry.js';
 import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
@@ -20,8 +20,9 @@ export async function hold(session: Session, blob: PageBlob, stateFolder: string
   const isCrashed = record !== undefined && isOfCrashed(record);
   const remember = () => writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: id, pid: process.pid, host: hostname() });
   if (isCrashed) {
-    const lease = await Lease.takeOver(blob, record.leaseId, id, LEASE_SECONDS, session.abort);
-    if (lease) {
+    for (const held of idsOf(record)) {
+      const lease = await Lease.takeOver(blob, held, id, LEASE_SECONDS, session.abort);
+      if (!lease) continue;
       await remember();
       return lease;
     }
@@ -54,8 +55,13 @@ export async function letGo(lease: Lease, blob: PageBlob, stateFolder: string): 
 export async function letGoCrashed(blob: PageBlob, stateFolder: string): Promise<void> {
   const record = await readLeaseRecord(stateFolder, blob.uri);
   if (!record || !isOfCrashed(record)) return;
-  await releaseLease(blob, record.leaseId);
+  for (const id of idsOf(record)) await releaseLease(blob, id);
   await deleteLeaseRecord(stateFolder, blob.uri);
+}
+
+/** The ids that the holder may have had at its end. */
+function idsOf({ leaseId }: LeaseRecord): string[] {
+  return [successorOf(leaseId), leaseId];
 }
 
 function isOfCrashed({ host, pid }: LeaseRecord): boolean {

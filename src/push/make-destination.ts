@@ -27,7 +27,9 @@ export async function makeDestination(session: Session, { destination, base, pla
     if (again) return again;
     throw error;
   }
-  return inspectDestination(session, destination, wanted);
+  const made = await inspectDestination(session, destination, { ...wanted, overwrite: false });
+  if (made.kind === 'free') throw new VhdupError('destination-busy', `${destination.uri}: it was deleted or replaced as soon as it was made`);
+  return made;
 }
 
 /**
@@ -35,8 +37,8 @@ export async function makeDestination(session: Session, { destination, base, pla
  * somebody may be this push itself, when the answer to its request was lost.
  */
 async function afterRefusal(session: Session, destination: PageBlob, base: Base | undefined, wanted: Wanted, error: unknown): Promise<Found | undefined> {
-  const { status } = error instanceof VhdupError ? failureOf(error.cause) : { status: undefined };
-  if (status !== 409 && status !== 412 && status !== 404) return undefined;
+  const { status, code } = error instanceof VhdupError ? failureOf(error.cause) : { status: undefined, code: undefined };
+  if ((status !== 409 && status !== 412 && status !== 404) || code === 'LeaseIdMissing') return undefined;
   if (base) {
     const now = await base.blob.properties();
     if (now?.etag !== base.properties.etag) {

@@ -30,7 +30,8 @@ const MAX_BLOB = 8 * 1024 ** 4;
 
 /** Decides what a push has to do: reads the disk's structures, the base and the destination, and changes nothing. */
 export async function prepare(session: Session, disk: Disk, options: PushOptions): Promise<Preparation> {
-  const guard = await SourceGuard.over(disk);
+  const guard = new SourceGuard(disk);
+  await guard.check();
   const stream = new FixedStream(disk);
   if (stream.size > MAX_BLOB) throw new VhdupError('disk-unsupported', `${pathOf(disk)}: ${disk.size} bytes do not fit in a page blob (8 TiB)`);
   for (const warning of [...disk.warnings, ...disk.layers.flatMap(({ path, warnings }) => warnings.map((text) => `${path}: ${text}`))]) session.warn(warning);
@@ -46,7 +47,8 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
   // What an earlier run of this very push checked needs no second look, as long as nothing touched the files since.
   const wasChecked = isChecked || (found.kind === 'ours' && found.state.times === identity.times);
   if (base && found.kind !== 'complete') {
-    if (isSameBlob(base.blob.location, destination.location)) {
+    // The ETag tells too, where one blob goes by two names.
+    if (isSameBlob(base.blob.location, destination.location) || (found.kind === 'free' && found.conditions.ifMatch === base.properties.etag)) {
       throw new VhdupError('destination-exists', `${destination.uri}: the destination is the base itself`, { hint: 'give the new blob another name with --to' });
     }
     if (check && !wasChecked) await checkBase(session, disk, base);
@@ -77,7 +79,9 @@ async function begunBase(session: Session, disk: Disk, destination: PageBlob): P
   const state = stateOf((await destination.properties())?.metadata ?? {});
   if (!state?.base || state.state === 'complete' || state.id !== disk.id) return undefined;
   try {
-    return await findBase(session, disk, baseLocationOf(state.base.uri, destination.location));
+    const location = baseLocationOf(state.base.uri, destination.location);
+    // Metadata is somebody's text: no credential follows it to another account.
+    return location.endpoint === destination.location.endpoint ? await findBase(session, disk, location) : undefined;
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import type { Lease } from '../blob/lease.js';
 import { stateOf, withState } from '../blob/metadata.js';
 import type { BlobProperties, Conditions } from '../blob/page-blob.js';
 import { VhdupError } from '../errors.js';
@@ -42,7 +43,7 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
     const found = await inspectDestination(session, destination, { ...wanted, overwrite: false });
     if (found.kind === 'complete') return done(session, preparation, 'already-there', found.properties.contentMd5);
     if (found.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
-    const { sent, contentMd5 } = await fill(session, disk, preparation, found.properties, lease.conditions);
+    const { sent, contentMd5 } = await fill(session, disk, preparation, found.properties, lease);
     return done(session, preparation, isResumed ? 'resumed' : 'pushed', contentMd5, sent);
   } finally {
     await letGo(lease, destination, stateFolder);
@@ -63,27 +64,27 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
 }
 
 /** From a destination that this process holds to a complete one. */
-async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, conditions: Conditions): Promise<{ sent: Sent; contentMd5: Buffer }> {
+async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, lease: Lease): Promise<{ sent: Sent; contentMd5: Buffer }> {
   const { destination, base, plan, stream, guard, identity } = preparation;
   if (base) await dropCopySource(session, base, identity.fingerprint);
   // Before the first byte changes, nothing vouches for the blob any longer.
-  if (found.contentMd5) await destination.setContentMd5(undefined, found, conditions);
-  if (stateOf(found.metadata)?.state === 'clearing') await clearDestination(session, destination, found, identity, plan, conditions);
-  else await trustWritten(session, disk, preparation, found, conditions);
+  if (found.contentMd5) await destination.setContentMd5(undefined, found, lease.conditions);
+  if (stateOf(found.metadata)?.state === 'clearing') await clearDestination(session, destination, found, identity, plan, lease.conditions);
+  else await trustWritten(session, disk, preparation, found, lease.conditions);
+  await lease.fence();
 
-  const there = rangeSet(await destination.pageRanges(conditions));
+  const there = rangeSet(await destination.pageRanges(lease.conditions));
   const left = subtract(plan.write, there);
   const kept = totalLength(plan.write) - totalLength(left);
   if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
-
   const [sent, contentMd5] = await together(
-    transfer(session, disk, destination, left, plan.gap, conditions),
+    transfer(session, disk, destination, left, plan.gap, lease.conditions),
     digestStream(session, 'digest', stream),
     session.fail,
   );
   await guard.check();
   session.progress('finish', 0, 0);
-  await completeDestination(destination, { bytes: stream.footer, md5: md5(stream.footer) }, identity, plan, contentMd5, conditions);
+  await completeDestination(destination, { bytes: stream.footer, md5: md5(stream.footer) }, identity, plan, contentMd5, lease.conditions);
   return { sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 }, contentMd5 };
 }
 

@@ -2,18 +2,14 @@ import { createHash } from 'node:crypto';
 import { VhdupError, messageOf } from '../errors.js';
 import type { Disk, SourceFile } from '../disk/disk.js';
 
-/** The files of a disk as they were at the start; what is uploaded must be one state of them. */
+/** The files of a disk as they were when it was opened; what is uploaded must be one state of them. */
 export class SourceGuard {
   readonly files: readonly SourceFile[];
   readonly #disk: Disk;
 
-  private constructor(disk: Disk, files: readonly SourceFile[]) {
+  constructor(disk: Disk) {
     this.#disk = disk;
-    this.files = files;
-  }
-
-  static async over(disk: Disk): Promise<SourceGuard> {
-    return new SourceGuard(disk, await disk.sourceFiles());
+    this.files = disk.openedFiles;
   }
 
   /** Digest of what the files say of themselves: the same on another machine with copies of them. */
@@ -21,9 +17,9 @@ export class SourceGuard {
     return digest(this.files.map(({ structure, size }) => `${structure} ${size}`));
   }
 
-  /** Digest of the modification times: the same only where nothing touched the files, and copies kept their times. */
+  /** Digest of the times of modification and change: the same only where nothing touched the files on this machine. */
   get times(): string {
-    return digest(this.files.map(({ mtimeNs }) => mtimeNs.toString()));
+    return digest(this.files.map(({ mtimeNs, ctimeNs }) => `${mtimeNs} ${ctimeNs}`));
   }
 
   /** Throws `source-changed`, naming the file, where one is no longer as it was. */

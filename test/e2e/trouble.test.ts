@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { once } from 'node:events';
+import { open, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -8,7 +10,7 @@ import { startAzurite } from '../support/azurite.js';
 import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
 import { runCli, startCli } from '../support/cli.js';
 import { temporaryFolder } from '../support/folder.js';
-import { startGate, type OwnAnswer } from '../support/gate.js';
+import { startGate, type GateRecord, type OwnAnswer } from '../support/gate.js';
 import { threeLevels } from '../support/push-scene.js';
 
 const MIB = 1024 * 1024;
@@ -174,4 +176,66 @@ t.test('Ctrl-C: what is under way is finished, exit code 130, and the same comma
   gate.onRequest = () => undefined;
   t.equal((await runCli(args, env)).exitCode, 0);
   t.ok((await bytesOf(container, 'interrupted')).subarray(0, -512).equals(scene.content));
+});
+
+t.test('a Clear Pages that lands late, after it was given up and sent again, wipes nothing', async (t) => {
+  const { gate, container, scene, pushed, uri } = await setting(t);
+  let late: GateRecord | undefined;
+  let answer = 0;
+  gate.onRequest = ({ kind, range, ...record }) => {
+    if (kind !== 'clear-pages' || late || range?.offset !== 6 * MIB) return undefined;
+    late = { ...record, kind, range };
+    return 'drop';
+  };
+  gate.onAnswer = async ({ kind, range }) => {
+    if (kind !== 'put-page' || range?.offset !== 6 * MIB || !late) return undefined;
+    const { method, url, headers } = late;
+    const replay = request(new URL(url, gate.url), { method, headers });
+    replay.end();
+    const [response] = await once(replay, 'response') as [IncomingMessage];
+    response.resume();
+    answer = response.statusCode ?? 0;
+    return undefined;
+  };
+  await pushed(scene.child, { base: uri('base.vhd'), to: uri('late-clear') });
+  t.equal(answer, 412, 'it is refused');
+  t.ok((await bytesOf(container, 'late-clear')).subarray(0, -512).equals(scene.content));
+});
+
+t.test('a file that is put back with its old modification time is not taken for the one that was pushed', async (t) => {
+  const { gate, container, scene, pushed, uri } = await setting(t);
+  const original = await readFile(scene.child);
+  const { atime, mtime } = await stat(scene.child);
+  const at = original.indexOf(scene.content.subarray(6 * MIB, 6 * MIB + 512));
+  let changed = false;
+  gate.onRequest = async ({ kind }) => {
+    if (kind !== 'clear-pages' || changed) return undefined;
+    changed = true;
+    await writeFile(scene.child, Buffer.concat([original.subarray(0, at), randomBytes(512), original.subarray(at + 512)]));
+    return undefined;
+  };
+  await t.rejects(pushed(scene.child, { base: uri('base.vhd'), to: uri('restored') }), { code: 'source-changed' });
+  gate.onRequest = () => undefined;
+  await writeFile(scene.child, original);
+  await utimes(scene.child, atime, mtime);
+  await pushed(scene.child, { base: uri('base.vhd'), to: uri('restored') });
+  t.ok((await bytesOf(container, 'restored')).subarray(0, -512).equals(scene.content));
+});
+
+t.test('a disk that changed between its opening and the push is refused', async (t) => {
+  const { container, scene, gate, folder, uri } = await setting(t);
+  await using disk = await openDisk(scene.child);
+  await writeFile(scene.middle, await readFile(scene.middle));
+  await t.rejects(push(disk, { environment: gate.env, stateFolder: folder, to: uri('stale') }), { code: 'source-changed', message: /mïddle/ });
+  t.equal(await factsOf(container, 'stale'), undefined);
+});
+
+t.test('--base auto follows no metadata to another server', async (t) => {
+  const { gate, container, scene, pushed, uri } = await setting(t);
+  const stranger = await startGate(gate);
+  t.teardown(() => stranger.stop());
+  const metadata = { vhdup_version: '1', vhdup_state: 'clearing', vhdup_fingerprint: 'x', vhdup_id: scene.ids.child, vhdup_base: `${stranger.url}/vhds/base.vhd`, vhdup_base_etag: 'x', vhdup_base_id: scene.ids.base };
+  await container.getPageBlobClient('lure').create(1024, { metadata });
+  await t.rejects(pushed(scene.child, { base: 'auto', to: uri('lure') }), { code: 'destination-exists' });
+  t.equal(stranger.records.length, 0);
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { SourceHandle } from '../file.js';
+import { SourceHandle, type FileTimes } from '../file.js';
 import type { Image, ImageOptions, ParentReference, Segment } from '../image.js';
 import type { Layer, SourceFile } from '../disk.js';
 import { Bat } from './bat.js';
@@ -28,12 +28,13 @@ export class VhdImage implements Image {
   readonly timeStamp: number;
   readonly parent: ParentReference | undefined;
   readonly footer: Uint8Array;
+  readonly openedFile: SourceFile;
   readonly #file: SourceHandle;
   readonly #options: ImageOptions;
   readonly #sparse: Sparse | undefined;
   readonly #bitmaps = new Map<number, Uint8Array>();
 
-  private constructor(file: SourceHandle, options: ImageOptions, layer: Layer, footer: Footer, sparse: Sparse | undefined, parent: ParentReference | undefined) {
+  private constructor(file: SourceHandle, opened: FileTimes, options: ImageOptions, layer: Layer, footer: Footer, sparse: Sparse | undefined, parent: ParentReference | undefined) {
     this.#file = file;
     this.#options = options;
     this.#sparse = sparse;
@@ -42,22 +43,24 @@ export class VhdImage implements Image {
     this.fileIdentity = file.identity;
     this.timeStamp = footer.timeStamp;
     this.footer = fixedFooter(footer);
+    this.openedFile = this.#describe(opened, footer);
   }
 
   /** Reads and checks all structures of the file. Takes over the handle, also when it throws. */
   static async open(file: SourceHandle, options: ImageOptions = {}): Promise<VhdImage> {
     try {
+      const opened = await file.statPath();
       const found = await findFooter(file, options);
       const { footer, dataEnd } = found;
       const size = checkedSize(file.path, found);
       if (footer.diskType === DISK_TYPE.fixed) {
-        return new VhdImage(file, options, layerOf(file.path, found, size, undefined), footer, undefined, undefined);
+        return new VhdImage(file, opened, options, layerOf(file.path, found, size, undefined), footer, undefined, undefined);
       }
       const header = await readHeader(file, footer, dataEnd, options);
       const bat = await Bat.read(file, header, size, dataEnd);
       const layer = layerOf(file.path, found, size, { header, bat });
       const parent = footer.diskType === DISK_TYPE.differencing ? await parentOf(file, header, dataEnd) : undefined;
-      return new VhdImage(file, options, layer, footer, { header, bat }, parent);
+      return new VhdImage(file, opened, options, layer, footer, { header, bat }, parent);
     } catch (error) {
       await file.close();
       throw error;
@@ -99,17 +102,18 @@ export class VhdImage implements Image {
 
   /** Reads the footer anew; header and BAT are those that the disk was opened with. */
   async sourceFile(): Promise<SourceFile> {
-    const { path } = this.#file;
-    const { size, mtimeNs } = await this.#file.statPath();
-    const hash = createHash('sha256');
-    const { footer } = await findFooter(this.#file, this.#options);
-    hash.update(footer.bytes);
-    if (this.#sparse) hash.update(this.#sparse.header.bytes).update(this.#sparse.bat.bytes());
-    return { path, size, mtimeNs, structure: hash.digest('hex') };
+    const times = await this.#file.statPath();
+    return this.#describe(times, (await findFooter(this.#file, this.#options)).footer);
   }
 
   close(): Promise<void> {
     return this.#file.close();
+  }
+
+  #describe(times: FileTimes, footer: Footer): SourceFile {
+    const hash = createHash('sha256').update(footer.bytes);
+    if (this.#sparse) hash.update(this.#sparse.header.bytes).update(this.#sparse.bat.bytes());
+    return { path: this.#file.path, ...times, structure: hash.digest('hex') };
   }
 
   async #bitmap(blockIndex: number, position: number, length: number): Promise<Uint8Array> {
