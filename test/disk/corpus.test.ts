@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/folder.js';
 const CORPUS = fileURLToPath(new URL('../../../shared/corpus', import.meta.url));
 const isHere = existsSync(join(CORPUS, 'INDEX.tsv'));
 
-t.test('images written by other software read as they should', { skip: !isHere && 'the corpus is not beside the project' }, async (t) => {
+t.test('images written by other software read as they should', { skip: !isHere && 'the corpus, ../shared/corpus, is not beside the project' }, async (t) => {
   const folder = await temporaryFolder(t);
   const rows = (await readFile(join(CORPUS, 'INDEX.tsv'), 'utf8')).trim().split('\n').slice(1).map((row) => row.split('\t'));
   const disks = rows.filter(([file]) => file?.endsWith('.vhd'));
@@ -25,6 +25,15 @@ t.test('images written by other software read as they should', { skip: !isHere &
     t.equal(disk.layers.length > 1, parent !== '-');
     if (sha256 === '(all zero)') t.ok(await isAllZero(disk), 'no block is allocated');
     else t.equal(await sha256Of(disk), sha256);
+  }
+});
+
+t.test('images of other formats written by other software are named and refused', { skip: !isHere && 'the corpus, ../shared/corpus, is not beside the project' }, async (t) => {
+  const folder = await temporaryFolder(t);
+  for (const file of ['ext2.vhdx', 'fat-parent.vhdx', 'fat-differential.vhdx', 'ext2.qcow2', 'ext2.vmdk']) {
+    const path = join(folder, file);
+    await writeFile(path, gunzipSync(await readFile(join(CORPUS, `${file}.gz`))));
+    await t.rejects(openDisk(path), { code: 'disk-unsupported', message: new RegExp(file.split('.')[1] ?? '', 'i'), hint: /qemu-img convert/ }, file);
   }
 });
 

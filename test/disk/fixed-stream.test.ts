@@ -51,3 +51,42 @@ t.test('older uploaders padded the disk: the stream can be had in their form', a
   t.ok(bytes.subarray(SIZE, SIZE + 4096).equals(Buffer.alloc(4096)));
   t.ok(bytes.subarray(-512).equals(footer));
 });
+
+t.test('the pieces are the disk as it reads, whatever their length, for every kind of image', async (t) => {
+  const folder = await temporaryFolder(t);
+  const base = { size: SIZE, blockSize: 524288, writes };
+  const fixed = await writeImage({ ...base, path: join(folder, 'f.vhd'), type: 'fixed' });
+  const dynamic = await writeImage({ ...base, path: join(folder, 'd.vhd'), type: 'dynamic' });
+  const child = await writeImage({ ...base, path: join(folder, 'c.vhd'), type: 'differencing', parent: dynamic, writes: [{ offset: 1536, data: Buffer.alloc(512) }, { offset: 2097152, data: Buffer.alloc(1024, 7) }] });
+  for (const { path } of [fixed, dynamic, child]) {
+    await using disk = await openDisk(path);
+    const content = Buffer.alloc(SIZE, 0xee);
+    await disk.read(0, content);
+    for (const [pieceLength, padding] of [[512, 0], [1000, 1536], [65_537, 0], [2 ** 20, 2 ** 20 + 512], [2 ** 24, 512]] as const) {
+      const stream = new FixedStream(disk, { padding });
+      const pieces: Buffer[] = [];
+      for await (const piece of stream.pieces(pieceLength)) {
+        if (piece.length === 0 || piece.length > Math.max(pieceLength, 512)) t.fail(`a piece of ${piece.length} bytes`);
+        pieces.push(Buffer.from(piece));
+      }
+      const bytes = Buffer.concat(pieces);
+      t.equal(bytes.length, stream.size);
+      t.ok(bytes.equals(Buffer.concat([content, Buffer.alloc(padding), disk.footer])), `${disk.layers[0]?.type ?? ''}, pieces of ${pieceLength}`);
+    }
+  }
+});
+
+t.test('the footer of a chain is the top disk\'s: its id, time stamp and geometry, made fixed', async (t) => {
+  const folder = await temporaryFolder(t);
+  const parent = await writeImage({ path: join(folder, 'p.vhd'), type: 'dynamic', size: SIZE, writes, timeStamp: 1 });
+  const child = await writeImage({ path: join(folder, 'c.vhd'), type: 'differencing', size: SIZE, parent: { ...parent, timeStamp: 1 }, writes: [], timeStamp: 2, creator: 'vbox' });
+  await using disk = await openDisk(child.path);
+  const own = Buffer.from((await readFile(child.path)).subarray(-512));
+  const footer = Buffer.from(disk.footer);
+  const changed = [...footer.keys()].filter((at) => footer[at] !== own[at]);
+  t.ok(changed.every((at) => (at >= 16 && at < 32) || (at >= 60 && at < 68)), 'nothing but data offset, creator application, type and checksum differs');
+  t.equal(footer.readBigUInt64BE(16), 2n ** 64n - 1n);
+  t.equal(footer.subarray(28, 32).toString('hex'), '77610000');
+  t.equal(footer.readUInt32BE(60), 2);
+  t.match(parseFixedTail(footer), { id: child.id, size: SIZE }, 'and its checksum is right');
+});

@@ -28,6 +28,35 @@ t.test('a damaged record counts as none', async (t) => {
   }
 });
 
+t.test('one flipped bit anywhere makes a record count as none', async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeLeaseRecord(folder, record);
+  const path = join(folder, (await readdir(folder))[0] ?? '');
+  const whole = await readFile(path);
+  for (let at = 0; at < whole.length; at++) {
+    const damaged = Buffer.from(whole);
+    damaged.writeUInt8(damaged.readUInt8(at) ^ (1 << (at % 8)), at);
+    await writeFile(path, damaged);
+    if (await readLeaseRecord(folder, record.uri) !== undefined) t.fail(`byte ${at} flipped: ${damaged.toString()}`);
+  }
+  await writeFile(path, whole);
+  t.strictSame(await readLeaseRecord(folder, record.uri), record, `all ${whole.length} bytes matter`);
+});
+
+t.test('each blob has a record of its own, the last one written counts, and no other file is left', async (t) => {
+  const folder = await temporaryFolder(t);
+  const other = { ...record, uri: `${record.uri}2`, pid: 43 };
+  await writeLeaseRecord(folder, record);
+  await writeLeaseRecord(folder, other);
+  await writeLeaseRecord(folder, { ...record, pid: 44 });
+  t.strictSame(await readLeaseRecord(folder, record.uri), { ...record, pid: 44 });
+  t.strictSame(await readLeaseRecord(folder, other.uri), other);
+  t.equal((await readdir(folder)).length, 2);
+  await deleteLeaseRecord(folder, record.uri);
+  t.strictSame(await readLeaseRecord(folder, other.uri), other);
+  await deleteLeaseRecord(folder, record.uri);
+});
+
 t.test('a folder that cannot be written is no failure', async (t) => {
   const file = join(await temporaryFolder(t), 'file');
   await writeFile(file, '');
