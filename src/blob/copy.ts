@@ -5,14 +5,17 @@ import { pause } from './retry.js';
 
 /** What to copy: the source as it was checked. */
 export interface CopySource {
-  readonly blob: PageBlob;
+  /** For messages: without a SAS. */
+  readonly uri: string;
+  /** For the service: with what it needs to read it. */
+  readonly secretUrl: string;
   readonly etag: string;
 }
 
 /** Has the service begin a copy of `source` to `destination`, if the source is still what it was; `metadata` replaces the source's. */
-export async function startCopy(destination: PageBlob, { blob, etag }: CopySource, metadata: Metadata, conditions: Conditions): Promise<void> {
-  await destination.run(`copy ${blob.uri} to it`, async (abortSignal) => {
-    await destination.client.beginCopyFromURL(blob.secretUrl, { abortSignal, metadata: { ...metadata }, conditions, sourceConditions: { ifMatch: etag } });
+export async function startCopy(destination: PageBlob, { uri, secretUrl, etag }: CopySource, metadata: Metadata, conditions: Conditions): Promise<void> {
+  await destination.run(`copy ${uri} to it`, async (abortSignal) => {
+    await destination.client.beginCopyFromURL(secretUrl, { abortSignal, metadata: { ...metadata }, conditions, sourceConditions: { ifMatch: etag } });
   });
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { readFile } from 'node:fs/promises';
+import { ContainerSASPermissions } from '@azure/storage-blob';
 import t from 'tap';
 import { setChecksum } from '../../fixtures/vhd.js';
 import { startAzurite } from '../support/azurite.js';
@@ -215,3 +216,34 @@ t.test('blobs of older uploaders, padded to whole blocks, are bases too', async 
     t.ok(result.subarray(0, -512).equals(scene.content), 'and the destination has the disk\'s own size');
   }
 });
+
+for (const emulator of [false, true]) {
+  t.test(`a SAS is enough, in the URI or the environment${emulator ? ', also on an emulator' : ''}`, async (t) => {
+    const folder = await temporaryFolder(t);
+    const azurite = await startAzurite({ repair: !emulator });
+    const gate = await startGate(azurite);
+    t.teardown(() => azurite.stop());
+    t.teardown(() => gate.stop());
+    gate.hidesEmulator = !emulator;
+    const container = await containerOf(gate, 'vhds');
+    const scene = await threeLevels(folder);
+    const url = await container.generateSasUrl({ permissions: ContainerSASPermissions.parse('racwdl'), expiresOn: new Date(Date.now() + 3_600_000) });
+    const sas = new URL(url).search.slice(1);
+    const env = { VHDUP_STATE_DIR: join(folder, 'state') };
+    const first = await runCli(['push', scene.base, '--to', `${gate.url}/vhds/base?${sas}`], env);
+    t.equal(first.exitCode, 0, first.stderr);
+    const before = await factsOf(container, 'base');
+    for (const [name, args, more] of [
+      ['by-base', ['--base', `${gate.url}/vhds/base?${sas}`, '--to', `${gate.url}/vhds/by-base`], {}],
+      ['by-to', ['--base', `${gate.url}/vhds/base`, '--to', `${gate.url}/vhds/by-to?${sas}`], {}],
+      ['by-environment', ['--base', `${gate.url}/vhds/base`, '--to', `${gate.url}/vhds/by-environment`], { AZURE_STORAGE_ACCOUNT: 'devstoreaccount1', AZURE_STORAGE_SAS_TOKEN: `?${sas}` }],
+    ] as const) {
+      const { exitCode, stderr } = await runCli(['push', scene.child, ...args], { ...env, ...more });
+      t.equal(exitCode, 0, name + stderr);
+      t.ok((await bytesOf(container, name)).subarray(0, -512).equals(scene.content));
+      t.notMatch(JSON.stringify(await factsOf(container, name)), /sig=/, 'no signature in the metadata');
+    }
+    t.strictSame(await factsOf(container, 'base'), before);
+    t.ok((await bytesOf(container, 'base')).subarray(0, -512).equals(scene.baseContent), 'the base is intact');
+  });
+}
