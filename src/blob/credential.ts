@@ -75,8 +75,8 @@ function parseConnectionString(text: string): Configured {
 
 function belongsTo({ account, endpoint }: Configured, location: BlobLocation): boolean {
   if (endpoint !== undefined && endpoint.toLowerCase() === location.endpoint.toLowerCase()) return true;
-  if (location.account === undefined) return false;
-  return account === undefined ? isService(location.endpoint) || isLoopback(location.endpoint) : account === location.account;
+  const isTrusted = isService(location.endpoint) || isLoopback(location.endpoint);
+  return isTrusted && (account === undefined || account === location.account);
 }
 
 /** True for the service itself, over https. */

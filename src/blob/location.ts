@@ -17,7 +17,7 @@ export interface BlobLocation {
 
 /** True for what is meant as a URI rather than as the path of a file. */
 export function isBlobUri(text: string): boolean {
-  return /^https?:\/\//i.test(text);
+  return /^\s*https?:\/\//i.test(text);
 }
 
 /** Takes a blob URI apart; throws `usage` where it is none. */
@@ -25,7 +25,7 @@ export function parseBlobUri(uri: string): BlobLocation {
   const shown = uri.replace(/\?.*$/s, '');
   let url: URL;
   try {
-    url = new URL(uri);
+    url = new URL(uri.trim());
   } catch {
     throw new VhdupError('usage', `"${shown}" is not a URI`, { hint: EXAMPLE });
   }

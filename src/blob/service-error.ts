@@ -1,5 +1,6 @@
 import { RestError } from '@azure/storage-blob';
 import { VhdupError, messageOf, type ErrorCode } from '../errors.js';
+import { withoutSecrets } from './without-secrets.js';
 
 /** What the service (or the way to it) answered instead of doing it. */
 export interface Failure {
@@ -75,11 +76,4 @@ function hintFor(known: ErrorCode | undefined, unauthorised: boolean, resumable:
   if (unauthorised) return { hint: 'check that the credential is for this account, has not expired, and allows reading and writing blobs' };
   if (resumable) return { hint: 'run the same command to resume' };
   return {};
-}
-
-/** Signatures and keys never leave in a message, not even when the service repeats them. */
-export function withoutSecrets(text: string): string {
-  return text
-    .replace(/([?&](?:sig|se|sp|sv|sr|skoid|sktid)=)[^&\s"']+/gi, '$1REDACTED')
-    .replace(/(AccountKey|SharedAccessSignature|Bearer|SharedKey)([=: ]+)\S+/gi, '$1$2REDACTED');
 }

@@ -1,4 +1,5 @@
 import { VhdupError, messageOf } from '../errors.js';
+import { withoutSecrets } from '../blob/without-secrets.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 
 /** Version of the JSON that programs read. */
@@ -11,7 +12,9 @@ export function printResult(json: boolean, result: object, lines: () => readonly
 
 /** Writes an error, and returns the exit code that belongs to it. */
 export function printError(json: boolean, error: unknown): number {
-  const known = error instanceof VhdupError ? error : new VhdupError('unexpected', `unexpected error: ${messageOf(error)}`, { hint: 'please report this' });
+  const told = error instanceof VhdupError ? error : new VhdupError('unexpected', `unexpected error: ${messageOf(error)}`, { hint: 'please report this' });
+  // What the user typed comes back in messages, and may be a URI in the wrong place.
+  const known = { code: told.code, message: withoutSecrets(told.message), hint: told.hint };
   const exitCode = error instanceof VhdupError ? exitCodeOf(error.code) : EXIT.unexpected;
   if (json) {
     const { code, message, hint } = known;

@@ -2,7 +2,7 @@ import t from 'tap';
 import { isSameBlob, parseBlobUri, uriOf } from '../../src/blob/location.js';
 import { accessTo } from '../../src/blob/credential.js';
 import { stateOf, withState } from '../../src/blob/metadata.js';
-import { withoutSecrets } from '../../src/blob/service-error.js';
+import { withoutSecrets } from '../../src/blob/without-secrets.js';
 
 t.test('a blob URI is taken apart and put together again, without its SAS', (t) => {
   const blob = parseBlobUri('https://acct.blob.core.windows.net/vhds/a%20b/ü.vhd?sv=1&sig=SECRET&snapshot=2024-01-01T00:00:00.0000000Z');
@@ -29,6 +29,10 @@ t.test('secrets go to the account that they belong to, and nowhere else', async 
   t.equal((await accessTo(other, sas)).kind, 'token');
   t.match(await accessTo(parseBlobUri(`${uriOf(other)}?sig=own`), key), { kind: 'sas', sas: 'sig=own' });
   t.equal((await accessTo(here, { AZURE_STORAGE_CONNECTION_STRING: 'AccountName=acct;AccountKey=a2V5;EndpointSuffix=core.windows.net' })).kind, 'account-key');
+  for (const impostor of ['https://acct.blob.core.evil.example/c/b', 'http://acct.blob.core.windows.net/c/b', 'http://10.0.0.1/acct/c/b']) {
+    await t.rejects(accessTo(parseBlobUri(impostor), sas), { code: 'not-authorised' }, impostor);
+    await t.rejects(accessTo(parseBlobUri(impostor), key), { code: 'not-authorised' }, impostor);
+  }
   await t.rejects(accessTo(local, key), { code: 'not-authorised' }, 'a token never goes to a host that is not the service');
   await t.rejects(accessTo(here, { AZURE_STORAGE_CONNECTION_STRING: 'nonsense' }), { code: 'not-authorised' });
 });

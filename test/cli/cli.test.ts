@@ -90,6 +90,7 @@ t.test('no secret is in any output', async (t) => {
       [['info', `${uri}?${sas}`], {}],
       [['push', scene.child, '--to', `nowhere?${sas}`], {}],
       [['push', scene.child, '--to', `https://?${sas}`], {}],
+      [['push', scene.child, `${uri}?${sas}`], {}],
     ] as const) {
       const { exitCode, stdout, stderr } = await runCli([...args, ...json], { ...env, ...more });
       t.notMatch(stdout + stderr, canary, `exit code ${exitCode}`);
