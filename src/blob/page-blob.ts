@@ -183,6 +183,6 @@ function protectionOf(found: BlobGetPropertiesResponse, { snapshot, versionId }:
   if (snapshot !== undefined) return 'it is a snapshot';
   if (versionId !== undefined) return 'it is a version';
   if (found.legalHold) return 'a legal hold';
-  if (found.immutabilityPolicyMode !== undefined && found.immutabilityPolicyExpiresOn) return `an immutability policy until ${found.immutabilityPolicyExpiresOn.toISOString()}`;
+  if (found.immutabilityPolicyMode !== undefined && found.immutabilityPolicyExpiresOn && found.immutabilityPolicyExpiresOn.getTime() > Date.now()) return `an immutability policy until ${found.immutabilityPolicyExpiresOn.toISOString()}`;
   return infinite ? 'an infinite lease' : undefined;
 }

@@ -10,7 +10,10 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
 }
 
-/** About three minutes in all before giving up. */
+/** The longest wait that the service may ask for. */
+const MAX_RETRY_AFTER_MS = 120_000;
+
+/** A bit more than a minute in all before giving up. */
 export const DEFAULT_RETRY: RetryPolicy = { attempts: 10, firstDelayMs: 250, maxDelayMs: 30_000 };
 
 /** Two ways to stop: `cancel` lets a running request finish and starts no other; `abort` cuts it off. */
@@ -27,8 +30,8 @@ export interface Attempt {
   readonly bytes?: number;
 }
 
-/** The slowest link that is still served: a request may take this long for each byte, and half a minute besides. */
-const SLOWEST_BYTES_PER_MS = 32;
+/** The slowest share of a link that is still served (16 requests at 8 KB/s are 1 Mbit/s), and half a minute besides. */
+const SLOWEST_BYTES_PER_MS = 8;
 const LATENCY_MS = 30_000;
 
 /** Before the first answer a wrong address is likelier than a passing trouble: then so many attempts are enough. */
@@ -68,7 +71,7 @@ export class Retrier {
         if (!isTransient(error) || attempt >= attempts) throw serviceError(error, what, uri);
         const backOff = Math.min(maxDelayMs, firstDelayMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
         if (attempt > 1) this.#onRetry(`cannot ${what} yet (${code ?? status ?? 'no answer'}): attempt ${attempt + 1} of ${attempts} follows`);
-        await pause(retryAfter ?? backOff, this.stop);
+        await pause(Math.max(backOff, Math.min(retryAfter ?? 0, MAX_RETRY_AFTER_MS)), this.stop);
       }
     }
   }

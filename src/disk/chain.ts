@@ -159,8 +159,9 @@ class ChainDisk implements Disk {
     const extents: Extent[] = [];
     if (image && inside > 0) {
       for (const segment of await image.segments(offset, inside)) {
-        if (segment.kind === 'absent') extents.push(...await this.#resolve(layer + 1, above, segment.offset, segment.length));
-        else extents.push({ offset: segment.offset, length: segment.length, kind: segment.kind, layer });
+        if (segment.kind === 'absent') {
+          for (const extent of await this.#resolve(layer + 1, above, segment.offset, segment.length)) extents.push(extent);
+        } else extents.push({ offset: segment.offset, length: segment.length, kind: segment.kind, layer });
       }
     }
     if (inside < length) extents.push({ offset: offset + inside, length: length - inside, kind: 'zero', layer: Math.min(layer, this.#images.length - 1) });

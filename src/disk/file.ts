@@ -1,4 +1,4 @@
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { constants, open, stat, type FileHandle } from 'node:fs/promises';
 import { VhdupError, messageOf } from '../errors.js';
 
 /** What the file system says of a file. */
@@ -28,7 +28,8 @@ export class SourceHandle implements AsyncDisposable {
   static async open(path: string): Promise<SourceHandle> {
     let handle: FileHandle | undefined;
     try {
-      handle = await open(path, 'r');
+      // Without O_NONBLOCK the opening of a named pipe waits for a writer, perhaps for ever. Windows has no such flag.
+      handle = await open(path, constants.O_RDONLY | ((constants as Partial<typeof constants>).O_NONBLOCK ?? 0));
       const stat = await handle.stat({ bigint: true });
       if (!stat.isFile()) throw new Error('not a regular file');
       return new SourceHandle(path, handle, Number(stat.size), `${stat.dev}:${stat.ino}`);

@@ -3,6 +3,7 @@ import { VhdupError } from '../errors.js';
 import { parseBlobUri, isSameBlob, type BlobLocation } from '../blob/location.js';
 import { isUnfinishedElsewhere, stateOf } from '../blob/metadata.js';
 import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
+import { failureOf } from '../blob/service-error.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream, FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
 import { inParallel } from './parallel.js';
@@ -107,9 +108,14 @@ async function candidate(session: Session, disk: Disk, destination: PageBlob, na
   try {
     return await findBase(session, disk, { ...destination.location, name });
   } catch (error) {
-    if (isMismatch(error)) return undefined;
+    if (isMismatch(error) || isUnavailable(error)) return undefined;
     throw error;
   }
+}
+
+/** A neighbour that is being written to, was deleted since the listing, or may not be read is no base, and no failure. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof VhdupError && [403, 404, 409, 412].includes(failureOf(error.cause).status ?? 0);
 }
 
 /** False, with a note, where a candidate has the id but not the content. */
@@ -124,7 +130,7 @@ async function passes(session: Session, disk: Disk, base: Base): Promise<boolean
   }
 }
 
-function isMismatch(error: unknown): error is VhdupError {
+export function isMismatch(error: unknown): error is VhdupError {
   return error instanceof VhdupError && error.code === 'base-mismatch';
 }
 

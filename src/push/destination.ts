@@ -44,7 +44,8 @@ function settled(found: Found & { kind: 'ours' }): Found {
 }
 
 async function isComplete(session: Session, blob: PageBlob, properties: BlobProperties, state: PushState | undefined, { identity, stream }: Wanted): Promise<boolean> {
-  const { contentMd5, size, etag } = properties;
+  const { contentMd5, size, etag, type, copy } = properties;
+  if (type !== 'PageBlob' || copy?.status === 'pending') return false;
   if ((state && state.state !== 'complete') || contentMd5 === undefined || size !== stream.size) return false;
   if (state?.fingerprint === identity.fingerprint && state.times === identity.times) return true;
   const tail = await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag });

@@ -6,7 +6,7 @@ import type { PageBlob } from '../blob/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../disk/fixed-stream.js';
 import { makePushPlan, type PlannedExtent, type PushPlan } from '../plan/push-plan.js';
-import { baseLocationOf, checkBase, destinationOf, findBase, findBaseInContainer, type Base } from './base.js';
+import { baseLocationOf, checkBase, destinationOf, findBase, findBaseInContainer, isMismatch, type Base } from './base.js';
 import { inspectDestination, type Found } from './destination.js';
 import type { PushOptions } from './options.js';
 import type { Session } from './session.js';
@@ -68,22 +68,24 @@ async function chooseBase(session: Session, disk: Disk, destination: PageBlob, o
   if (options.base === undefined) return { base: undefined, isChecked: false };
   if (options.base !== 'auto') return { base: await findBase(session, disk, baseLocationOf(options.base, destination.location)), isChecked: false };
   const begun = await begunBase(session, disk, destination);
-  if (begun) return { base: begun, isChecked: false };
+  if (begun) return begun;
   const base = await findBaseInContainer(session, disk, destination, check);
   session.note(base ? `base: ${base.blob.uri}` : 'no ancestor of this disk is in the container: everything is sent');
   return { base, isChecked: true };
 }
 
-/** The base that an interrupted push to the destination found: looking again could find another one meanwhile. */
-async function begunBase(session: Session, disk: Disk, destination: PageBlob): Promise<Base | undefined> {
+/** What an interrupted push to the destination found: looking again could find another base meanwhile. */
+async function begunBase(session: Session, disk: Disk, destination: PageBlob): Promise<ChosenBase | undefined> {
   const state = stateOf((await destination.properties())?.metadata ?? {});
-  if (!state?.base || state.state === 'complete' || state.id !== disk.id) return undefined;
+  if (!state || state.state === 'complete' || state.id !== disk.id) return undefined;
+  if (!state.base) return { base: undefined, isChecked: false };
   try {
     const location = baseLocationOf(state.base.uri, destination.location);
     // Metadata is somebody's text: no credential follows it to another account.
-    return location.endpoint === destination.location.endpoint ? await findBase(session, disk, location) : undefined;
-  } catch {
-    return undefined;
+    return location.endpoint === destination.location.endpoint ? { base: await findBase(session, disk, location), isChecked: false } : undefined;
+  } catch (error) {
+    if (isMismatch(error) || (error instanceof VhdupError && error.code === 'usage')) return undefined;
+    throw error;
   }
 }
 
