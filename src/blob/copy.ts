@@ -21,6 +21,8 @@ export async function startCopy(destination: PageBlob, { uri, secretUrl, etag }:
 
 const FIRST_POLL_MS = 200;
 const MAX_POLL_MS = 5_000;
+/** Who presses Ctrl-C does not wait for a silent server. */
+const ABORT_MS = 10_000;
 
 /**
  * Waits until no copy to the blob is pending; returns its properties then, whatever became of the copy.
@@ -37,7 +39,7 @@ export async function settleCopy(destination: PageBlob, progress: (done: number,
     try {
       await pause(wait, destination.retrier.stop);
     } catch (error) {
-      await destination.client.abortCopyFromURL(copy.id).catch(() => undefined);
+      await destination.client.abortCopyFromURL(copy.id, { abortSignal: AbortSignal.timeout(ABORT_MS) }).catch(() => undefined);
       throw error;
     }
   }

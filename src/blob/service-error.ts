@@ -73,6 +73,7 @@ export function serviceError(error: unknown, what: string, uri: string): VhdupEr
 function hintFor(known: ErrorCode | undefined, unauthorised: boolean, resumable: boolean, said: string): { hint?: string } {
   if (/API version .* is not supported by Azurite/.test(said)) return { hint: 'start Azurite with --skipApiVersionCheck' };
   if (known === 'destination-missing') return { hint: 'create the container first, and check the name' };
+  if (known === 'destination-busy') return { hint: 'wait for whoever writes to it, or break its lease if you know that nobody does' };
   if (unauthorised) return { hint: 'check that the credential is for this account, has not expired, and allows reading and writing blobs' };
   if (resumable) return { hint: 'run the same command to resume' };
   return {};

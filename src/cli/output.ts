@@ -14,7 +14,7 @@ export function printResult(json: boolean, result: object, lines: () => readonly
 export function printError(json: boolean, error: unknown): number {
   const told = error instanceof VhdupError ? error : new VhdupError('unexpected', `unexpected error: ${messageOf(error)}`, { hint: 'please report this' });
   // What the user typed comes back in messages, and may be a URI in the wrong place.
-  const known = { code: told.code, message: withoutSecrets(told.message), hint: told.hint };
+  const known = { code: told.code, message: withoutSecrets(told.message), hint: told.hint === undefined ? undefined : withoutSecrets(told.hint) };
   const exitCode = error instanceof VhdupError ? exitCodeOf(error.code) : EXIT.unexpected;
   if (json) {
     const { code, message, hint } = known;

@@ -140,18 +140,23 @@ export function destinationOf(path: string, to: string | undefined, base: string
   const baseLocation = base === undefined || base === 'auto' ? undefined : parseBlobUri(base);
   if (to === undefined) {
     if (!baseLocation) throw new VhdupError('usage', base === undefined ? 'where to? name the destination with --to, or a base with --base' : '--base auto looks in the destination\'s container: name it with --to');
-    return { ...baseLocation, name: fileName, snapshot: undefined, versionId: undefined };
+    return withSasOf({ ...baseLocation, name: fileName, snapshot: undefined, versionId: undefined, sas: undefined }, baseLocation);
   }
   const [address = '', query] = to.split('?', 2);
   const location = parseBlobUri(address.endsWith('/') ? `${address}${encodeURIComponent(fileName)}${query === undefined ? '' : `?${query}`}` : to);
   if (location.snapshot !== undefined || location.versionId !== undefined) throw new VhdupError('usage', 'a snapshot or a version cannot be written to');
-  return location.sas === undefined && baseLocation?.sas !== undefined && sharesContainer(location, baseLocation) ? { ...location, sas: baseLocation.sas } : location;
+  return withSasOf(location, baseLocation);
 }
 
 /** The base's location, with the destination's SAS where it has none of its own and is in the same container. */
 export function baseLocationOf(base: string, destination: BlobLocation): BlobLocation {
-  const location = parseBlobUri(base);
-  return location.sas === undefined && destination.sas !== undefined && sharesContainer(location, destination) ? { ...location, sas: destination.sas } : location;
+  return withSasOf(parseBlobUri(base), destination);
+}
+
+/** A SAS for a container or an account serves two blobs of one container; one for a single blob (`sr=b` and the like) does not. */
+function withSasOf(location: BlobLocation, other: BlobLocation | undefined): BlobLocation {
+  if (location.sas !== undefined || other?.sas === undefined || !sharesContainer(location, other)) return location;
+  return /(^|&)sr=(?!c\b)/i.test(other.sas) ? location : { ...location, sas: other.sas };
 }
 
 function sharesContainer(a: BlobLocation, b: BlobLocation): boolean {

@@ -27,6 +27,7 @@ export interface Preparation {
 
 /** The largest page blob, in bytes. */
 const MAX_BLOB = 8 * 1024 ** 4;
+const MIB = 1024 ** 2;
 
 /** Decides what a push has to do: reads the disk's structures, the base and the destination, and changes nothing. */
 export async function prepare(session: Session, disk: Disk, options: PushOptions): Promise<Preparation> {
@@ -35,6 +36,8 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
   const stream = new FixedStream(disk);
   if (stream.size > MAX_BLOB) throw new VhdupError('disk-unsupported', `${pathOf(disk)}: ${disk.size} bytes do not fit in a page blob (8 TiB)`);
   for (const warning of [...disk.warnings, ...disk.layers.flatMap(({ path, warnings }) => warnings.map((text) => `${path}: ${text}`))]) session.warn(warning);
+
+  if (disk.size % MIB !== 0) session.warn(`${pathOf(disk)}: the size of ${disk.size} bytes is no whole number of MiB: no virtual machine of the service starts from such a disk`);
 
   const destination = await session.blob(destinationOf(pathOf(disk), options.to, options.base));
   const baseCheck = options.baseCheck ?? 'md5';
@@ -50,6 +53,9 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
     // The ETag tells too, where one blob goes by two names.
     if (isSameBlob(base.blob.location, destination.location) || (found.kind === 'free' && found.conditions.ifMatch === base.properties.etag)) {
       throw new VhdupError('destination-exists', `${destination.uri}: the destination is the base itself`, { hint: 'give the new blob another name with --to' });
+    }
+    if (base.blob.location.endpoint !== destination.location.endpoint && base.blob.access.kind !== 'sas') {
+      throw new VhdupError('not-authorised', `the base ${base.blob.uri} is in another account than the destination, and has no SAS`, { hint: 'add a SAS that allows reading to the URI of the base: the service needs it to copy from there' });
     }
     if (check && !wasChecked) await checkBase(session, disk, base);
     if (!check) session.warn(`the base was taken for ${disk.layers[base.layer]?.path ?? ''} by its id alone; its content was not checked`);

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -93,4 +94,24 @@ t.test('Windows names mean what they say on Windows', (t) => {
   t.strictSame(parentPaths('\\\\server\\share\\p.vhd', '/x', 'win32')[0], '\\\\server\\share\\p.vhd');
   t.strictSame(parentPaths('C:\\vms\\p.vhd', '/x', 'linux'), ['/x/p.vhd']);
   t.end();
+});
+
+t.test('a named pipe is refused, and not waited for', { skip: process.platform === 'win32' && 'Windows has no named pipes in folders' }, async (t) => {
+  const pipe = join(await temporaryFolder(t), 'pipe.vhd');
+  execFileSync('mkfifo', [pipe]);
+  await t.rejects(openDisk(pipe), { code: 'disk-unreadable', message: /not a regular file/ });
+});
+
+t.test('a parent of which every other sector holds data is no trouble', async (t) => {
+  const folder = await temporaryFolder(t);
+  const size = 64 * 1024 * 1024;
+  const root = await writeImage({ path: join(folder, 'root.vhd'), type: 'dynamic', size, writes: [] });
+  const sector = Buffer.alloc(512, 1);
+  const writes = Array.from({ length: size / 1024 }, (_, index) => ({ offset: index * 1024, data: sector }));
+  const parent = await writeImage({ path: join(folder, 'parent.vhd'), type: 'differencing', size, parent: root, writes });
+  const child = await writeImage({ path: join(folder, 'child.vhd'), type: 'differencing', size, parent, writes: [] });
+  await using disk = await openDisk(child.path);
+  let data = 0;
+  for await (const { kind } of disk.extents()) data += kind === 'data' ? 1 : 0;
+  t.equal(data, writes.length);
 });
