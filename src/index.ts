@@ -6,10 +6,10 @@ export { FixedStream, parseFixedTail, type FixedTail } from './disk/fixed-stream
 export { makePushPlan, STANDARD_PAGE_BLOB, type CostModel, type PlanSource, type PlannedBase, type PlannedExtent, type PushPlan } from './plan/push-plan.js';
 export type { Range, RangeSet } from './plan/range.js';
 export { push, planPush } from './push/push.js';
-export { inspectBlob, type BlobReport } from './push/inspect-blob.js';
+export { inspectBlob, type BlobReport } from './manage/inspect-blob.js';
 export type { PushOptions } from './push/options.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';
-export type { Listener, Phase, PushEvent } from './push/events.js';
+export type { Listener, Phase, SessionEvent } from './session/events.js';
 export type { Environment } from './blob/credential.js';
 export type { RetryPolicy } from './blob/retry.js';
 export { isBlobUri } from './blob/location.js';

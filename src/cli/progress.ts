@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { Phase, PushEvent } from '../push/events.js';
+import type { Phase, SessionEvent } from '../session/events.js';
 import { printMessage, printable } from './output.js';
 import { duration, size } from './units.js';
 
@@ -21,7 +21,7 @@ export class ProgressLine {
   #line = '';
   #digest = '';
 
-  take(event: PushEvent & { type: 'progress' }): void {
+  take(event: SessionEvent & { type: 'progress' }): void {
     const { phase, done, total, skipped = 0 } = event;
     const percent = total > 0 ? ` ${Math.floor((done / total) * 100)} %` : '';
     if (phase === 'digest') {
@@ -49,7 +49,7 @@ export class ProgressLine {
 
 /** How a push is shown while it runs. */
 export interface ProgressView {
-  readonly onEvent: (event: PushEvent) => void;
+  readonly onEvent: (event: SessionEvent) => void;
   /** Runs the push, showing what it tells. */
   run<T>(title: string, work: () => Promise<T>): Promise<T>;
 }
@@ -59,7 +59,7 @@ export function progressView(quiet: boolean): ProgressView {
   return process.stderr.isTTY && !process.env['CI'] ? liveView() : plainView();
 }
 
-function messagesOnly(event: PushEvent): void {
+function messagesOnly(event: SessionEvent): void {
   if (event.type === 'warning') printMessage(`warning: ${event.message}`);
 }
 

@@ -6,9 +6,9 @@ import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import { failureOf } from '../blob/service-error.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream, FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
-import { inParallel } from './parallel.js';
-import type { Session } from './session.js';
-import { digestStream } from './stream-digest.js';
+import { inParallel } from '../session/parallel.js';
+import type { Session } from '../session/session.js';
+import { digestStream } from '../session/stream-digest.js';
 
 /** A blob that equals an ancestor by what its footer says; its content is checked by `checkBase`. */
 export interface Base {

@@ -4,9 +4,9 @@ import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js'
 import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
 import { PAGE, type PushPlan } from '../plan/push-plan.js';
 import { totalLength } from '../plan/range.js';
-import { inParallel } from './parallel.js';
-import type { Session } from './session.js';
-import { digestStream } from './stream-digest.js';
+import { inParallel } from '../session/parallel.js';
+import type { Session } from '../session/session.js';
+import { digestStream } from '../session/stream-digest.js';
 
 export type Identity = Omit<PushState, 'state'>;
 

@@ -6,7 +6,7 @@ import type { PageBlob } from '../blob/page-blob.js';
 import { pause } from '../blob/retry.js';
 import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
 import { present } from './destination.js';
-import type { Session } from './session.js';
+import type { Session } from '../session/session.js';
 
 const POLL_MS = 1000;
 

@@ -6,7 +6,7 @@ import { failureOf } from '../blob/service-error.js';
 import type { Base } from './base.js';
 import { inspectDestination, type Found, type Wanted } from './destination.js';
 import type { Preparation } from './prepare.js';
-import type { Session } from './session.js';
+import type { Session } from '../session/session.js';
 
 /** The key that marks snapshots made for a copy; its value is the push's fingerprint. */
 const TEMPORARY = 'vhdup_temporary';

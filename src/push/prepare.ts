@@ -9,7 +9,7 @@ import { makePushPlan, type PlannedExtent, type PushPlan } from '../plan/push-pl
 import { baseLocationOf, checkBase, destinationOf, findBase, findBaseInContainer, isMismatch, type Base } from './base.js';
 import { inspectDestination, type Found } from './destination.js';
 import type { PushOptions } from './options.js';
-import type { Session } from './session.js';
+import type { Session } from '../session/session.js';
 import { SourceGuard } from './source-guard.js';
 
 /** All that is decided before the first request that changes anything. */

@@ -10,10 +10,10 @@ import { clearDestination, completeDestination, inspectDestination, type Wanted 
 import { hold, letGo, letGoCrashed } from './hold.js';
 import { awaitCopy, dropCopySource, makeDestination } from './make-destination.js';
 import type { PushOptions } from './options.js';
-import { together } from './parallel.js';
+import { together } from '../session/parallel.js';
 import { prepare, type Preparation } from './prepare.js';
-import { Session } from './session.js';
-import { digestStream } from './stream-digest.js';
+import { Session } from '../session/session.js';
+import { digestStream } from '../session/stream-digest.js';
 import { compareWritten, transfer, type Sent } from './transfer.js';
 import { summarise, summaryOf, type PlannedPush, type PushResult } from './result.js';
 

@@ -5,9 +5,9 @@ import { md5 } from '../digest/md5.js';
 import { nonZeroRanges } from '../plan/non-zero.js';
 import { MAX_WRITE } from '../plan/push-plan.js';
 import { splitAt, totalLength, type RangeSet } from '../plan/range.js';
-import { BufferPool } from './buffer-pool.js';
-import { inParallel } from './parallel.js';
-import type { Session } from './session.js';
+import { BufferPool } from '../session/buffer-pool.js';
+import { inParallel } from '../session/parallel.js';
+import type { Session } from '../session/session.js';
 
 /** What went over the wire. */
 export interface Sent {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ContainerClient } from '@azure/storage-blob';
 import t, { type Test } from 'tap';
 import { parseFixedTail } from '../../src/disk/fixed-stream.js';
-import { inParallel } from '../../src/push/parallel.js';
+import { inParallel } from '../../src/session/parallel.js';
 import { startAzurite, type Azurite } from '../support/azurite.js';
 import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
 import { runCli, startCli } from '../support/cli.js';

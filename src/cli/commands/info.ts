@@ -1,7 +1,7 @@
 import { isBlobUri } from '../../blob/location.js';
 import type { Disk, Layer } from '../../disk/disk.js';
 import { openDisk } from '../../disk/open.js';
-import type { BlobReport } from '../../push/inspect-blob.js';
+import type { BlobReport } from '../../manage/inspect-blob.js';
 import { diskFlags, openOptions, type Command, type DiskFlags } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printResult, table } from '../output.js';
@@ -19,7 +19,7 @@ export const infoCommand: Command<InfoFlags> = {
     .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD, or the URI of a page blob' })),
   handler: async (flags) => {
     if (isBlobUri(flags.disk)) {
-      const { inspectBlob } = await import('../../push/inspect-blob.js');
+      const { inspectBlob } = await import('../../manage/inspect-blob.js');
       const report = await interruptible((signal) => inspectBlob(flags.disk, { signal }), () => undefined);
       printResult(flags.json, report, () => blobLines(report));
       return;

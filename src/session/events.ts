@@ -1,9 +1,9 @@
-/** The parts of a push that take time, in their order. */
+/** The parts of the work that take time. */
 export type Phase = 'check-base' | 'compare-destination' | 'copy' | 'clear' | 'compare-written' | 'write' | 'digest' | 'finish';
 
-/** What a push tells while it runs. Amounts are bytes; a total of 0 is not known. */
-export type PushEvent =
+/** What a push (or another piece of work) tells while it runs. Amounts are bytes; a total of 0 is not known. */
+export type SessionEvent =
   | { readonly type: 'progress'; readonly phase: Phase; readonly done: number; readonly total: number; /** Of `done`: not sent, being zero. */ readonly skipped?: number }
   | { readonly type: 'note' | 'warning'; readonly message: string };
 
-export type Listener = (event: PushEvent) => void;
+export type Listener = (event: SessionEvent) => void;

@@ -3,8 +3,8 @@ import { parseBlobUri } from '../blob/location.js';
 import { isUnfinishedElsewhere, stateOf, type PushState } from '../blob/metadata.js';
 import { FOOTER_LENGTH, parseFixedTail } from '../disk/fixed-stream.js';
 import { rangeSet, totalLength } from '../plan/range.js';
-import type { PushOptions } from './options.js';
-import { Session } from './session.js';
+import type { SessionOptions } from '../session/options.js';
+import { Session } from '../session/session.js';
 
 /** What a blob is, seen as a disk. */
 export interface BlobReport {
@@ -28,7 +28,7 @@ export interface BlobReport {
 }
 
 /** Reads what the service and the footer say of a blob; throws `destination-missing` where there is none. */
-export async function inspectBlob(uri: string, options: Pick<PushOptions, 'environment' | 'signal' | 'retry'> = {}): Promise<BlobReport> {
+export async function inspectBlob(uri: string, options: SessionOptions = {}): Promise<BlobReport> {
   const session = new Session(options);
   const blob = await session.blob(parseBlobUri(uri));
   const properties = await blob.properties();

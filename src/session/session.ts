@@ -4,20 +4,20 @@ import { Container } from '../blob/container.js';
 import type { BlobLocation } from '../blob/location.js';
 import { PageBlob } from '../blob/page-blob.js';
 import { Retrier, type Stop } from '../blob/retry.js';
-import { DEFAULT_CONCURRENCY, type PushOptions } from './options.js';
+import { DEFAULT_CONCURRENCY, type SessionOptions } from './options.js';
 import type { Listener, Phase } from './events.js';
 
-/** What all parts of one push share: how to stop it, whom to tell, and how to speak to the service. */
+/** What all parts of one piece of work share: how to stop it, whom to tell, and how to speak to the service. */
 export class Session {
   readonly stop: Stop;
   readonly concurrency: number;
   readonly tell: Listener;
   readonly warnings: string[] = [];
   readonly #abort = new AbortController();
-  readonly #options: PushOptions;
+  readonly #options: SessionOptions;
   readonly #retrier: Retrier;
 
-  constructor(options: PushOptions) {
+  constructor(options: SessionOptions) {
     this.#options = options;
     this.stop = { cancel: options.signal ?? new AbortController().signal, abort: this.#abort.signal };
     this.concurrency = options.concurrency ?? DEFAULT_CONCURRENCY;

@@ -1,0 +1,17 @@
+import type { Environment } from '../blob/credential.js';
+import type { RetryPolicy } from '../blob/retry.js';
+import type { Listener } from './events.js';
+
+/** What everything that speaks to the service takes. */
+export interface SessionOptions {
+  /** Requests at a time, each of at most 4 MiB in memory. Default 16. */
+  readonly concurrency?: number | undefined;
+  /** Where credentials are looked for; default `process.env`. */
+  readonly environment?: Environment | undefined;
+  /** Ends the work early: running requests are finished, what was done stays, and the same call resumes it. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: Listener | undefined;
+  readonly retry?: RetryPolicy | undefined;
+}
+
+export const DEFAULT_CONCURRENCY = 16;
