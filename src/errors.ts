@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'transfer-failed'
   | 'lease-lost'
   | 'source-changed'
+  | 'content-differs'
   | 'cancelled'
   | 'unexpected';
 

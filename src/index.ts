@@ -6,6 +6,9 @@ export { FixedStream, parseFixedTail, type FixedTail } from './disk/fixed-stream
 export { makePushPlan, STANDARD_PAGE_BLOB, type CostModel, type PlanSource, type PlannedBase, type PlannedExtent, type PushPlan } from './plan/push-plan.js';
 export type { Range, RangeSet } from './plan/range.js';
 export { push, planPush } from './push/push.js';
+export { verify } from './verify/verify.js';
+export type { VerifyOptions } from './verify/options.js';
+export type { VerifyResult } from './verify/result.js';
 export { inspectBlob, type BlobReport } from './manage/inspect-blob.js';
 export type { PushOptions } from './push/options.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';

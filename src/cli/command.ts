@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
+import { DEFAULT_CONCURRENCY } from '../session/options.js';
 
 /** A command of the tool: how it is called, its flags, and what it does. It throws what goes wrong. */
 export interface Command<Flags> {
@@ -21,6 +22,23 @@ export function diskFlags<T>(yargs: Argv<T>): Argv<T & DiskFlags> {
     .option('parent-dir', { type: 'string', array: true, default: [], requiresArg: true, describe: 'look for parents in this folder too (repeatable)' })
     .option('ignore-checksum', { type: 'boolean', default: false, describe: 'read images whose footer or header checksum is wrong' })
     .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' }) as unknown as Argv<T & DiskFlags>;
+}
+
+/** Flags of every command that moves or compares content. */
+export interface WorkFlags {
+  readonly concurrency: number;
+  readonly quiet: boolean;
+}
+
+export function workFlags<T>(yargs: Argv<T>): Argv<T & WorkFlags> {
+  return yargs
+    .option('concurrency', { type: 'number', default: DEFAULT_CONCURRENCY, requiresArg: true, describe: 'requests at a time, up to 4 MiB each' })
+    .option('quiet', { type: 'boolean', default: false, describe: 'show no progress' });
+}
+
+export function concurrencyOf({ concurrency }: WorkFlags): number {
+  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 512) throw new VhdupError('usage', '--concurrency takes a whole number from 1 to 512');
+  return concurrency;
 }
 
 /** For a flag that names one thing: given twice, it is not clear which. */

@@ -11,6 +11,7 @@ export const EXIT = {
   notAuthorised: 6,
   resumable: 7,
   sourceChanged: 8,
+  contentDiffers: 9,
   interrupted: 130,
 } as const;
 
@@ -28,6 +29,7 @@ const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
   'transfer-failed': EXIT.resumable,
   'lease-lost': EXIT.resumable,
   'source-changed': EXIT.sourceChanged,
+  'content-differs': EXIT.contentDiffers,
   'cancelled': EXIT.interrupted,
   'unexpected': EXIT.unexpected,
 };

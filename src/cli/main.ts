@@ -4,6 +4,7 @@ import { VhdupError } from '../errors.js';
 import { infoCommand } from './commands/info.js';
 import { mapCommand } from './commands/map.js';
 import { pushCommand } from './commands/push.js';
+import { verifyCommand } from './commands/verify.js';
 import { EXIT } from './exit-code.js';
 import { printError } from './output.js';
 
@@ -15,10 +16,19 @@ export async function main(args: readonly string[]): Promise<void> {
     throw error;
   });
   try {
-    await commandLine(args).parseAsync();
+    await commandLine(spelledOut(args)).parseAsync();
   } catch (error) {
     process.exitCode = printError(args.includes('--json'), error);
   }
+}
+
+/** Flags that mean something without a value, and take one only after an equals sign. */
+const ALONE: Readonly<Record<string, string>> = { '--verify': '--verify=sent' };
+
+/** yargs would take the next word for the value of such a flag. */
+function spelledOut(args: readonly string[]): string[] {
+  const end = args.includes('--') ? args.indexOf('--') : args.length;
+  return args.map((arg, index) => (index < end ? ALONE[arg] : undefined) ?? arg);
 }
 
 function commandLine(args: readonly string[]): Argv {
@@ -27,6 +37,7 @@ function commandLine(args: readonly string[]): Argv {
     .locale('en')
     .usage('$0 <command>\n\nPush virtual disks to cloud storage, and send only what changed.')
     .command(pushCommand)
+    .command(verifyCommand)
     .command(infoCommand)
     .command(mapCommand)
     .demandCommand(1, 'name a command')
@@ -35,7 +46,7 @@ function commandLine(args: readonly string[]): Argv {
     .version(version())
     .alias({ h: 'help' })
     .wrap(Math.min(110, process.stdout.columns))
-    .epilogue(`Exit codes: 0 done, ${EXIT.usage} usage, ${EXIT.badDisk} bad disk, ${EXIT.baseMismatch} base does not match, ${EXIT.destinationInTheWay} destination in the way, ${EXIT.notAuthorised} not authorised, ${EXIT.resumable} failed but resumable, ${EXIT.sourceChanged} source changed, ${EXIT.interrupted} Ctrl-C.`)
+    .epilogue(`Exit codes: 0 done, ${EXIT.usage} usage, ${EXIT.badDisk} bad disk, ${EXIT.baseMismatch} base does not match, ${EXIT.destinationInTheWay} destination in the way, ${EXIT.notAuthorised} not authorised, ${EXIT.resumable} failed but resumable, ${EXIT.sourceChanged} source changed, ${EXIT.contentDiffers} verification found differences, ${EXIT.interrupted} Ctrl-C.`)
     .exitProcess(false)
     .fail((message, error) => {
       // yargs says what is wrong with the words; a command throws what went wrong itself.

@@ -9,8 +9,10 @@ const TITLES: Readonly<Record<Phase, string>> = {
   'copy': 'copying the base',
   'clear': 'clearing',
   'compare-written': 'comparing what was sent',
+  'compare': 'comparing',
   'write': 'writing',
   'digest': 'computing MD5',
+  'verify': 'verifying',
   'finish': 'finishing',
 };
 

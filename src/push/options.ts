@@ -1,5 +1,6 @@
 import type { BaseCheck } from '../blob/metadata.js';
 import type { CostModel } from '../plan/push-plan.js';
+import type { VerifyScope } from './verify-pushed.js';
 import type { SessionOptions } from '../session/options.js';
 
 /** What to push where, and how. */
@@ -12,6 +13,8 @@ export interface PushOptions extends SessionOptions {
   readonly baseCheck?: BaseCheck | undefined;
   /** Replace what is at the destination, unless it is this push. */
   readonly overwrite?: boolean | undefined;
+  /** Fetch what this push wrote and cleared (`sent`), or all of the blob (`all`), and compare it before the blob is made complete. */
+  readonly verify?: VerifyScope | undefined;
   /** Folder for this machine's records; see `docs/PROTOCOL.md`. */
   readonly stateFolder?: string | undefined;
   readonly cost?: CostModel | undefined;

@@ -10,7 +10,7 @@ import { baseLocationOf, checkBase, destinationOf, findBase, findBaseInContainer
 import { inspectDestination, type Found } from './destination.js';
 import type { PushOptions } from './options.js';
 import type { Session } from '../session/session.js';
-import { SourceGuard } from './source-guard.js';
+import { SourceGuard } from '../session/source-guard.js';
 
 /** All that is decided before the first request that changes anything. */
 export interface Preparation {

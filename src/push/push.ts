@@ -15,6 +15,7 @@ import { prepare, type Preparation } from './prepare.js';
 import { Session } from '../session/session.js';
 import { digestStream } from '../session/stream-digest.js';
 import { compareWritten, transfer, type Sent } from './transfer.js';
+import { verifyPushed, type VerifyScope } from './verify-pushed.js';
 import { summarise, summaryOf, type PlannedPush, type PushResult } from './result.js';
 
 /**
@@ -33,6 +34,7 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
   const made = await makeDestination(session, preparation, wanted);
   if (made.kind === 'complete') {
     await letGoCrashed(destination, stateFolder);
+    if (options.verify !== undefined) await verifyPushed(session, disk, preparation, options.verify, { ifMatch: made.properties.etag }, false);
     return done(session, preparation, 'already-there', made.properties.contentMd5);
   }
   if (preparation.base) await awaitCopy(session, destination);
@@ -43,7 +45,7 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
     const found = await inspectDestination(session, destination, { ...wanted, overwrite: false });
     if (found.kind === 'complete') return done(session, preparation, 'already-there', found.properties.contentMd5);
     if (found.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
-    const { sent, contentMd5 } = await fill(session, disk, preparation, found.properties, lease);
+    const { sent, contentMd5 } = await fill(session, disk, preparation, found.properties, lease, options.verify);
     return done(session, preparation, isResumed ? 'resumed' : 'pushed', contentMd5, sent);
   } finally {
     await letGo(lease, destination, stateFolder);
@@ -64,7 +66,7 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
 }
 
 /** From a destination that this process holds to a complete one. */
-async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, lease: Lease): Promise<{ sent: Sent; contentMd5: Buffer }> {
+async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, lease: Lease, verify: VerifyScope | undefined): Promise<{ sent: Sent; contentMd5: Buffer }> {
   const { destination, base, plan, stream, guard, identity } = preparation;
   if (base) await dropCopySource(session, base, identity.fingerprint);
   // Before the first byte changes, nothing vouches for the blob any longer.
@@ -82,6 +84,8 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
     digestStream(session, 'digest', stream),
     session.fail,
   );
+  // While there is no footer yet, nobody takes what may be wrong for a disk.
+  if (verify !== undefined) await verifyPushed(session, disk, preparation, verify, lease.conditions, true);
   await guard.check();
   session.progress('finish', 0, 0);
   await completeDestination(destination, { bytes: stream.footer, md5: md5(stream.footer) }, identity, plan, contentMd5, lease.conditions);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { VhdupError, messageOf } from '../errors.js';
 import type { Disk, SourceFile } from '../disk/disk.js';
 
-/** The files of a disk as they were when it was opened; what is uploaded must be one state of them. */
+/** The files of a disk as they were when it was opened; what is read must be one state of them. */
 export class SourceGuard {
   readonly files: readonly SourceFile[];
   readonly #disk: Disk;
@@ -40,7 +40,7 @@ export class SourceGuard {
 }
 
 function changed(what: string, cause?: unknown): VhdupError {
-  return new VhdupError('source-changed', `the disk changed while it was pushed: ${what}`, {
+  return new VhdupError('source-changed', `the disk changed meanwhile: ${what}`, {
     cause,
     hint: 'stop what writes to it, then run the same command: what was sent is compared before it is used',
   });

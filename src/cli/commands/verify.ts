@@ -1,0 +1,64 @@
+import type { Argv } from 'yargs';
+import { VhdupError } from '../../errors.js';
+import { isBlobUri } from '../../blob/location.js';
+import { openDisk } from '../../disk/open.js';
+import type { VerifyResult } from '../../verify/result.js';
+import { concurrencyOf, diskFlags, openOptions, workFlags, type Command, type DiskFlags, type WorkFlags } from '../command.js';
+import { EXIT } from '../exit-code.js';
+import { interruptible } from '../interrupt.js';
+import { printResult, table } from '../output.js';
+import { progressView } from '../progress.js';
+import { count, size } from '../units.js';
+
+interface VerifyFlags extends DiskFlags, WorkFlags {
+  readonly disk: string;
+  readonly blobUri: string;
+  readonly deep: boolean;
+}
+
+/** `vhdup verify`: is the blob the disk? */
+export const verifyCommand: Command<VerifyFlags> = {
+  command: 'verify <disk> <blob-uri>',
+  describe: 'compare a disk with a blob, byte for byte, and name what differs',
+  builder: (yargs) => (workFlags(diskFlags(yargs))
+    .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
+    .positional('blob-uri', { type: 'string', demandOption: true, describe: 'URI of a page blob' })
+    .option('deep', { type: 'boolean', default: true, describe: 'compare every byte; --deep=false fetches none, and compares size, footer, Content-MD5 and allocation' })
+    .example('$0 verify child.vhd https://acct.blob.core.windows.net/vhds/child.vhd', 'exit code 0: equal; 9: not') as unknown as Argv<VerifyFlags>),
+  handler: async (flags) => {
+    if (isBlobUri(flags.disk)) throw new VhdupError('usage', 'the disk is a local file and comes first, then the URI of the blob');
+    await using disk = await openDisk(flags.disk, openOptions(flags));
+    const { verify } = await import('../../verify/verify.js');
+    const view = progressView(flags.quiet);
+    const result = await interruptible((signal) => view.run(`Comparing ${flags.disk}`, () =>
+      verify(disk, flags.blobUri, { deep: flags.deep, concurrency: concurrencyOf(flags), signal, onEvent: view.onEvent })), () => undefined);
+    printResult(flags.json, result, () => resultLines(result));
+    if (!result.equal) process.exitCode = EXIT.contentDiffers;
+  },
+};
+
+const MD5_WORDS: Readonly<Record<VerifyResult['contentMd5'], string>> = {
+  equal: 'that of the disk',
+  other: 'not that of the disk',
+  absent: 'none',
+  unchecked: 'not compared',
+};
+
+function resultLines({ blob, equal, depth, compared, size: bytes, fetched, differences, contentMd5, allocation, problems }: VerifyResult): string[] {
+  const verdict = !equal ? 'differs from the disk' : depth === 'content' ? 'equals the disk' : 'nothing tells it from the disk; its content was not fetched';
+  const more = differences.count - differences.first.length;
+  return [
+    `${blob}: ${verdict}`,
+    ...table([
+      ['compared', `${size(compared)} of ${size(bytes)}${depth === 'content' ? '; the rest is zero on both sides' : ''}`],
+      ['fetched', size(fetched)],
+      depth === 'content' ? undefined : ['allocation', `${size(allocation.onlyDisk)} on the disk alone, ${size(allocation.onlyBlob)} on the blob alone`],
+      ['Content-MD5', MD5_WORDS[contentMd5]],
+      differences.count === 0 ? undefined : ['differences', `${size(differences.bytes)} in ${count(differences.count, 'range')}`],
+    ]),
+    ...(differences.count === 0 ? [] : [`  ${'offset'.padStart(15)} ${'length'.padStart(15)}`]),
+    ...differences.first.map(({ offset, length }) => `  ${String(offset).padStart(15)} ${String(length).padStart(15)}`),
+    ...(more > 0 ? [`  and ${count(more, 'more range')}`] : []),
+    ...problems.map((text) => `  problem: ${text}`),
+  ];
+}

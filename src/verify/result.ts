@@ -1,0 +1,28 @@
+import type { Range } from '../plan/range.js';
+
+/** What a comparison of a disk with a blob found. Amounts are bytes. */
+export interface VerifyResult {
+  readonly blob: string;
+  /** True where nothing that was compared differs. */
+  readonly equal: boolean;
+  /** `content`: every byte; `records`: size, footer, Content-MD5 and allocation, as `deep: false` asks for. */
+  readonly depth: 'content' | 'records';
+  /** Of the blob, the footer included. */
+  readonly size: number;
+  /** Read and compared; the rest is zero on both sides, or was not compared. */
+  readonly compared: number;
+  /** Of `compared`, fetched from the service. */
+  readonly fetched: number;
+  readonly differences: {
+    /** The first ones, in order. */
+    readonly first: readonly Range[];
+    readonly count: number;
+    readonly bytes: number;
+  };
+  /** `equal`: it is the MD5 of the disk in the blob's form; `other`: it is not; `absent`: the blob has none; `unchecked`: the disk has no form of the blob's size. */
+  readonly contentMd5: 'equal' | 'other' | 'absent' | 'unchecked';
+  /** Where one side alone has something; that may still be zeros. */
+  readonly allocation: { readonly onlyDisk: number; readonly onlyBlob: number };
+  /** What differs besides bytes, and what keeps the blob from being a finished disk. */
+  readonly problems: readonly string[];
+}
