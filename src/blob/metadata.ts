@@ -14,6 +14,8 @@ export interface PushState {
   readonly parentId: string | undefined;
   /** URI of the base without its query, its ETag, its unique id, and what proved that it is the ancestor. */
   readonly base: { readonly uri: string; readonly etag: string; readonly id: string; readonly check: BaseCheck } | undefined;
+  /** The service's Last-Modified when the push was completed; only in state `complete`. */
+  readonly completedAt?: Date | undefined;
 }
 
 /** `md5`: its content was compared with the ancestor's; `id`: its unique id alone was taken for proof. */
@@ -25,8 +27,8 @@ const PREFIX = 'vhdup_';
 const VERSION = '1';
 
 /** The metadata of a destination in a given state; foreign keys are kept. */
-export function withState(metadata: Metadata, { state, fingerprint, times, id, parentId, base }: PushState): Metadata {
-  const ours = { version: VERSION, state, fingerprint, times, id, parent_id: parentId, base: base?.uri, base_etag: base?.etag.replaceAll('"', ''), base_id: base?.id, base_check: base?.check };
+export function withState(metadata: Metadata, { state, fingerprint, times, id, parentId, base, completedAt }: PushState): Metadata {
+  const ours = { version: VERSION, state, fingerprint, times, id, parent_id: parentId, base: base?.uri, base_etag: base?.etag.replaceAll('"', ''), base_id: base?.id, base_check: base?.check, completed: completedAt?.toISOString() };
   const foreign = Object.entries(metadata).filter(([key]) => !key.toLowerCase().startsWith(PREFIX));
   const own = Object.entries(ours).flatMap(([key, value]) => (value === undefined ? [] : [[PREFIX + key, value] as const]));
   return Object.fromEntries([...foreign, ...own]);
@@ -48,7 +50,24 @@ export function stateOf(metadata: Metadata): PushState | undefined {
     id: value('id'),
     parentId: value('parent_id'),
     base: uri === undefined ? undefined : { uri, etag: value('base_etag') ?? '', id: value('base_id') ?? '', check: value('base_check') === 'md5' ? 'md5' : 'id' },
+    completedAt: dateOf(value('completed')),
   };
+}
+
+function dateOf(text: string | undefined): Date | undefined {
+  const date = new Date(text ?? NaN);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+/** Last-Modified counts in seconds, and the last Set Blob Metadata of a push comes after the moment that it notes. */
+export const COMPLETION_SLACK_MS = 5_000;
+
+/**
+ * True for a blob that was written to after its push was completed, as by a virtual machine that runs on it: its
+ * Content-MD5 stays, and proves nothing any longer. Leases, tags and tiers leave Last-Modified as it is.
+ */
+export function isChangedSince({ state, completedAt }: PushState, lastModified: Date): boolean {
+  return state === 'complete' && completedAt !== undefined && lastModified.getTime() - completedAt.getTime() > COMPLETION_SLACK_MS;
 }
 
 /**

@@ -17,6 +17,7 @@ export interface BlobProperties {
   readonly size: number;
   readonly type: string | undefined;
   readonly etag: string;
+  readonly lastModified: Date;
   readonly contentMd5: Buffer | undefined;
   readonly metadata: Metadata;
   readonly lease: { readonly state: string | undefined; readonly infinite: boolean };
@@ -120,15 +121,17 @@ export class PageBlob {
     await this.run(`resize it to ${size} bytes`, (abortSignal) => this.#client.resize(size, { abortSignal, conditions }));
   }
 
-  /** Replaces all metadata. */
-  async setMetadata(metadata: Metadata, conditions: Conditions): Promise<void> {
-    await this.run('set its metadata', (abortSignal) => this.#client.setMetadata({ ...metadata }, { abortSignal, conditions }));
+  /** Replaces all metadata; returns the new Last-Modified. */
+  async setMetadata(metadata: Metadata, conditions: Conditions): Promise<Date> {
+    const { lastModified } = await this.run('set its metadata', (abortSignal) => this.#client.setMetadata({ ...metadata }, { abortSignal, conditions }));
+    return lastModified ?? new Date(0);
   }
 
-  /** Sets or removes Content-MD5 and keeps the other headers as `properties` found them. */
-  async setContentMd5(md5: Uint8Array | undefined, { headers }: BlobProperties, conditions: Conditions): Promise<void> {
-    await this.run(md5 ? 'set its Content-MD5' : 'remove its Content-MD5', (abortSignal) =>
+  /** Sets or removes Content-MD5 and keeps the other headers as `properties` found them; returns the new Last-Modified. */
+  async setContentMd5(md5: Uint8Array | undefined, { headers }: BlobProperties, conditions: Conditions): Promise<Date> {
+    const { lastModified } = await this.run(md5 ? 'set its Content-MD5' : 'remove its Content-MD5', (abortSignal) =>
       this.#client.setHTTPHeaders({ ...headers, ...(md5 ? { blobContentMD5: md5 } : {}) }, { abortSignal, conditions }));
+    return lastModified ?? new Date(0);
   }
 
   /** The ranges that hold pages, in order, as the service lists them: neighbours may be split. */
@@ -156,13 +159,14 @@ export class PageBlob {
 }
 
 function propertiesFrom(found: BlobGetPropertiesResponse, location: BlobLocation): BlobProperties {
-  const { etag, contentLength, copyId, copyStatus } = found;
-  if (etag === undefined || contentLength === undefined) throw new VhdupError('unexpected', `${uriOf(location)}: the service sent neither ETag nor length`);
+  const { etag, contentLength, lastModified, copyId, copyStatus } = found;
+  if (etag === undefined || contentLength === undefined || lastModified === undefined) throw new VhdupError('unexpected', `${uriOf(location)}: the service sent no ETag, length or Last-Modified`);
   const infinite = found.leaseState === 'leased' && found.leaseDuration === 'infinite';
   return {
     size: contentLength,
     type: found.blobType,
     etag,
+    lastModified,
     contentMd5: found.contentMD5 && found.contentMD5.length > 0 ? Buffer.from(found.contentMD5) : undefined,
     metadata: found.metadata ?? {},
     lease: { state: found.leaseState, infinite },

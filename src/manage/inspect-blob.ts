@@ -1,6 +1,6 @@
 import { VhdupError } from '../errors.js';
 import { parseBlobUri } from '../blob/location.js';
-import { isUnfinishedElsewhere, stateOf, type PushState } from '../blob/metadata.js';
+import { isChangedSince, isUnfinishedElsewhere, stateOf, type PushState } from '../blob/metadata.js';
 import { FOOTER_LENGTH, parseFixedTail } from '../disk/fixed-stream.js';
 import { rangeSet, totalLength } from '../plan/range.js';
 import type { SessionOptions } from '../session/options.js';
@@ -33,7 +33,7 @@ export async function inspectBlob(uri: string, options: SessionOptions = {}): Pr
   const blob = await session.blob(parseBlobUri(uri));
   const properties = await blob.properties();
   if (!properties) throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, { hint: 'check the name, and that the credential may read it' });
-  const { type, size, etag, contentMd5, metadata, protection, copy } = properties;
+  const { type, size, etag, contentMd5, metadata, protection, copy, lastModified } = properties;
   const isPageBlob = type === 'PageBlob';
   const tail = size >= FOOTER_LENGTH ? parseFixedTail(await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag })) : 'the blob is too small for a footer';
   const push = stateOf(metadata);
@@ -43,6 +43,7 @@ export async function inspectBlob(uri: string, options: SessionOptions = {}): Pr
     contentMd5 ? undefined : 'no Content-MD5: as a base its content cannot be checked',
     copy?.status === 'pending' ? 'it is still being copied to' : undefined,
     push && push.state !== 'complete' ? `an unfinished push (${push.state}): run the same push again to resume it` : undefined,
+    push && isChangedSince(push, lastModified) ? `written to after the push was completed, last at ${lastModified.toISOString()}: Content-MD5 proves nothing any longer` : undefined,
     isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? 'an unfinished upload of another tool' : undefined,
   ];
   return {

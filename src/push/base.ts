@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { parseBlobUri, isSameBlob, type BlobLocation } from '../blob/location.js';
-import { isUnfinishedElsewhere, stateOf } from '../blob/metadata.js';
+import { isChangedSince, isUnfinishedElsewhere, stateOf } from '../blob/metadata.js';
 import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import { failureOf } from '../blob/service-error.js';
 import type { Disk } from '../disk/disk.js';
@@ -59,7 +59,11 @@ function unfitness({ type, size, copy, metadata, contentMd5 }: BlobProperties): 
  * form in which the blob has it (its own footer, its own padding), so the blobs of all known uploaders agree.
  */
 export async function checkBase(session: Session, disk: Disk, { blob, properties, tail, layer }: Base): Promise<void> {
-  const { contentMd5 } = properties;
+  const { contentMd5, metadata, lastModified } = properties;
+  const state = stateOf(metadata);
+  if (state && isChangedSince(state, lastModified)) {
+    throw mismatch(blob, `it was written to after it was completed, last at ${lastModified.toISOString()}: its Content-MD5 proves nothing any longer`, 'compare it with vhdup verify; if it is still right, trust it with --base-check id, else push the ancestor anew');
+  }
   if (!contentMd5) {
     throw mismatch(blob, 'it has no Content-MD5, so its content cannot be compared', 'push the ancestor once with this tool, or trust the id alone with --base-check id');
   }

@@ -1,5 +1,5 @@
 import { VhdupError } from '../errors.js';
-import { isUnfinishedElsewhere, stateOf, withState, type PushState } from '../blob/metadata.js';
+import { COMPLETION_SLACK_MS, isChangedSince, isUnfinishedElsewhere, stateOf, withState, type PushState } from '../blob/metadata.js';
 import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js';
 import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
 import { PAGE, type PushPlan } from '../plan/push-plan.js';
@@ -44,17 +44,19 @@ function settled(found: Found & { kind: 'ours' }): Found {
 }
 
 async function isComplete(session: Session, blob: PageBlob, properties: BlobProperties, state: PushState | undefined, { identity, stream }: Wanted): Promise<boolean> {
-  const { contentMd5, size, etag, type, copy } = properties;
+  const { contentMd5, size, etag, type, copy, lastModified } = properties;
   if (type !== 'PageBlob' || copy?.status === 'pending') return false;
   if ((state && state.state !== 'complete') || contentMd5 === undefined || size !== stream.size) return false;
+  if (state && isChangedSince(state, lastModified)) return false;
   if (state?.fingerprint === identity.fingerprint && state.times === identity.times) return true;
   const tail = await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag });
   return tail.equals(stream.footer) && contentMd5.equals(await digestStream(session, 'compare-destination', stream));
 }
 
-function inTheWay({ uri }: PageBlob, { metadata, contentMd5 }: BlobProperties, state: PushState | undefined): VhdupError {
+function inTheWay({ uri }: PageBlob, { metadata, contentMd5, lastModified }: BlobProperties, state: PushState | undefined): VhdupError {
   const what = state && state.state !== 'complete'
     ? 'an unfinished push of something else (another disk or base, or the same ones changed) is there'
+    : state && isChangedSince(state, lastModified) ? `a finished push is there, but it was written to afterwards, last at ${lastModified.toISOString()}`
     : isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? 'an unfinished upload of another tool is there' : 'another blob is there';
   return new VhdupError('destination-exists', `${uri}: ${what}`, { hint: 'choose another name with --to, or replace it with --overwrite' });
 }
@@ -82,8 +84,13 @@ export async function clearDestination(session: Session, blob: PageBlob, found: 
 export async function completeDestination(blob: PageBlob, footer: { readonly bytes: Uint8Array; readonly md5: Uint8Array }, identity: Identity, plan: PushPlan, contentMd5: Uint8Array, conditions: Conditions): Promise<void> {
   await blob.write(plan.footer.offset, footer.bytes, footer.md5, conditions);
   const properties = await present(blob);
-  await blob.setContentMd5(contentMd5, properties, conditions);
-  await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'complete' }), conditions);
+  let completedAt = await blob.setContentMd5(contentMd5, properties, conditions);
+  for (;;) {
+    const lastModified = await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'complete', completedAt }), conditions);
+    // A request that was tried again for long would look like somebody else's later change.
+    if (lastModified.getTime() - completedAt.getTime() <= COMPLETION_SLACK_MS) return;
+    completedAt = lastModified;
+  }
 }
 
 /** The properties of a blob that has to be there. */

@@ -239,3 +239,19 @@ t.test('--base auto follows no metadata to another server', async (t) => {
   await t.rejects(pushed(scene.child, { base: 'auto', to: uri('lure') }), { code: 'destination-exists' });
   t.equal(stranger.records.length, 0);
 });
+
+t.test('a finished blob that was written to afterwards is neither taken for what was pushed nor for a base', async (t) => {
+  const { container, scene, pushed, uri } = await setting(t);
+  const blob = container.getPageBlobClient('base.vhd');
+  t.equal((await pushed(scene.base, { to: uri('base.vhd') })).outcome, 'already-there');
+  const { metadata = {} } = await blob.getProperties();
+  await blob.setMetadata({ ...metadata, vhdup_completed: new Date(Date.now() - 60_000).toISOString() });
+  await t.rejects(pushed(scene.base, { to: uri('base.vhd') }), { code: 'destination-exists', message: /written to afterwards/ });
+  for (const base of [uri('base.vhd'), 'auto']) {
+    const run = pushed(scene.child, { base, to: uri('over') });
+    if (base === 'auto') t.equal((await run).base, undefined, 'nor found as one');
+    else await t.rejects(run, { code: 'base-mismatch', message: /written to after it was completed/, hint: /--base-check id/ });
+  }
+  await pushed(scene.base, { to: uri('base.vhd'), overwrite: true });
+  t.equal((await pushed(scene.base, { to: uri('base.vhd') })).outcome, 'already-there', '--overwrite pushes it anew');
+});
