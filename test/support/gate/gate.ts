@@ -150,7 +150,7 @@ async function readAll(stream: IncomingMessage, limit = Infinity): Promise<Buffe
 function cutShort(outgoing: ServerResponse, method: string, { status, headers, body }: Answer): void {
   const { socket } = outgoing;
   if (method === 'HEAD') return void socket?.end(`HTTP/1.1 ${status} OK\r\nx-ms-cut: sho`, () => socket.destroy());
-  const { 'transfer-encoding': _chunked, ...rest } = headers;
-  outgoing.writeHead(status, { ...rest, 'content-length': body.length + 7 });
+  const plain = Object.entries(headers).filter(([name]) => name !== 'transfer-encoding');
+  outgoing.writeHead(status, { ...Object.fromEntries(plain), 'content-length': body.length + 7 });
   outgoing.write(body.length > 0 ? body.subarray(0, Math.ceil(body.length / 2)) : 'x', () => socket?.destroy());
 }
