@@ -1,5 +1,6 @@
 import { ContainerClient } from '@azure/storage-blob';
 import type { Access } from './credential.js';
+import { listing } from './listing.js';
 import { containerUri, uriOf, type BlobLocation } from './location.js';
 import type { Metadata } from './metadata.js';
 import { PageBlob } from './page-blob.js';
@@ -27,25 +28,27 @@ export class Container {
 
   /** All page blobs with their metadata, snapshots apart. */
   async pageBlobs(): Promise<ListedBlob[]> {
-    return this.#retrier.run({ what: 'list the container', uri: containerUri(this.#location) }, async (abortSignal) => {
-      const blobs: ListedBlob[] = [];
-      for await (const { name, properties, metadata } of this.#client.listBlobsFlat({ abortSignal, includeMetadata: true })) {
+    const pages = listing(this.#retrier, { what: 'list the container', uri: containerUri(this.#location) }, (abortSignal) => this.#client.listBlobsFlat({ abortSignal, includeMetadata: true }));
+    const blobs: ListedBlob[] = [];
+    for await (const { segment } of pages) {
+      for (const { name, properties, metadata } of segment.blobItems) {
         if (properties.blobType !== 'PageBlob') continue;
         blobs.push({ name, size: properties.contentLength ?? 0, metadata: metadata ?? {}, hasContentMd5: (properties.contentMD5?.length ?? 0) > 0 });
       }
-      return blobs;
-    });
+    }
+    return blobs;
   }
 
   /** Deletes the snapshots of a blob whose metadata has this key with this value. */
   async deleteSnapshots(of: PageBlob, key: string, value: string): Promise<void> {
-    const found = await this.#retrier.run({ what: 'list its snapshots', uri: uriOf(of.location) }, async (abortSignal) => {
-      const snapshots: string[] = [];
-      for await (const { name, snapshot, metadata } of this.#client.listBlobsFlat({ abortSignal, prefix: of.location.name, includeMetadata: true, includeSnapshots: true })) {
-        if (name === of.location.name && snapshot && metadata?.[key] === value) snapshots.push(snapshot);
+    const pages = listing(this.#retrier, { what: 'list its snapshots', uri: uriOf(of.location) }, (abortSignal) =>
+      this.#client.listBlobsFlat({ abortSignal, prefix: of.location.name, includeMetadata: true, includeSnapshots: true }));
+    const found: string[] = [];
+    for await (const { segment } of pages) {
+      for (const { name, snapshot, metadata } of segment.blobItems) {
+        if (name === of.location.name && snapshot && metadata?.[key] === value) found.push(snapshot);
       }
-      return snapshots;
-    });
+    }
     for (const snapshot of found) await of.atSnapshot(snapshot).delete();
   }
 }

@@ -2,6 +2,7 @@ import { VhdupError } from '../errors.js';
 import type { Metadata } from './metadata.js';
 import type { BlobProperties, Conditions, PageBlob } from './page-blob.js';
 import { pause } from './retry.js';
+import { failureOf } from './service-error.js';
 
 /** What to copy: the source as it was checked. */
 export interface CopySource {
@@ -17,6 +18,15 @@ export async function startCopy(destination: PageBlob, { uri, secretUrl, etag }:
   await destination.run(`copy ${uri} to it`, async (abortSignal) => {
     await destination.client.beginCopyFromURL(secretUrl, { abortSignal, metadata: { ...metadata }, conditions, sourceConditions: { ifMatch: etag } });
   });
+}
+
+/** Aborts a copy to the blob; that it is over already is fine. */
+export async function abortCopy(destination: PageBlob, id: string): Promise<void> {
+  try {
+    await destination.run('abort the copy to it', (abortSignal) => destination.client.abortCopyFromURL(id, { abortSignal }));
+  } catch (error) {
+    if (!(error instanceof VhdupError) || failureOf(error.cause).code !== 'NoPendingCopyOperation') throw error;
+  }
 }
 
 const FIRST_POLL_MS = 200;

@@ -2,6 +2,7 @@ import { PageBlobClient, type BlobGetPropertiesResponse } from '@azure/storage-b
 import { VhdupError } from '../errors.js';
 import type { Access } from './credential.js';
 import { uriOf, type BlobLocation } from './location.js';
+import { listing } from './listing.js';
 import type { Metadata } from './metadata.js';
 import type { Retrier } from './retry.js';
 import { failureOf } from './service-error.js';
@@ -136,13 +137,12 @@ export class PageBlob {
 
   /** The ranges that hold pages, in order, as the service lists them: neighbours may be split. */
   async pageRanges(conditions: Conditions): Promise<PageRange[]> {
-    return this.run('list its page ranges', async (abortSignal) => {
-      const ranges: PageRange[] = [];
-      for await (const { start, end, isClear } of this.#client.listPageRanges(0, undefined, { abortSignal, conditions })) {
-        if (!isClear) ranges.push({ offset: start, length: end - start + 1 });
-      }
-      return ranges;
-    });
+    const pages = listing(this.retrier, { what: 'list its page ranges', uri: this.uri }, (abortSignal) => this.#client.listPageRanges(0, undefined, { abortSignal, conditions }));
+    const ranges: PageRange[] = [];
+    for await (const { pageRange = [] } of pages) {
+      for (const { start, end } of pageRange) ranges.push({ offset: start, length: end - start + 1 });
+    }
+    return ranges;
   }
 
   /** Makes a snapshot of the blob as it is under `conditions`; returns its time stamp. */

@@ -8,6 +8,8 @@ export interface RetryPolicy {
   readonly attempts: number;
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
+  /** How long one request may go unanswered, besides the time that its bytes take. Default 30 s. */
+  readonly deadlineMs?: number | undefined;
 }
 
 /** The longest wait that the service may ask for. */
@@ -32,7 +34,7 @@ export interface Attempt {
 
 /** The slowest share of a link that is still served (16 requests at 8 KB/s are 1 Mbit/s), and half a minute besides. */
 const SLOWEST_BYTES_PER_MS = 8;
-const LATENCY_MS = 30_000;
+const DEADLINE_MS = 30_000;
 
 /** Before the first answer a wrong address is likelier than a passing trouble: then so many attempts are enough. */
 const ATTEMPTS_UNTIL_REACHED = 4;
@@ -56,11 +58,11 @@ export class Retrier {
   }
 
   async run<T>({ what, uri, bytes = 0 }: Attempt, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { firstDelayMs, maxDelayMs } = this.#policy;
+    const { firstDelayMs, maxDelayMs, deadlineMs = DEADLINE_MS } = this.#policy;
     for (let attempt = 1; ; attempt++) {
       throwIfStopped(this.stop);
       try {
-        const result = await withDeadline(LATENCY_MS + bytes / SLOWEST_BYTES_PER_MS, this.stop.abort, request);
+        const result = await withDeadline(deadlineMs + bytes / SLOWEST_BYTES_PER_MS, this.stop.abort, request);
         this.#isReached = true;
         return result;
       } catch (error) {

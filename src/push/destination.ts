@@ -13,7 +13,7 @@ export type Identity = Omit<PushState, 'state'>;
 /** What stands at the destination. */
 export type Found =
   /** Nothing, or something that may be replaced: it has to be as it was seen when that happens. */
-  | { readonly kind: 'free'; readonly conditions: Conditions }
+  | { readonly kind: 'free'; readonly conditions: Conditions; readonly replaces: BlobProperties | undefined }
   /** This very push, not finished. */
   | { readonly kind: 'ours'; readonly state: PushState; readonly properties: BlobProperties }
   /** The same content, finished. */
@@ -28,11 +28,11 @@ export interface Wanted {
 /** Looks at the destination; throws `destination-exists` where something else is there that may not be replaced. */
 export async function inspectDestination(session: Session, blob: PageBlob, wanted: Wanted): Promise<Found> {
   const properties = await blob.properties();
-  if (!properties) return { kind: 'free', conditions: { ifNoneMatch: '*' } };
+  if (!properties) return { kind: 'free', conditions: { ifNoneMatch: '*' }, replaces: undefined };
   const state = stateOf(properties.metadata);
   if (state?.fingerprint === wanted.identity.fingerprint && state.state !== 'complete') return settled({ kind: 'ours', state, properties });
   if (await isComplete(session, blob, properties, state, wanted)) return { kind: 'complete', properties };
-  if (wanted.overwrite) return { kind: 'free', conditions: { ifMatch: properties.etag } };
+  if (wanted.overwrite) return { kind: 'free', conditions: { ifMatch: properties.etag }, replaces: properties };
   throw inTheWay(blob, properties, state);
 }
 
@@ -40,7 +40,7 @@ export async function inspectDestination(session: Session, blob: PageBlob, wante
 function settled(found: Found & { kind: 'ours' }): Found {
   const { copy, etag } = found.properties;
   const isBroken = found.state.state === 'clearing' && (copy?.status === 'failed' || copy?.status === 'aborted');
-  return isBroken ? { kind: 'free', conditions: { ifMatch: etag } } : found;
+  return isBroken ? { kind: 'free', conditions: { ifMatch: etag }, replaces: found.properties } : found;
 }
 
 async function isComplete(session: Session, blob: PageBlob, properties: BlobProperties, state: PushState | undefined, { identity, stream }: Wanted): Promise<boolean> {
@@ -53,11 +53,12 @@ async function isComplete(session: Session, blob: PageBlob, properties: BlobProp
   return tail.equals(stream.footer) && contentMd5.equals(await digestStream(session, 'compare-destination', stream));
 }
 
-function inTheWay({ uri }: PageBlob, { metadata, contentMd5, lastModified }: BlobProperties, state: PushState | undefined): VhdupError {
-  const what = state && state.state !== 'complete'
-    ? 'an unfinished push of something else (another disk or base, or the same ones changed) is there'
+function inTheWay({ uri }: PageBlob, { metadata, contentMd5, lastModified, copy }: BlobProperties, state: PushState | undefined): VhdupError {
+  const what = state && state.state !== 'complete' ? 'an unfinished push of something else (another disk or base, or the same ones changed) is there'
     : state && isChangedSince(state, lastModified) ? `a finished push is there, but it was written to afterwards, last at ${lastModified.toISOString()}`
-    : isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? 'an unfinished upload of another tool is there' : 'another blob is there';
+    : isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? 'an unfinished upload of another tool is there'
+    : copy?.status === 'pending' ? 'another blob is being copied there'
+    : 'another blob is there';
   return new VhdupError('destination-exists', `${uri}: ${what}`, { hint: 'choose another name with --to, or replace it with --overwrite' });
 }
 

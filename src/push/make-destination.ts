@@ -7,6 +7,7 @@ import type { Base } from './base.js';
 import { inspectDestination, type Found, type Wanted } from './destination.js';
 import type { Preparation } from './prepare.js';
 import type { Session } from '../session/session.js';
+import { vacate } from './vacate.js';
 
 /** The key that marks snapshots made for a copy; its value is the push's fingerprint. */
 const TEMPORARY = 'vhdup_temporary';
@@ -15,9 +16,9 @@ const TEMPORARY = 'vhdup_temporary';
  * Makes the destination, unless it is there from an earlier run: a copy of the base that says `clearing`, or an empty
  * blob that says `writing`, since nothing has to be cleared in it.
  */
-export async function makeDestination(session: Session, { destination, base, plan, identity, found }: Preparation, wanted: Wanted): Promise<Found> {
+export async function makeDestination(session: Session, { destination, base, plan, identity, found }: Preparation, wanted: Wanted, stateFolder: string): Promise<Found> {
   if (found.kind !== 'free') return found;
-  const { conditions } = found;
+  const conditions = found.replaces ? await vacate(session, destination, found.replaces, stateFolder) : found.conditions;
   const state = withState({}, { ...identity, state: base ? 'clearing' : 'writing' });
   try {
     if (base) await startCopy(destination, await copySource(base, destination, identity.fingerprint), state, conditions);
@@ -27,7 +28,7 @@ export async function makeDestination(session: Session, { destination, base, pla
     if (again) return again;
     throw error;
   }
-  if (base) await awaitCopy(session, destination);
+  if (base) await awaitCopy(session, destination, base);
   const made = await inspectDestination(session, destination, { ...wanted, overwrite: false });
   if (made.kind === 'free') throw new VhdupError('destination-busy', `${destination.uri}: it was deleted or replaced as soon as it was made`);
   return made;
@@ -40,20 +41,23 @@ export async function makeDestination(session: Session, { destination, base, pla
 async function afterRefusal(session: Session, destination: PageBlob, base: Base | undefined, wanted: Wanted, error: unknown): Promise<Found | undefined> {
   const { status, code } = error instanceof VhdupError ? failureOf(error.cause) : { status: undefined, code: undefined };
   if ((status !== 409 && status !== 412 && status !== 404) || code === 'LeaseIdMissing') return undefined;
-  if (base) {
-    const now = await base.blob.properties();
-    if (now?.etag !== base.properties.etag) {
-      throw new VhdupError('base-mismatch', `the base ${base.blob.uri}: it ${now ? 'changed' : 'was deleted'} after it was checked`, { cause: error, hint: 'run the command again to check it anew' });
-    }
-  }
+  if (base) await checkUnchanged(base, 'after it was checked', error);
   const found = await inspectDestination(session, destination, { ...wanted, overwrite: false });
   return found.kind === 'free' ? undefined : found;
 }
 
-/** Waits for the service to finish copying; throws `transfer-failed` where it could not. */
-export async function awaitCopy(session: Session, destination: PageBlob): Promise<void> {
+/** Throws `base-mismatch` where the base is no longer what was checked. */
+async function checkUnchanged({ blob, properties }: Base, when: string, cause?: unknown): Promise<void> {
+  const now = await blob.properties();
+  if (now?.etag === properties.etag) return;
+  throw new VhdupError('base-mismatch', `the base ${blob.uri}: it ${now ? 'changed' : 'was deleted'} ${when}`, { cause, hint: 'run the command again to check it anew, with --overwrite where the copy was begun' });
+}
+
+/** Waits for the service to finish copying; throws `base-mismatch` where the base changed meanwhile, else `transfer-failed` where it could not. */
+export async function awaitCopy(session: Session, destination: PageBlob, base: Base): Promise<void> {
   const { copy } = await settleCopy(destination, (done, total) => { session.progress('copy', done, total); });
   if (copy && copy.status !== 'success') {
+    await checkUnchanged(base, 'while it was copied');
     throw new VhdupError('transfer-failed', `${destination.uri}: the service's copy of the base was ${copy.status}: ${copy.description ?? 'no reason given'}`, { hint: 'run the same command to start the copy again' });
   }
 }

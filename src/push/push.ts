@@ -31,13 +31,13 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
   const { destination } = preparation;
   const stateFolder = options.stateFolder ?? defaultStateFolder();
 
-  const made = await makeDestination(session, preparation, wanted);
+  const made = await makeDestination(session, preparation, wanted, stateFolder);
   if (made.kind === 'complete') {
     await letGoCrashed(destination, stateFolder);
     if (options.verify !== undefined) await verifyPushed(session, disk, preparation, options.verify, { ifMatch: made.properties.etag }, false);
     return done(session, preparation, 'already-there', made.properties.contentMd5);
   }
-  if (preparation.base) await awaitCopy(session, destination);
+  if (preparation.base) await awaitCopy(session, destination, preparation.base);
 
   const lease = await hold(session, destination, stateFolder);
   try {

@@ -1,9 +1,9 @@
-import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
+import { BlobServiceClient, type ContainerClient, type StoragePipelineOptions } from '@azure/storage-blob';
 import type { Azurite } from './azurite.js';
 
 /** A container of a running Azurite, made if it is not there; by the SDK, without any code of the tool. */
-export async function containerOf(azurite: Pick<Azurite, 'connectionString'>, name: string): Promise<ContainerClient> {
-  const container = BlobServiceClient.fromConnectionString(azurite.connectionString).getContainerClient(name);
+export async function containerOf(azurite: Pick<Azurite, 'connectionString'>, name: string, retryOptions: StoragePipelineOptions['retryOptions'] = {}): Promise<ContainerClient> {
+  const container = BlobServiceClient.fromConnectionString(azurite.connectionString, { retryOptions }).getContainerClient(name);
   await container.createIfNotExists();
   return container;
 }

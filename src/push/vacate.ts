@@ -1,0 +1,53 @@
+import { VhdupError } from '../errors.js';
+import { abortCopy, settleCopy } from '../blob/copy.js';
+import { LEASE_SECONDS } from '../blob/lease.js';
+import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js';
+import { pause } from '../blob/retry.js';
+import type { Session } from '../session/session.js';
+import { present } from './destination.js';
+import { letGoCrashed } from './hold.js';
+
+const POLL_MS = 1000;
+
+/**
+ * Readies a blob that is going to be replaced: a copy to it that is pending is aborted; a lease that a crashed push left
+ * is given back, or waited for where it was another machine's. Returns under which conditions it may be replaced.
+ * Throws `destination-busy` where somebody is at work on it.
+ */
+export async function vacate(session: Session, blob: PageBlob, found: BlobProperties, stateFolder: string): Promise<Conditions> {
+  const seen = found.copy?.status === 'pending' ? await withoutCopy(session, blob, found.copy.id) : found;
+  if (isLocked(seen)) {
+    await letGoCrashed(blob, stateFolder);
+    await untilUnlocked(session, blob, seen.etag);
+  }
+  return { ifMatch: seen.etag };
+}
+
+async function withoutCopy(session: Session, blob: PageBlob, id: string): Promise<BlobProperties> {
+  session.note(`${blob.uri}: a copy to it is pending, and is aborted`);
+  await abortCopy(blob, id);
+  const properties = await settleCopy(blob, () => undefined);
+  if (properties.copy?.id !== id) throw busy(blob, 'it was replaced meanwhile');
+  return properties;
+}
+
+async function untilUnlocked(session: Session, blob: PageBlob, etag: string): Promise<void> {
+  const deadline = performance.now() + (LEASE_SECONDS + 5) * 1000;
+  for (let waited = false; ; waited = true) {
+    const properties = await present(blob);
+    if (properties.etag !== etag) throw busy(blob, 'another push is writing to it');
+    if (!isLocked(properties)) return;
+    if (properties.lease.infinite) throw busy(blob, 'it is leased without end');
+    if (performance.now() > deadline) throw busy(blob, 'another push holds its lease');
+    if (!waited) session.note(`${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`);
+    await pause(POLL_MS, session.stop);
+  }
+}
+
+function isLocked({ lease: { state } }: BlobProperties): boolean {
+  return state === 'leased' || state === 'breaking';
+}
+
+function busy({ uri }: PageBlob, problem: string): VhdupError {
+  return new VhdupError('destination-busy', `${uri}: ${problem}`, { hint: 'wait for it to end, or break the lease if you know that nobody uses the blob' });
+}

@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { accessTo } from '../../src/blob/credential.js';
+import { Container } from '../../src/blob/container.js';
+import { parseBlobUri } from '../../src/blob/location.js';
+import { PageBlob } from '../../src/blob/page-blob.js';
+import { Retrier, type RetryPolicy } from '../../src/blob/retry.js';
+import { openDisk, push, type PushOptions } from '../../src/index.js';
+import { writeImage } from '../../fixtures/vhd.js';
+import { startAzurite } from '../support/azurite.js';
+import { bytesOf, containerOf } from '../support/blobs.js';
+import { temporaryFolder } from '../support/folder.js';
+import { atNth, startGate, type Fault } from '../support/gate.js';
+
+const RANGES = 10_000;
+const LENGTH = 1024;
+const SIZE = RANGES * LENGTH;
+const PAGE_SIZE = 500;
+const FAULTS: readonly Fault[] = ['server-busy', 'reset-after-body', 'answer-lost', 'truncated'];
+
+async function setting(t: Test) {
+  const azurite = await startAzurite();
+  t.teardown(() => azurite.stop());
+  const gate = await startGate(azurite);
+  t.teardown(() => gate.stop());
+  const container = await containerOf(azurite, 'vhds');
+  const blobAt = async (name: string, policy: Partial<RetryPolicy> = {}) => {
+    const location = parseBlobUri(`${gate.url}/vhds/${name}`);
+    const stop = { cancel: new AbortController().signal, abort: new AbortController().signal };
+    const retrier = new Retrier(stop, undefined, { attempts: 4, firstDelayMs: 1, maxDelayMs: 5, ...policy });
+    const access = await accessTo(location, gate.env);
+    return { blob: new PageBlob(location, access, retrier), container: new Container(location, access, retrier) };
+  };
+  const listings = (kind: 'page-ranges' | 'list') => gate.records.filter((record) => record.kind === kind);
+  return { azurite, gate, container, blobAt, listings };
+}
+
+t.test('10,000 page ranges are listed page by page: a fault costs one page, and each page has its own time', async (t) => {
+  const { azurite, gate, container, blobAt, listings } = await setting(t);
+  const direct = container.getPageBlobClient('disk');
+  await direct.create(SIZE);
+  for (let at = 0; at < SIZE; at += 4 * 1024 * 1024) await direct.uploadPages(Buffer.alloc(Math.min(4 * 1024 * 1024, SIZE - at), 1), at, Math.min(4 * 1024 * 1024, SIZE - at));
+  t.equal(azurite.splitPages('vhds', 'disk', LENGTH), RANGES);
+  const expected = Array.from({ length: RANGES }, (_, index) => ({ offset: index * LENGTH, length: LENGTH }));
+  gate.pageSize = PAGE_SIZE;
+  const { blob } = await blobAt('disk');
+  const isExpected = (found: object) => JSON.stringify(found) === JSON.stringify(expected);
+  for (const fault of ['server-busy', 'truncated'] as const) {
+    gate.records = [];
+    gate.faults = atNth('page-ranges', 11, fault);
+    t.ok(isExpected(await blob.pageRanges({})), fault);
+    t.equal(listings('page-ranges').length, RANGES / PAGE_SIZE + 1, `${fault}: one page was asked for again`);
+  }
+  gate.faults = () => 'slow';
+  gate.slowMs = 100;
+  const { blob: hurried } = await blobAt('disk', { deadlineMs: 1000, attempts: 1 });
+  t.ok(isExpected(await hurried.pageRanges({})), 'all pages together take longer than one request may');
+});
+
+t.test('a container is listed page by page too', async (t) => {
+  const { gate, container, blobAt, listings } = await setting(t);
+  const names = Array.from({ length: 9 }, (_, index) => `blob-${index}`);
+  for (const name of names) await container.getPageBlobClient(name).create(512);
+  gate.pageSize = 2;
+  const { container: listed } = await blobAt('blob-0');
+  for (const fault of FAULTS) {
+    gate.records = [];
+    gate.faults = atNth('list', 3, fault);
+    t.strictSame((await listed.pageBlobs()).map(({ name }) => name), names, fault);
+    t.equal(listings('list').length, 6, fault);
+  }
+});
+
+t.test('a push is resumed over 10,000 page ranges, listed in pages with trouble in the middle, and sends what is missing', async (t) => {
+  const { azurite, gate, container, listings } = await setting(t);
+  const folder = await temporaryFolder(t);
+  const content = randomBytes(SIZE);
+  const { path } = await writeImage({ path: join(folder, 'many.vhd'), type: 'fixed', size: SIZE, writes: [{ offset: 0, data: content }] });
+  const options: PushOptions = { to: `${gate.url}/vhds/many`, environment: gate.env, stateFolder: folder, retry: { attempts: 4, firstDelayMs: 1, maxDelayMs: 5 } };
+  const pushed = async () => {
+    await using disk = await openDisk(path);
+    return await push(disk, options);
+  };
+  gate.onRequest = ({ kind, range }) => (kind === 'put-page' && range?.offset === SIZE ? { status: 403 } : undefined);
+  await t.rejects(pushed(), { code: 'not-authorised' });
+  gate.onRequest = () => undefined;
+  const isMissing = (offset: number) => offset % (LENGTH * 1000) === LENGTH * 501;
+  t.equal(azurite.splitPages('vhds', 'many', LENGTH, (offset) => !isMissing(offset)), RANGES - 10);
+
+  gate.pageSize = PAGE_SIZE;
+  gate.records = [];
+  gate.faults = atNth('page-ranges', 9, 'truncated', 2);
+  t.match(await pushed(), { outcome: 'resumed', sent: 10 * LENGTH + 512 });
+  t.equal(listings('page-ranges').length, RANGES / PAGE_SIZE + 2);
+  t.ok((await bytesOf(container, 'many')).subarray(0, -512).equals(content));
+});
