@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { VhdupError, messageOf } from '../errors.js';
+import { VhdupError } from '../errors.js';
 import type { Conditions, PageBlob } from './page-blob.js';
-import { failureOf } from './service-error.js';
+import { ServiceFailure, failureOf } from './service-error.js';
 
 /** How long the service keeps a lease that nobody renews, in seconds (15 to 60). */
 export const LEASE_SECONDS = 30;
@@ -88,7 +88,7 @@ export class Lease {
       const { status, code } = failureOf(error);
       // Only a clear word ends it. Without one (a network failure) writes fail by themselves while the lease is gone.
       if (status !== undefined && [404, 409, 412].includes(status)) {
-        this.#onLost(new VhdupError('lease-lost', `${this.#blob.uri}: the lease was lost (${code ?? messageOf(error)}): somebody broke it, or deleted the blob`, { cause: error, hint: 'see who else writes to it, then run the same command to resume' }));
+        this.#onLost(new VhdupError('lease-lost', `${this.#blob.uri}: the lease was lost (${code ?? status}): somebody broke it, or deleted the blob`, { cause: new ServiceFailure(error), hint: 'see who else writes to it, then run the same command to resume' }));
         return;
       }
     }

@@ -4,13 +4,14 @@ import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../blob/location.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import type { PushOptions } from '../../push/options.js';
+import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import { diskFlags, once, openOptions, type Command, type DiskFlags } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printMessage, printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
 import { count, size } from '../units.js';
 
-interface PushFlags extends DiskFlags {
+interface PushFlags extends DiskFlags, BlobFlags {
   readonly disk: string;
   readonly to: string | readonly string[] | undefined;
   readonly base: string | readonly string[] | undefined;
@@ -25,7 +26,7 @@ interface PushFlags extends DiskFlags {
 export const pushCommand: Command<PushFlags> = {
   command: 'push <disk>',
   describe: 'upload a disk to a page blob, and send only what its base does not have',
-  builder: (yargs) => (diskFlags(yargs)
+  builder: (yargs) => (blobFlags(diskFlags(yargs))
     .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
     .option('to', { type: 'string', requiresArg: true, describe: 'URI of the destination blob (default: the base\'s container and the file\'s name)' })
     .option('base', { type: 'string', requiresArg: true, describe: 'URI of an ancestor\'s blob to copy from, or "auto" to look in the destination\'s container' })
@@ -36,17 +37,20 @@ export const pushCommand: Command<PushFlags> = {
     .option('quiet', { type: 'boolean', default: false, describe: 'show no progress' })
     .example('$0 push disk.vhd --to https://acct.blob.core.windows.net/vhds/disk.vhd', 'send everything but zeros')
     .example('$0 push child.vhd --base https://acct.blob.core.windows.net/vhds/parent.vhd', 'copy the parent there, send the differences')
-    .epilogue('Interrupted? Run the same command again. Credentials: a SAS in the URI, AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or an Azure sign-in.') as unknown as Argv<PushFlags>),
+    .epilogue('Interrupted? Run the same command again. Credentials: a SAS in the URI, --sas-file, AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or an Azure sign-in.') as unknown as Argv<PushFlags>),
   handler: async (flags) => {
     const { disk: path, json, quiet } = flags;
     if (isBlobUri(path)) throw new VhdupError('usage', 'the disk is a local file; a blob is named with --to or --base');
     if (!Number.isInteger(flags.concurrency) || flags.concurrency < 1 || flags.concurrency > 512) throw new VhdupError('usage', '--concurrency takes a whole number from 1 to 512');
+    const to = once('to', flags.to);
+    const base = once('base', flags.base);
+    const access = await accessOptions(flags, to ?? base);
     await using disk = await openDisk(path, openOptions(flags));
     // Loaded only now: the SDK takes longer than all else at start-up.
     const { planPush, push } = await import('../../push/push.js');
     const view = progressView(quiet);
     await interruptible(async (signal) => {
-      const options: PushOptions = { to: once('to', flags.to), base: once('base', flags.base), baseCheck: flags.baseCheck, overwrite: flags.overwrite, concurrency: flags.concurrency, signal, onEvent: view.onEvent };
+      const options: PushOptions = { ...access, to, base, baseCheck: flags.baseCheck, overwrite: flags.overwrite, concurrency: flags.concurrency, signal, onEvent: view.onEvent };
       if (flags.dryRun) {
         const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
         printResult(json, planJson(planned), () => planLines(planned));
