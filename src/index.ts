@@ -7,6 +7,10 @@ export { makePushPlan, STANDARD_PAGE_BLOB, type CostModel, type PlanSource, type
 export type { Range, RangeSet } from './plan/range.js';
 export { push, planPush } from './push/push.js';
 export { inspectBlob, type BlobReport } from './manage/inspect-blob.js';
+export { blobStatus, type BlobStatus, type LeaseHolder, type LeaseStatus, type ManageOptions } from './manage/blob-status.js';
+export { abortPush, type AbortOptions, type AbortResult } from './manage/abort-push.js';
+export { sealBlob, unsealBlob, type SealOptions, type SealResult, type UnsealOptions, type UnsealResult } from './manage/seal-blob.js';
+export type { Seal, SealWish } from './push/seal.js';
 export type { PushOptions } from './push/options.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';
 export type { Listener, Phase, SessionEvent } from './session/events.js';

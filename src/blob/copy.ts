@@ -2,6 +2,7 @@ import { VhdupError } from '../errors.js';
 import type { Metadata } from './metadata.js';
 import type { BlobProperties, Conditions, PageBlob } from './page-blob.js';
 import { pause } from './retry.js';
+import { failureOf } from './service-error.js';
 
 /** What to copy: the source as it was checked. */
 export interface CopySource {
@@ -42,5 +43,14 @@ export async function settleCopy(destination: PageBlob, progress: (done: number,
       await destination.client.abortCopyFromURL(copy.id, { abortSignal: AbortSignal.timeout(ABORT_MS) }).catch(() => undefined);
       throw error;
     }
+  }
+}
+
+/** Ends a pending copy; that it has ended by itself meanwhile is fine. */
+export async function abortCopy(destination: PageBlob, id: string): Promise<void> {
+  try {
+    await destination.run('abort the copy to it', (abortSignal) => destination.client.abortCopyFromURL(id, { abortSignal }));
+  } catch (error) {
+    if (!(error instanceof VhdupError) || failureOf(error.cause).status !== 409) throw error;
   }
 }

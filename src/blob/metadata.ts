@@ -14,6 +14,8 @@ export interface PushState {
   readonly parentId: string | undefined;
   /** URI of the base without its query, its ETag, its unique id, and what proved that it is the ancestor. */
   readonly base: { readonly uri: string; readonly etag: string; readonly id: string; readonly check: BaseCheck } | undefined;
+  /** Who writes to it, or did last: host name and process id. Not there once it is complete. */
+  readonly holder: string | undefined;
 }
 
 /** `md5`: its content was compared with the ancestor's; `id`: its unique id alone was taken for proof. */
@@ -25,8 +27,8 @@ const PREFIX = 'vhdup_';
 const VERSION = '1';
 
 /** The metadata of a destination in a given state; foreign keys are kept. */
-export function withState(metadata: Metadata, { state, fingerprint, times, id, parentId, base }: PushState): Metadata {
-  const ours = { version: VERSION, state, fingerprint, times, id, parent_id: parentId, base: base?.uri, base_etag: base?.etag.replaceAll('"', ''), base_id: base?.id, base_check: base?.check };
+export function withState(metadata: Metadata, { state, fingerprint, times, id, parentId, base, holder }: PushState): Metadata {
+  const ours = { version: VERSION, state, fingerprint, times, id, parent_id: parentId, base: base?.uri, base_etag: base?.etag.replaceAll('"', ''), base_id: base?.id, base_check: base?.check, holder: state === 'complete' ? undefined : holder };
   const foreign = Object.entries(metadata).filter(([key]) => !key.toLowerCase().startsWith(PREFIX));
   const own = Object.entries(ours).flatMap(([key, value]) => (value === undefined ? [] : [[PREFIX + key, value] as const]));
   return Object.fromEntries([...foreign, ...own]);
@@ -48,6 +50,7 @@ export function stateOf(metadata: Metadata): PushState | undefined {
     id: value('id'),
     parentId: value('parent_id'),
     base: uri === undefined ? undefined : { uri, etag: value('base_etag') ?? '', id: value('base_id') ?? '', check: value('base_check') === 'md5' ? 'md5' : 'id' },
+    holder: value('holder'),
   };
 }
 

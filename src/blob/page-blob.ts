@@ -131,6 +131,12 @@ export class PageBlob {
       this.#client.setHTTPHeaders({ ...headers, ...(md5 ? { blobContentMD5: md5 } : {}) }, { abortSignal, conditions }));
   }
 
+  /** Keeps the blob from being changed or deleted until then; accounts without version-level immutability refuse it. */
+  async setImmutableUntil(until: Date): Promise<void> {
+    await this.run(`make it immutable until ${until.toISOString()}`, (abortSignal) =>
+      this.#client.setImmutabilityPolicy({ expiriesOn: until, policyMode: 'Unlocked' }, { abortSignal }));
+  }
+
   /** The ranges that hold pages, in order, as the service lists them: neighbours may be split. */
   async pageRanges(conditions: Conditions): Promise<PageRange[]> {
     return this.run('list its page ranges', async (abortSignal) => {

@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
+import { abortCommand } from './commands/abort.js';
 import { infoCommand } from './commands/info.js';
 import { mapCommand } from './commands/map.js';
 import { pushCommand } from './commands/push.js';
+import { sealCommand } from './commands/seal.js';
+import { statusCommand } from './commands/status.js';
+import { unsealCommand } from './commands/unseal.js';
 import { EXIT } from './exit-code.js';
 import { printError } from './output.js';
 
@@ -29,6 +33,10 @@ function commandLine(args: readonly string[]): Argv {
     .command(pushCommand)
     .command(infoCommand)
     .command(mapCommand)
+    .command(statusCommand)
+    .command(abortCommand)
+    .command(sealCommand)
+    .command(unsealCommand)
     .demandCommand(1, 'name a command')
     .strict()
     .parserConfiguration({ 'greedy-arrays': false, 'parse-positional-numbers': false })

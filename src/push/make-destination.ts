@@ -1,9 +1,10 @@
 import { VhdupError } from '../errors.js';
 import { settleCopy, startCopy, type CopySource } from '../blob/copy.js';
-import { withState } from '../blob/metadata.js';
+import { stateOf, withState } from '../blob/metadata.js';
 import type { PageBlob } from '../blob/page-blob.js';
 import { failureOf } from '../blob/service-error.js';
 import type { Base } from './base.js';
+import { holderInWords } from '../session/holder.js';
 import { inspectDestination, type Found, type Wanted } from './destination.js';
 import type { Preparation } from './prepare.js';
 import type { Session } from '../session/session.js';
@@ -39,7 +40,8 @@ export async function makeDestination(session: Session, { destination, base, pla
  */
 async function afterRefusal(session: Session, destination: PageBlob, base: Base | undefined, wanted: Wanted, error: unknown): Promise<Found | undefined> {
   const { status, code } = error instanceof VhdupError ? failureOf(error.cause) : { status: undefined, code: undefined };
-  if ((status !== 409 && status !== 412 && status !== 404) || code === 'LeaseIdMissing') return undefined;
+  if (code === 'LeaseIdMissing') throw await leased(destination, error);
+  if (status !== 409 && status !== 412 && status !== 404) return undefined;
   if (base) {
     const now = await base.blob.properties();
     if (now?.etag !== base.properties.etag) {
@@ -48,6 +50,12 @@ async function afterRefusal(session: Session, destination: PageBlob, base: Base 
   }
   const found = await inspectDestination(session, destination, { ...wanted, overwrite: false });
   return found.kind === 'free' ? undefined : found;
+}
+
+/** A blob that somebody writes to is not replaced; the error says who that is. */
+async function leased(destination: PageBlob, cause: unknown): Promise<VhdupError> {
+  const holder = holderInWords(stateOf((await destination.properties())?.metadata ?? {})?.holder);
+  return new VhdupError('destination-busy', `${destination.uri}: it cannot be replaced: it is leased${holder === undefined ? '' : ` (held by ${holder})`}`, { cause, hint: 'wait for whoever writes to it, or break its lease if you know that nobody does' });
 }
 
 /** Waits for the service to finish copying; throws `transfer-failed` where it could not. */
@@ -74,7 +82,7 @@ async function copySource({ blob, properties: { emulator, etag } }: Base, destin
 }
 
 /** Deletes what `copySource` made, also in an earlier run. Before this nothing may be written to the copy. */
-export async function dropCopySource(session: Session, { blob, properties }: Base, fingerprint: string): Promise<void> {
+export async function dropCopySource(session: Session, { blob, properties }: Pick<Base, 'blob' | 'properties'>, fingerprint: string): Promise<void> {
   if (!properties.emulator) return;
   try {
     await session.containerOf(blob).deleteSnapshots(blob, TEMPORARY, fingerprint);

@@ -9,13 +9,15 @@ import { diskFlags, once, openOptions, type Command, type DiskFlags } from '../c
 import { interruptible } from '../interrupt.js';
 import { printMessage, printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
+import { sealFlags, sealRow, sealWish, type SealFlags } from '../seal-flags.js';
 import { count, size } from '../units.js';
 
-interface PushFlags extends DiskFlags, BlobFlags {
+interface PushFlags extends DiskFlags, BlobFlags, SealFlags {
   readonly disk: string;
   readonly to: string | readonly string[] | undefined;
   readonly base: string | readonly string[] | undefined;
   readonly baseCheck: 'md5' | 'id';
+  readonly requireSealedBase: boolean;
   readonly overwrite: boolean;
   readonly dryRun: boolean;
   readonly concurrency: number;
@@ -26,11 +28,12 @@ interface PushFlags extends DiskFlags, BlobFlags {
 export const pushCommand: Command<PushFlags> = {
   command: 'push <disk>',
   describe: 'upload a disk to a page blob, and send only what its base does not have',
-  builder: (yargs) => (blobFlags(diskFlags(yargs))
+  builder: (yargs) => (sealFlags(blobFlags(diskFlags(yargs)))
     .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
     .option('to', { type: 'string', requiresArg: true, describe: 'URI of the destination blob (default: the base\'s container and the file\'s name)' })
     .option('base', { type: 'string', requiresArg: true, describe: 'URI of an ancestor\'s blob to copy from, or "auto" to look in the destination\'s container' })
     .option('base-check', { choices: ['md5', 'id'] as const, default: 'md5' as const, describe: 'what proves that the base is the ancestor' })
+    .option('require-sealed-base', { type: 'boolean', default: false, describe: 'accept only a base that nobody can change' })
     .option('overwrite', { type: 'boolean', default: false, describe: 'replace another blob at the destination' })
     .option('dry-run', { type: 'boolean', default: false, describe: 'print the plan and change nothing' })
     .option('concurrency', { type: 'number', default: 16, requiresArg: true, describe: 'requests at a time, up to 4 MiB each' })
@@ -44,13 +47,14 @@ export const pushCommand: Command<PushFlags> = {
     if (!Number.isInteger(flags.concurrency) || flags.concurrency < 1 || flags.concurrency > 512) throw new VhdupError('usage', '--concurrency takes a whole number from 1 to 512');
     const to = once('to', flags.to);
     const base = once('base', flags.base);
+    const seal = sealWish(flags);
     const access = await accessOptions(flags, to ?? base);
     await using disk = await openDisk(path, openOptions(flags));
     // Loaded only now: the SDK takes longer than all else at start-up.
     const { planPush, push } = await import('../../push/push.js');
     const view = progressView(quiet);
     await interruptible(async (signal) => {
-      const options: PushOptions = { ...access, to, base, baseCheck: flags.baseCheck, overwrite: flags.overwrite, concurrency: flags.concurrency, signal, onEvent: view.onEvent };
+      const options: PushOptions = { ...access, to, base, baseCheck: flags.baseCheck, requireSealedBase: flags.requireSealedBase, seal, overwrite: flags.overwrite, concurrency: flags.concurrency, signal, onEvent: view.onEvent };
       if (flags.dryRun) {
         const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
         printResult(json, planJson(planned), () => planLines(planned));
@@ -62,8 +66,8 @@ export const pushCommand: Command<PushFlags> = {
   },
 };
 
-function resultLines({ destination, outcome, base, size: bytes, sent, requests, zeros, copied, cleared, gaps, id, contentMd5 }: PushResult): string[] {
-  if (outcome === 'already-there') return [`${destination}: the same content is there already, nothing was sent`];
+function resultLines({ destination, outcome, base, size: bytes, sent, requests, zeros, copied, cleared, gaps, id, contentMd5, seal }: PushResult): string[] {
+  if (outcome === 'already-there') return [`${destination}: the same content is there already, nothing was sent`, ...(seal ? table([sealRow(seal)]) : [])];
   return [
     `${destination}: complete${outcome === 'resumed' ? ', resumed' : ''}`,
     ...table([
@@ -75,6 +79,7 @@ function resultLines({ destination, outcome, base, size: bytes, sent, requests, 
       base && ['cleared', size(cleared)],
       ['zeros', `${size(zeros)} read and not sent`],
       ['Content-MD5', contentMd5 ?? 'none'],
+      seal && sealRow(seal),
     ]),
   ];
 }
