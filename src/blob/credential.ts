@@ -65,8 +65,8 @@ function fromEnvironment(environment: Environment): Configured | undefined {
 function parseConnectionString(text: string): Configured {
   let service: BlobServiceClient;
   try {
-    // The SDK insists on a protocol where no endpoint is named; others take https.
-    const isComplete = /(^|;)\s*(DefaultEndpointsProtocol|BlobEndpoint|UseDevelopmentStorage)=/i.test(text);
+    // The SDK insists on a protocol beside an account's key, also where an endpoint is named; others take https.
+    const isComplete = /(^|;)\s*(DefaultEndpointsProtocol|SharedAccessSignature|UseDevelopmentStorage)=/i.test(text);
     service = BlobServiceClient.fromConnectionString(isComplete ? text : `DefaultEndpointsProtocol=https;${text}`);
   } catch {
     throw new VhdupError('not-authorised', 'AZURE_STORAGE_CONNECTION_STRING is not a connection string with an AccountKey or a SharedAccessSignature');

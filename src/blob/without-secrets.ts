@@ -31,7 +31,7 @@ export function withoutSecrets(text: string): string {
   for (const secret of known) shown = shown.replaceAll(secret, REDACTED);
   return shown
     .replace(/([?&;](?:se|sp|sv|sr|skoid|sktid)=)[^&\s"'<>]+/gi, `$1${REDACTED}`)
-    .replace(/(\bsig(?:=|%(?:25)*3D))[^&\s"'<>]+/gi, `$1${REDACTED}`)
+    .replace(/((?:\b|u0026|%(?:25)*26)sig(?:=|%(?:25)*3D))[^&\s"'<>]+/gi, `$1${REDACTED}`)
     .replace(/(AccountKey|SharedAccessSignature|Bearer|SharedKey)([=: ]+)[^\s"'<>]+/gi, `$1$2${REDACTED}`)
     .replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, REDACTED);
 }

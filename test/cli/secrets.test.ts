@@ -91,7 +91,7 @@ t.test('no command repeats a secret, whatever the server says', async (t) => {
   await Promise.all(runs.map(async ([args, env, exitCode]) => {
     const run = await runCli(args, { VHDUP_STATE_DIR: options.stateFolder, ...env });
     t.equal(run.exitCode, exitCode, `${args[0] ?? ''}: ${(run.stdout + run.stderr).slice(-300)}`);
-    t.equal(leaked(run.stdout + run.stderr, all), undefined, args[0]);
+    t.equal(leaked(run.stdout + run.stderr, all), undefined, args.join(' '));
   }));
 });
 
