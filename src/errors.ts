@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'destination-exists'
   | 'destination-busy'
   | 'destination-missing'
+  | 'seal-refused'
   | 'not-authorised'
   | 'transfer-failed'
   | 'lease-lost'

@@ -20,12 +20,12 @@ export async function startCopy(destination: PageBlob, { uri, secretUrl, etag }:
   });
 }
 
-/** Aborts a copy to the blob; that it is over already is fine. */
+/** Aborts a pending copy to the blob; that it has ended by itself meanwhile is fine. */
 export async function abortCopy(destination: PageBlob, id: string): Promise<void> {
   try {
     await destination.run('abort the copy to it', (abortSignal) => destination.client.abortCopyFromURL(id, { abortSignal }));
   } catch (error) {
-    if (!(error instanceof VhdupError) || failureOf(error.cause).code !== 'NoPendingCopyOperation') throw error;
+    if (!(error instanceof VhdupError) || failureOf(error.cause).status !== 409) throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 import { AnonymousCredential, BlobServiceClient, StorageSharedKeyCredential, newPipeline, type Pipeline } from '@azure/storage-blob';
 import { VhdupError } from '../errors.js';
 import type { BlobLocation } from './location.js';
+import { rememberSas, rememberSecret } from './without-secrets.js';
 
 /** The environment variables that carry credentials. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -17,12 +18,17 @@ export interface Access {
 /**
  * Chooses the credential for a blob: the SAS in its URI; else what the environment has for its account
  * (`AZURE_STORAGE_CONNECTION_STRING`, `AZURE_STORAGE_ACCOUNT` with `AZURE_STORAGE_KEY` or `AZURE_STORAGE_SAS_TOKEN`);
- * else the Azure identity chain. Secrets go to the account that they belong to, tokens only over https to the service.
+ * else the Azure identity chain. Secrets go to the account that they belong to, tokens only over https to the service;
+ * a SAS or a key goes over plain http only to loopback, unless `allowHttp` says that the network is trusted.
  */
-export async function accessTo(location: BlobLocation, environment: Environment = process.env): Promise<Access> {
-  if (location.sas !== undefined) return bySas(location.sas);
+export async function accessTo(location: BlobLocation, environment: Environment = process.env, { allowHttp = false } = {}): Promise<Access> {
+  if (location.sas !== undefined) {
+    refuseHttp(location, allowHttp);
+    return bySas(location.sas);
+  }
   const configured = fromEnvironment(environment);
   if (configured && belongsTo(configured, location)) {
+    refuseHttp(location, allowHttp);
     if (configured.sas !== undefined) return bySas(configured.sas);
     return { pipeline: pipelineFor(configured.credential), sas: undefined, kind: 'account-key' };
   }
@@ -59,8 +65,8 @@ function fromEnvironment(environment: Environment): Configured | undefined {
 function parseConnectionString(text: string): Configured {
   let service: BlobServiceClient;
   try {
-    // The SDK insists on a protocol where no endpoint is named; others take https.
-    const isComplete = /(^|;)\s*(DefaultEndpointsProtocol|BlobEndpoint|UseDevelopmentStorage)=/i.test(text);
+    // The SDK insists on a protocol beside an account's key, also where an endpoint is named; others take https.
+    const isComplete = /(^|;)\s*(DefaultEndpointsProtocol|SharedAccessSignature|UseDevelopmentStorage)=/i.test(text);
     service = BlobServiceClient.fromConnectionString(isComplete ? text : `DefaultEndpointsProtocol=https;${text}`);
   } catch {
     throw new VhdupError('not-authorised', 'AZURE_STORAGE_CONNECTION_STRING is not a connection string with an AccountKey or a SharedAccessSignature');
@@ -69,6 +75,8 @@ function parseConnectionString(text: string): Configured {
   const sas = url.search.slice(1);
   const endpoint = `${url.origin}${url.pathname}`.replace(/\/$/, '');
   const { credential } = service;
+  const key = /(?:^|;)\s*AccountKey=([^;]+)/i.exec(text)?.[1];
+  if (key !== undefined) rememberSecret(key);
   if (credential instanceof StorageSharedKeyCredential) return { account: service.accountName, endpoint, credential, sas: undefined };
   return { account: service.accountName, endpoint, credential: undefined, sas };
 }
@@ -84,16 +92,26 @@ function isService(endpoint: string): boolean {
   return /^https:\/\/[^/]+\.blob\.(core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net|cloudapi\.de)|storage\.azure\.net)$/i.test(endpoint);
 }
 
+/** A SAS travels in the clear over http, and so does all that a key signs. */
+function refuseHttp({ endpoint }: BlobLocation, allowHttp: boolean): void {
+  if (allowHttp || !/^http:/i.test(endpoint) || isLoopback(endpoint)) return;
+  throw new VhdupError('not-authorised', `${endpoint}: plain http would show credential and disk to the network`, {
+    hint: 'use https, or --allow-http where you trust every hop, such as to an emulator in a container',
+  });
+}
+
 function isLoopback(endpoint: string): boolean {
   return /^https?:\/\/(127(\.\d+){3}|localhost|\[::1\])(:\d+)?(\/|$)/i.test(endpoint);
 }
 
 function bySas(sas: string): Access {
+  rememberSas(sas);
   return { pipeline: pipelineFor(new AnonymousCredential()), sas, kind: 'sas' };
 }
 
 function sharedKey(account: string, key: string): StorageSharedKeyCredential {
   if (!/^[A-Za-z0-9+/]+=*$/.test(key)) throw new VhdupError('not-authorised', 'AZURE_STORAGE_KEY is not a base64 account key');
+  rememberSecret(key);
   return new StorageSharedKeyCredential(account, key);
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { VhdupError, messageOf } from '../errors.js';
+import { VhdupError } from '../errors.js';
 import type { Conditions, PageBlob } from './page-blob.js';
-import { failureOf } from './service-error.js';
+import { ServiceFailure, failureOf } from './service-error.js';
 
 /** How long the service keeps a lease that nobody renews, in seconds (15 to 60). */
 export const LEASE_SECONDS = 30;
@@ -14,6 +14,7 @@ export class Lease {
   readonly #onLost: (error: VhdupError) => void;
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> | undefined;
+  #isKept = false;
 
   private constructor(blob: PageBlob, id: string, seconds: number, onLost: (error: VhdupError) => void) {
     this.#blob = blob;
@@ -50,8 +51,22 @@ export class Lease {
     return { leaseId: this.#id };
   }
 
+  /**
+   * Makes the lease one without end, under the id `id`, that outlives this process; `release` leaves it be. There is no
+   * moment between the two without a lease: who holds one may acquire it again for another duration.
+   */
+  async keep(id: string): Promise<void> {
+    await this.#pauseRenewal();
+    const client = this.#blob.client.getBlobLeaseClient(this.#id);
+    await this.#blob.run('change its lease', (abortSignal) => client.changeLease(id, { abortSignal }));
+    this.#id = id;
+    await acquireForever(this.#blob, id, {});
+    this.#isKept = true;
+  }
+
   /** Gives the lease back; never throws, since it runs out by itself. */
   async release(): Promise<void> {
+    if (this.#isKept) return;
     await this.#pauseRenewal();
     await releaseLease(this.#blob, this.#id);
   }
@@ -88,7 +103,7 @@ export class Lease {
       const { status, code } = failureOf(error);
       // Only a clear word ends it. Without one (a network failure) writes fail by themselves while the lease is gone.
       if (status !== undefined && [404, 409, 412].includes(status)) {
-        this.#onLost(new VhdupError('lease-lost', `${this.#blob.uri}: the lease was lost (${code ?? messageOf(error)}): somebody broke it, or deleted the blob`, { cause: error, hint: 'see who else writes to it, then run the same command to resume' }));
+        this.#onLost(new VhdupError('lease-lost', `${this.#blob.uri}: the lease was lost (${code ?? status}): somebody broke it, or deleted the blob`, { cause: new ServiceFailure(error), hint: 'see who else writes to it, then run the same command to resume' }));
         return;
       }
     }
@@ -106,4 +121,34 @@ const RELEASE_MS = 10_000;
 /** Gives a lease back; never throws, since it runs out by itself. Works also after a stop. */
 export async function releaseLease(blob: PageBlob, id: string): Promise<void> {
   await blob.client.getBlobLeaseClient(id).releaseLease({ abortSignal: AbortSignal.timeout(RELEASE_MS) }).catch(() => undefined);
+}
+
+/** Takes an infinite lease; throws `destination-busy` where somebody holds one with another id. */
+export async function acquireForever(blob: PageBlob, id: string, conditions: Pick<Conditions, 'ifMatch'>): Promise<void> {
+  await blob.run('lease it without end', (abortSignal) => blob.client.getBlobLeaseClient(id).acquireLease(-1, { abortSignal, conditions }));
+}
+
+/** True where `id` is that of the lease that holds. */
+export async function isHeldBy(blob: PageBlob, id: string): Promise<boolean> {
+  return succeeds(blob.run('renew its lease', (abortSignal) => blob.client.getBlobLeaseClient(id).renewLease({ abortSignal })));
+}
+
+/** Ends an infinite lease; false where `id` is not its id. */
+export async function endLease(blob: PageBlob, id: string): Promise<boolean> {
+  return succeeds(blob.run('release its lease', (abortSignal) => blob.client.getBlobLeaseClient(id).releaseLease({ abortSignal })));
+}
+
+/** Ends any lease at once, whoever holds it. */
+export async function breakLease(blob: PageBlob): Promise<void> {
+  await blob.run('break its lease', (abortSignal) => blob.client.getBlobLeaseClient().breakLease(0, { abortSignal }));
+}
+
+async function succeeds(request: Promise<unknown>): Promise<boolean> {
+  try {
+    await request;
+    return true;
+  } catch (error) {
+    if (error instanceof VhdupError && [409, 412].includes(failureOf(error.cause).status ?? 0)) return false;
+    throw error;
+  }
 }

@@ -16,6 +16,8 @@ export interface PushState {
   readonly base: { readonly uri: string; readonly etag: string; readonly id: string; readonly check: BaseCheck } | undefined;
   /** The service's Last-Modified when the push was completed; only in state `complete`. */
   readonly completedAt?: Date | undefined;
+  /** Who writes to it, or did last: host name and process id. Not there once it is complete. */
+  readonly holder: string | undefined;
 }
 
 /** `md5`: its content was compared with the ancestor's; `id`: its unique id alone was taken for proof. */
@@ -27,8 +29,12 @@ const PREFIX = 'vhdup_';
 const VERSION = '1';
 
 /** The metadata of a destination in a given state; foreign keys are kept. */
-export function withState(metadata: Metadata, { state, fingerprint, times, id, parentId, base, completedAt }: PushState): Metadata {
-  const ours = { version: VERSION, state, fingerprint, times, id, parent_id: parentId, base: base?.uri, base_etag: base?.etag.replaceAll('"', ''), base_id: base?.id, base_check: base?.check, completed: completedAt?.toISOString() };
+export function withState(metadata: Metadata, { state, fingerprint, times, id, parentId, base, holder, completedAt }: PushState): Metadata {
+  const ours = {
+    version: VERSION, state, fingerprint, times, id, parent_id: parentId,
+    base: base?.uri, base_etag: base?.etag.replaceAll('"', ''), base_id: base?.id, base_check: base?.check,
+    holder: state === 'complete' ? undefined : holder, completed: completedAt?.toISOString(),
+  };
   const foreign = Object.entries(metadata).filter(([key]) => !key.toLowerCase().startsWith(PREFIX));
   const own = Object.entries(ours).flatMap(([key, value]) => (value === undefined ? [] : [[PREFIX + key, value] as const]));
   return Object.fromEntries([...foreign, ...own]);
@@ -51,6 +57,7 @@ export function stateOf(metadata: Metadata): PushState | undefined {
     parentId: value('parent_id'),
     base: uri === undefined ? undefined : { uri, etag: value('base_etag') ?? '', id: value('base_id') ?? '', check: value('base_check') === 'md5' ? 'md5' : 'id' },
     completedAt: dateOf(value('completed')),
+    holder: value('holder'),
   };
 }
 

@@ -135,6 +135,12 @@ export class PageBlob {
     return lastModified ?? new Date(0);
   }
 
+  /** Keeps the blob from being changed or deleted until then; accounts without version-level immutability refuse it. */
+  async setImmutableUntil(until: Date): Promise<void> {
+    await this.run(`make it immutable until ${until.toISOString()}`, (abortSignal) =>
+      this.#client.setImmutabilityPolicy({ expiriesOn: until, policyMode: 'Unlocked' }, { abortSignal }));
+  }
+
   /** The ranges that hold pages, in order, as the service lists them: neighbours may be split. */
   async pageRanges(conditions: Conditions): Promise<PageRange[]> {
     const pages = listing(this.retrier, { what: 'list its page ranges', uri: this.uri }, (abortSignal) => this.#client.listPageRanges(0, undefined, { abortSignal, conditions }));

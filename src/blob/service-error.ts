@@ -14,14 +14,36 @@ export interface Failure {
 
 const TRANSIENT_STATUS = new Set([408, 429, 500, 502, 503, 504]);
 
-/** Reads an error that the SDK threw. */
+/**
+ * What is left of an SDK error as the cause of ours. Programs log causes with all that hangs on them, so it carries
+ * neither request nor response: their headers and URLs hold signatures.
+ */
+export class ServiceFailure extends Error implements Failure {
+  override readonly name: string;
+  readonly status: number | undefined;
+  readonly code: string | undefined;
+  readonly retryAfter: number | undefined;
+  /** By which the service's support finds the request. */
+  readonly requestId: string | undefined;
+
+  constructor(error: unknown) {
+    super(withoutSecrets(messageOf(error)));
+    this.name = error instanceof Error ? error.name : 'Error';
+    ({ status: this.status, code: this.code, retryAfter: this.retryAfter } = failureOf(error));
+    this.requestId = error instanceof RestError ? error.response?.headers.get('x-ms-request-id') : undefined;
+    if (error instanceof Error && error.stack !== undefined) this.stack = withoutSecrets(error.stack);
+  }
+}
+
+/** Reads an error that the SDK threw, or what is left of it as a cause. */
 export function failureOf(error: unknown): Failure {
+  if (error instanceof ServiceFailure) return error;
   if (!(error instanceof RestError)) return { status: undefined, code: (error as { code?: string } | undefined)?.code, retryAfter: undefined };
   const headers = error.response?.headers;
   const seconds = Number(headers?.get('retry-after') ?? Number.NaN);
   return {
     status: error.statusCode,
-    code: headers?.get('x-ms-error-code') ?? bodyCode(error) ?? error.code,
+    code: oneWord(headers?.get('x-ms-error-code') ?? bodyCode(error) ?? error.code),
     retryAfter: Number.isFinite(seconds) ? seconds * 1000 : undefined,
   };
 }
@@ -31,6 +53,11 @@ function bodyCode(error: RestError): string | undefined {
   if (typeof details !== 'object' || details === null) return undefined;
   const code = 'errorCode' in details ? details.errorCode : 'code' in details ? details.code : undefined;
   return typeof code === 'string' ? code : undefined;
+}
+
+/** A code is one word; what a server sends instead is not passed on. */
+function oneWord(code: string | undefined): string | undefined {
+  return code !== undefined && /^[\w.-]{1,100}$/.test(code) ? code : undefined;
 }
 
 /** True where the same request may well succeed later. */
@@ -51,9 +78,13 @@ const BY_CODE: Readonly<Record<string, ErrorCode>> = {
   LeaseIsBreakingAndCannotBeAcquired: 'destination-busy',
   PendingCopyOperation: 'destination-busy',
   BlobAlreadyExists: 'destination-exists',
+  SnapshotsPresent: 'destination-exists',
   ContainerNotFound: 'destination-missing',
   BlobNotFound: 'destination-missing',
 };
+
+/** Characters of a server's own words that a message repeats. */
+const MAX_SAID = 500;
 
 /** An SDK error as ours: what was tried, on which blob, what the service said; without any secret. */
 export function serviceError(error: unknown, what: string, uri: string): VhdupError {
@@ -62,10 +93,10 @@ export function serviceError(error: unknown, what: string, uri: string): VhdupEr
   const known = code === undefined ? undefined : BY_CODE[code];
   const unauthorised = status === 401 || status === 403 || (error instanceof Error && /^(CredentialUnavailable|Authentication|AggregateAuthentication)/.test(error.name));
   const resumable = isTransient(error);
-  const said = withoutSecrets(messageOf(error).split('\n', 1)[0] ?? '');
+  const said = withoutSecrets(messageOf(error).split(/[\r\n\v\f\u0085\u2028\u2029]/, 1)[0] ?? '').slice(0, MAX_SAID);
   const answer = status === undefined ? said : `${status} ${code ?? ''}: ${said}`;
   return new VhdupError(known ?? (unauthorised ? 'not-authorised' : resumable ? 'transfer-failed' : 'unexpected'), `${uri}: cannot ${what}: ${answer}`, {
-    cause: error,
+    cause: new ServiceFailure(error),
     ...hintFor(known, unauthorised, resumable, said),
   });
 }

@@ -25,6 +25,7 @@ const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
   'destination-exists': EXIT.destinationInTheWay,
   'destination-busy': EXIT.destinationInTheWay,
   'destination-missing': EXIT.destinationInTheWay,
+  'seal-refused': EXIT.destinationInTheWay,
   'not-authorised': EXIT.notAuthorised,
   'transfer-failed': EXIT.resumable,
   'lease-lost': EXIT.resumable,

@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
+import { abortCommand } from './commands/abort.js';
 import { infoCommand } from './commands/info.js';
 import { mapCommand } from './commands/map.js';
 import { pushCommand } from './commands/push.js';
+import { sealCommand } from './commands/seal.js';
+import { statusCommand } from './commands/status.js';
+import { unsealCommand } from './commands/unseal.js';
 import { verifyCommand } from './commands/verify.js';
 import { EXIT } from './exit-code.js';
 import { printError } from './output.js';
@@ -23,7 +27,7 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 /** Flags that mean something without a value, and take one only after an equals sign. */
-const ALONE: Readonly<Record<string, string>> = { '--verify': '--verify=sent' };
+const ALONE: Readonly<Record<string, string>> = { '--verify': '--verify=sent', '--seal': '--seal=lease' };
 
 /** yargs would take the next word for the value of such a flag. */
 function spelledOut(args: readonly string[]): string[] {
@@ -40,6 +44,10 @@ function commandLine(args: readonly string[]): Argv {
     .command(verifyCommand)
     .command(infoCommand)
     .command(mapCommand)
+    .command(statusCommand)
+    .command(abortCommand)
+    .command(sealCommand)
+    .command(unsealCommand)
     .demandCommand(1, 'name a command')
     .strict()
     .parserConfiguration({ 'greedy-arrays': false, 'parse-positional-numbers': false })

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
+import { withoutSecrets } from '../blob/without-secrets.js';
 import type { Phase, SessionEvent } from '../session/events.js';
-import { printMessage, printable } from './output.js';
+import { printMessage, printableLine } from './output.js';
 import { duration, size } from './units.js';
 
 const TITLES: Readonly<Record<Phase, string>> = {
@@ -98,7 +99,7 @@ function liveView(): ProgressView {
       if (event.type === 'progress') line.take(event);
       else if (event.type === 'warning') warnings.push(event.message);
       else note = event.message;
-      show(printable([note, line.text].filter((text) => text !== '').join('\n')));
+      show([note, line.text].filter((text) => text !== '').map((text) => printableLine(withoutSecrets(text))).join('\n'));
     },
     run: async (title, work) => {
       const { DefaultRenderer, Listr, ListrLogger, ProcessOutput } = await import('listr2');
@@ -107,7 +108,7 @@ function liveView(): ProgressView {
       }
       const outcome: { result?: Awaited<ReturnType<typeof work>> } = {};
       const tasks = new Listr([{
-        title: printable(title),
+        title: printableLine(title),
         task: async (_, task) => {
           show = (text) => { task.output = text; };
           outcome.result = await work();

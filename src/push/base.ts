@@ -21,12 +21,13 @@ export interface Base {
 }
 
 /** Reads a blob's footer and finds the layer with its id. Throws `base-mismatch` with what is wrong. */
-export async function findBase(session: Session, disk: Disk, location: BlobLocation): Promise<Base> {
+export async function findBase(session: Session, disk: Disk, location: BlobLocation, requireSealed = false): Promise<Base> {
   const blob = await session.blob(location);
   const properties = await blob.properties();
   if (!properties) throw mismatch(blob, 'there is no such blob', 'check its name, or push everything with --to alone');
   const problem = unfitness(properties);
   if (problem !== undefined) throw mismatch(blob, problem, 'a base is a page blob with a fixed VHD, completely uploaded');
+  if (requireSealed && properties.protection === undefined) throw mismatch(blob, 'nothing keeps it from changing', 'seal it with vhdup seal, or name a snapshot or a version of it');
   const tail = parseFixedTail(await blob.read({ offset: properties.size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: properties.etag }));
   if (typeof tail === 'string') throw mismatch(blob, `it is no fixed VHD: ${tail}`, 'a base is a page blob with a fixed VHD, completely uploaded');
   const { id } = tail;
@@ -80,7 +81,7 @@ export async function checkBase(session: Session, disk: Disk, { blob, properties
  * The nearest ancestor in the destination's container: by the metadata of finished pushes, then by footer.
  * What does not pass the check is passed over with a note; `undefined` where nothing is left.
  */
-export async function findBaseInContainer(session: Session, disk: Disk, destination: PageBlob, check: boolean): Promise<Base | undefined> {
+export async function findBaseInContainer(session: Session, disk: Disk, destination: PageBlob, check: boolean, requireSealed = false): Promise<Base | undefined> {
   const listed = (await session.containerOf(destination).pageBlobs()).filter(({ name }) => name !== destination.location.name);
   const byMetadata = new Map<string, string[]>();
   const others: string[] = [];
@@ -92,13 +93,13 @@ export async function findBaseInContainer(session: Session, disk: Disk, destinat
   }
   for (const { id } of disk.layers) {
     for (const name of (id === undefined ? undefined : byMetadata.get(id)) ?? []) {
-      const base = await candidate(session, disk, destination, name);
+      const base = await candidate(session, disk, destination, name, requireSealed);
       if (base && (!check || await passes(session, disk, base))) return base;
     }
   }
   const found: Base[] = [];
   await inParallel(others, session.concurrency, async (name) => {
-    const base = await candidate(session, disk, destination, name);
+    const base = await candidate(session, disk, destination, name, requireSealed);
     if (base) found.push(base);
   }, session.fail);
   for (const base of found.sort((a, b) => a.layer - b.layer || (a.blob.uri < b.blob.uri ? -1 : 1))) {
@@ -108,9 +109,9 @@ export async function findBaseInContainer(session: Session, disk: Disk, destinat
 }
 
 /** A blob of the destination's container as a base; `undefined` where it is none of this disk's. */
-async function candidate(session: Session, disk: Disk, destination: PageBlob, name: string): Promise<Base | undefined> {
+async function candidate(session: Session, disk: Disk, destination: PageBlob, name: string, requireSealed: boolean): Promise<Base | undefined> {
   try {
-    return await findBase(session, disk, { ...destination.location, name });
+    return await findBase(session, disk, { ...destination.location, name }, requireSealed);
   } catch (error) {
     if (isMismatch(error) || isUnavailable(error)) return undefined;
     throw error;

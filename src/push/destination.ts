@@ -4,6 +4,7 @@ import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js'
 import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
 import { PAGE, type PushPlan } from '../plan/push-plan.js';
 import { totalLength } from '../plan/range.js';
+import { holderInWords } from '../session/holder.js';
 import { inParallel } from '../session/parallel.js';
 import type { Session } from '../session/session.js';
 import { digestStream } from '../session/stream-digest.js';
@@ -54,7 +55,8 @@ async function isComplete(session: Session, blob: PageBlob, properties: BlobProp
 }
 
 function inTheWay({ uri }: PageBlob, { metadata, contentMd5, lastModified, copy }: BlobProperties, state: PushState | undefined): VhdupError {
-  const what = state && state.state !== 'complete' ? 'an unfinished push of something else (another disk or base, or the same ones changed) is there'
+  const holder = holderInWords(state?.holder);
+  const what = state && state.state !== 'complete' ? `an unfinished push of something else (another disk or base, or the same ones changed) is there${holder === undefined ? '' : `, by ${holder}`}`
     : state && isChangedSince(state, lastModified) ? `a finished push is there, but it was written to afterwards, last at ${lastModified.toISOString()}`
     : isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? 'an unfinished upload of another tool is there'
     : copy?.status === 'pending' ? 'another blob is being copied there'

@@ -5,6 +5,7 @@ import { LEASE_SECONDS, Lease, releaseLease, successorOf } from '../blob/lease.j
 import type { PageBlob } from '../blob/page-blob.js';
 import { pause } from '../blob/retry.js';
 import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
+import { busy } from './busy.js';
 import { present } from './destination.js';
 import type { Session } from '../session/session.js';
 
@@ -37,8 +38,9 @@ export async function hold(session: Session, blob: PageBlob, stateFolder: string
       return lease;
     } catch (error) {
       if (!(error instanceof VhdupError) || error.code !== 'destination-busy') throw error;
-      if ((await present(blob)).lease.infinite) throw busy(blob, 'it is leased without end', error);
-      if (performance.now() > deadline) throw busy(blob, 'another push is writing to it and holds its lease', error);
+      const properties = await present(blob);
+      if (properties.lease.infinite) throw busy(blob, 'it is leased without end', properties.metadata, error);
+      if (performance.now() > deadline) throw busy(blob, 'another push is writing to it and holds its lease', properties.metadata, error);
       if (!waited) session.note(`${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`);
       await pause(POLL_MS, session.stop);
     }
@@ -64,12 +66,9 @@ function idsOf({ leaseId }: LeaseRecord): string[] {
   return [successorOf(leaseId), leaseId];
 }
 
-function isOfCrashed({ host, pid }: LeaseRecord): boolean {
+/** True where the process of a record was on this machine and is gone. */
+export function isOfCrashed({ host, pid }: LeaseRecord): boolean {
   return host === hostname() && !isAlive(pid);
-}
-
-function busy({ uri }: PageBlob, problem: string, cause: unknown): VhdupError {
-  return new VhdupError('destination-busy', `${uri}: ${problem}`, { cause, hint: 'wait for it to end, or break the lease if you know that nobody uses the blob' });
 }
 
 function isAlive(pid: number): boolean {

@@ -4,6 +4,7 @@ import { withState } from '../blob/metadata.js';
 import type { PageBlob } from '../blob/page-blob.js';
 import { failureOf } from '../blob/service-error.js';
 import type { Base } from './base.js';
+import { busy } from './busy.js';
 import { inspectDestination, type Found, type Wanted } from './destination.js';
 import type { Preparation } from './prepare.js';
 import type { Session } from '../session/session.js';
@@ -40,7 +41,8 @@ export async function makeDestination(session: Session, { destination, base, pla
  */
 async function afterRefusal(session: Session, destination: PageBlob, base: Base | undefined, wanted: Wanted, error: unknown): Promise<Found | undefined> {
   const { status, code } = error instanceof VhdupError ? failureOf(error.cause) : { status: undefined, code: undefined };
-  if ((status !== 409 && status !== 412 && status !== 404) || code === 'LeaseIdMissing') return undefined;
+  if (code === 'LeaseIdMissing') throw busy(destination, 'it cannot be replaced: it is leased', (await destination.properties())?.metadata ?? {}, error);
+  if (status !== 409 && status !== 412 && status !== 404) return undefined;
   if (base) await checkUnchanged(base, 'after it was checked', error);
   const found = await inspectDestination(session, destination, { ...wanted, overwrite: false });
   return found.kind === 'free' ? undefined : found;
@@ -78,7 +80,7 @@ async function copySource({ blob, properties: { emulator, etag } }: Base, destin
 }
 
 /** Deletes what `copySource` made, also in an earlier run. Before this nothing may be written to the copy. */
-export async function dropCopySource(session: Session, { blob, properties }: Base, fingerprint: string): Promise<void> {
+export async function dropCopySource(session: Session, { blob, properties }: Pick<Base, 'blob' | 'properties'>, fingerprint: string): Promise<void> {
   if (!properties.emulator) return;
   try {
     await session.containerOf(blob).deleteSnapshots(blob, TEMPORARY, fingerprint);

@@ -2,6 +2,7 @@ import type { BaseCheck } from '../blob/metadata.js';
 import type { CostModel } from '../plan/push-plan.js';
 import type { VerifyScope } from './verify-pushed.js';
 import type { SessionOptions } from '../session/options.js';
+import type { SealWish } from './seal.js';
 
 /** What to push where, and how. */
 export interface PushOptions extends SessionOptions {
@@ -11,6 +12,10 @@ export interface PushOptions extends SessionOptions {
   readonly base?: string | undefined;
   /** `md5` (default): the base's Content-MD5 must be that of the local ancestor; `id`: its unique id is enough. */
   readonly baseCheck?: BaseCheck | undefined;
+  /** Accept as base only what nobody can change: under an infinite lease, immutable, a snapshot or a version. Default false. */
+  readonly requireSealedBase?: boolean | undefined;
+  /** Keep the destination from changing once it is complete. */
+  readonly seal?: SealWish | undefined;
   /** Replace what is at the destination, unless it is this push. */
   readonly overwrite?: boolean | undefined;
   /** Fetch what this push wrote and cleared (`sent`), or all of the blob (`all`), and compare it before the blob is made complete. */

@@ -9,6 +9,7 @@ import { makePushPlan, type PlannedExtent, type PushPlan } from '../plan/push-pl
 import { baseLocationOf, checkBase, destinationOf, findBase, findBaseInContainer, isMismatch, type Base } from './base.js';
 import { inspectDestination, type Found } from './destination.js';
 import type { PushOptions } from './options.js';
+import { thisHolder } from '../session/holder.js';
 import type { Session } from '../session/session.js';
 import { SourceGuard } from '../session/source-guard.js';
 
@@ -60,7 +61,7 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
     if (check && !wasChecked) await checkBase(session, disk, base);
     if (!check) session.warn(`the base was taken for ${disk.layers[base.layer]?.path ?? ''} by its id alone; its content was not checked`);
     if (stateOf(base.properties.metadata)?.base?.check === 'id') session.warn(`the base ${base.blob.uri} was itself pushed over a base whose content was not checked`);
-    if (base.properties.protection === undefined) session.warn(`nothing keeps the base ${base.blob.uri} from changing: consider a snapshot, an infinite lease or an immutability policy`);
+    if (base.properties.protection === undefined) session.warn(`nothing keeps the base ${base.blob.uri} from changing: seal it with vhdup seal, or name a snapshot of it`);
   }
   return { destination, base, baseCheck, plan, stream, guard, identity, found };
 }
@@ -72,23 +73,23 @@ interface ChosenBase {
 
 async function chooseBase(session: Session, disk: Disk, destination: PageBlob, options: PushOptions, check: boolean): Promise<ChosenBase> {
   if (options.base === undefined) return { base: undefined, isChecked: false };
-  if (options.base !== 'auto') return { base: await findBase(session, disk, baseLocationOf(options.base, destination.location)), isChecked: false };
-  const begun = await begunBase(session, disk, destination);
+  if (options.base !== 'auto') return { base: await findBase(session, disk, baseLocationOf(options.base, destination.location), options.requireSealedBase), isChecked: false };
+  const begun = await begunBase(session, disk, destination, options.requireSealedBase);
   if (begun) return begun;
-  const base = await findBaseInContainer(session, disk, destination, check);
+  const base = await findBaseInContainer(session, disk, destination, check, options.requireSealedBase);
   session.note(base ? `base: ${base.blob.uri}` : 'no ancestor of this disk is in the container: everything is sent');
   return { base, isChecked: true };
 }
 
 /** What an interrupted push to the destination found: looking again could find another base meanwhile. */
-async function begunBase(session: Session, disk: Disk, destination: PageBlob): Promise<ChosenBase | undefined> {
+async function begunBase(session: Session, disk: Disk, destination: PageBlob, requireSealed = false): Promise<ChosenBase | undefined> {
   const state = stateOf((await destination.properties())?.metadata ?? {});
   if (!state || state.state === 'complete' || state.id !== disk.id) return undefined;
   if (!state.base) return { base: undefined, isChecked: false };
   try {
     const location = baseLocationOf(state.base.uri, destination.location);
     // Metadata is somebody's text: no credential follows it to another account.
-    return location.endpoint === destination.location.endpoint ? { base: await findBase(session, disk, location), isChecked: false } : undefined;
+    return location.endpoint === destination.location.endpoint ? { base: await findBase(session, disk, location, requireSealed), isChecked: false } : undefined;
   } catch (error) {
     if (isMismatch(error) || (error instanceof VhdupError && error.code === 'usage')) return undefined;
     throw error;
@@ -114,6 +115,7 @@ function identityOf(disk: Disk, guard: SourceGuard, base: (Base & { readonly che
     id: disk.id,
     parentId: disk.layers[0]?.parentId,
     base: base && { uri: base.blob.uri, etag: base.properties.etag, id: base.id, check: base.check },
+    holder: thisHolder(),
   };
 }
 

@@ -1,12 +1,12 @@
 import type { Lease } from '../blob/lease.js';
 import { stateOf, withState } from '../blob/metadata.js';
-import type { BlobProperties, Conditions } from '../blob/page-blob.js';
+import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js';
 import { VhdupError } from '../errors.js';
 import type { Disk } from '../disk/disk.js';
 import { md5 } from '../digest/md5.js';
 import { intersect, rangeSet, subtract, totalLength } from '../plan/range.js';
 import { defaultStateFolder } from '../state/lease-record.js';
-import { clearDestination, completeDestination, inspectDestination, type Wanted } from './destination.js';
+import { clearDestination, completeDestination, inspectDestination, type Found, type Identity, type Wanted } from './destination.js';
 import { hold, letGo, letGoCrashed } from './hold.js';
 import { awaitCopy, dropCopySource, makeDestination } from './make-destination.js';
 import type { PushOptions } from './options.js';
@@ -14,6 +14,7 @@ import { together } from '../session/parallel.js';
 import { prepare, type Preparation } from './prepare.js';
 import { Session } from '../session/session.js';
 import { digestStream } from '../session/stream-digest.js';
+import { sealFree, sealHeld, type Seal } from './seal.js';
 import { compareWritten, transfer, type Sent } from './transfer.js';
 import { verifyPushed, type VerifyScope } from './verify-pushed.js';
 import { summarise, summaryOf, type PlannedPush, type PushResult } from './result.js';
@@ -35,7 +36,8 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
   if (made.kind === 'complete') {
     await letGoCrashed(destination, stateFolder);
     if (options.verify !== undefined) await verifyPushed(session, disk, preparation, options.verify, { ifMatch: made.properties.etag }, false);
-    return done(session, preparation, 'already-there', made.properties.contentMd5);
+    const seal = options.seal && await sealFree(session, destination, made.properties, options.seal, stateFolder);
+    return done(session, preparation, 'already-there', { contentMd5: made.properties.contentMd5, seal });
   }
   if (preparation.base) await awaitCopy(session, destination, preparation.base);
 
@@ -43,10 +45,12 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
   try {
     // Only who holds the lease may trust what the blob says: another push may have ended between the look and the lease.
     const found = await inspectDestination(session, destination, { ...wanted, overwrite: false });
-    if (found.kind === 'complete') return done(session, preparation, 'already-there', found.properties.contentMd5);
+    const sealed = () => options.seal && sealHeld(session, destination, lease, options.seal, stateFolder);
+    if (found.kind === 'complete') return done(session, preparation, 'already-there', { contentMd5: found.properties.contentMd5, seal: await sealed() });
     if (found.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
+    await signOn(destination, found, preparation.identity, lease.conditions);
     const { sent, contentMd5 } = await fill(session, disk, preparation, found.properties, lease, options.verify);
-    return done(session, preparation, isResumed ? 'resumed' : 'pushed', contentMd5, sent);
+    return done(session, preparation, isResumed ? 'resumed' : 'pushed', { contentMd5, sent, seal: await sealed() });
   } finally {
     await letGo(lease, destination, stateFolder);
   }
@@ -63,6 +67,11 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
     plan,
     warnings: session.warnings,
   };
+}
+
+/** Who goes on with another's push says so, and changes nothing else that the metadata says. */
+async function signOn(destination: PageBlob, { state, properties }: Found & { kind: 'ours' }, identity: Identity, conditions: Conditions): Promise<void> {
+  if (state.holder !== identity.holder) await destination.setMetadata(withState(properties.metadata, { ...state, holder: identity.holder }), conditions);
 }
 
 /** From a destination that this process holds to a complete one. */
@@ -105,6 +114,6 @@ async function trustWritten(session: Session, disk: Disk, { destination, plan, i
   await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
 }
 
-function done(session: Session, { destination, base, baseCheck, plan, identity }: Preparation, outcome: PushResult['outcome'], contentMd5: Uint8Array | undefined, sent?: Sent): PushResult {
-  return summarise({ destination: destination.uri, id: identity.id, base: base && summaryOf(base, baseCheck), plan, outcome, contentMd5, sent, warnings: session.warnings });
+function done(session: Session, { destination, base, baseCheck, plan, identity }: Preparation, outcome: PushResult['outcome'], { contentMd5, sent, seal }: { contentMd5: Uint8Array | undefined; sent?: Sent; seal: Seal | undefined }): PushResult {
+  return summarise({ destination: destination.uri, id: identity.id, base: base && summaryOf(base, baseCheck), plan, outcome, contentMd5, sent, seal, warnings: session.warnings });
 }

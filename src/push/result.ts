@@ -1,6 +1,7 @@
 import type { BaseCheck } from '../blob/metadata.js';
 import type { PushPlan } from '../plan/push-plan.js';
 import type { Base } from './base.js';
+import type { Seal } from './seal.js';
 import type { Sent } from './transfer.js';
 
 /** The base of a push, for programs. */
@@ -46,6 +47,8 @@ export interface PushResult {
   readonly cleared: number;
   /** The part of what the plan sends that is sent only to save requests. */
   readonly gaps: number;
+  /** What keeps the blob from changing, where that was asked for. */
+  readonly seal?: Seal;
   readonly warnings: readonly string[];
 }
 
@@ -57,6 +60,7 @@ export interface Outcome {
   readonly plan: PushPlan;
   readonly contentMd5: Uint8Array | undefined;
   readonly sent: Sent | undefined;
+  readonly seal: Seal | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -64,7 +68,7 @@ export function summaryOf(base: Base, check: BaseCheck): BaseSummary {
   return { uri: base.blob.uri, id: base.id, layer: base.layer, check, protection: base.properties.protection };
 }
 
-export function summarise({ destination, outcome, id, base, plan, contentMd5, sent, warnings }: Outcome): PushResult {
+export function summarise({ destination, outcome, id, base, plan, contentMd5, sent, seal, warnings }: Outcome): PushResult {
   const worked = outcome !== 'already-there';
   return {
     destination,
@@ -79,6 +83,7 @@ export function summarise({ destination, outcome, id, base, plan, contentMd5, se
     copied: worked ? plan.copied : 0,
     cleared: worked ? plan.totals.clear : 0,
     gaps: worked ? plan.totals.gaps : 0,
+    ...(seal ? { seal } : {}),
     warnings,
   };
 }

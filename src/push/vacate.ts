@@ -1,9 +1,9 @@
-import { VhdupError } from '../errors.js';
 import { abortCopy, settleCopy } from '../blob/copy.js';
 import { LEASE_SECONDS } from '../blob/lease.js';
 import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js';
 import { pause } from '../blob/retry.js';
 import type { Session } from '../session/session.js';
+import { busy } from './busy.js';
 import { present } from './destination.js';
 import { letGoCrashed } from './hold.js';
 
@@ -27,7 +27,7 @@ async function withoutCopy(session: Session, blob: PageBlob, id: string): Promis
   session.note(`${blob.uri}: a copy to it is pending, and is aborted`);
   await abortCopy(blob, id);
   const properties = await settleCopy(blob, () => undefined);
-  if (properties.copy?.id !== id) throw busy(blob, 'it was replaced meanwhile');
+  if (properties.copy?.id !== id) throw busy(blob, 'it was replaced meanwhile', properties.metadata);
   return properties;
 }
 
@@ -35,10 +35,10 @@ async function untilUnlocked(session: Session, blob: PageBlob, etag: string): Pr
   const deadline = performance.now() + (LEASE_SECONDS + 5) * 1000;
   for (let waited = false; ; waited = true) {
     const properties = await present(blob);
-    if (properties.etag !== etag) throw busy(blob, 'another push is writing to it');
+    if (properties.etag !== etag) throw busy(blob, 'another push is writing to it', properties.metadata);
     if (!isLocked(properties)) return;
-    if (properties.lease.infinite) throw busy(blob, 'it is leased without end');
-    if (performance.now() > deadline) throw busy(blob, 'another push holds its lease');
+    if (properties.lease.infinite) throw busy(blob, 'it is leased without end', properties.metadata);
+    if (performance.now() > deadline) throw busy(blob, 'another push holds its lease', properties.metadata);
     if (!waited) session.note(`${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`);
     await pause(POLL_MS, session.stop);
   }
@@ -46,8 +46,4 @@ async function untilUnlocked(session: Session, blob: PageBlob, etag: string): Pr
 
 function isLocked({ lease: { state } }: BlobProperties): boolean {
   return state === 'leased' || state === 'breaking';
-}
-
-function busy({ uri }: PageBlob, problem: string): VhdupError {
-  return new VhdupError('destination-busy', `${uri}: ${problem}`, { hint: 'wait for it to end, or break the lease if you know that nobody uses the blob' });
 }

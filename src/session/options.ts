@@ -8,6 +8,8 @@ export interface SessionOptions {
   readonly concurrency?: number | undefined;
   /** Where credentials are looked for; default `process.env`. */
   readonly environment?: Environment | undefined;
+  /** Sends a SAS, or requests signed with a key, over plain http also to other hosts than this machine. Default false. */
+  readonly allowHttp?: boolean | undefined;
   /** Ends the work early: running requests are finished, what was done stays, and the same call resumes it. */
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: Listener | undefined;

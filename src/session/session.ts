@@ -36,7 +36,7 @@ export class Session {
   };
 
   async blob(location: BlobLocation): Promise<PageBlob> {
-    return new PageBlob(location, await accessTo(location, this.#options.environment), this.#retrier);
+    return new PageBlob(location, await accessTo(location, this.#options.environment, { allowHttp: this.#options.allowHttp ?? false }), this.#retrier);
   }
 
   containerOf({ location, access }: PageBlob): Container {

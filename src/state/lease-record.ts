@@ -1,8 +1,5 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import crc32 from 'crc-32';
 import envPaths from 'env-paths';
+import { deleteRecord, readRecord, writeRecord } from './record-file.js';
 
 /**
  * Which lease a process of this machine holds, so that after a crash the next one need not wait until it runs out.
@@ -21,32 +18,15 @@ export function defaultStateFolder(): string {
 }
 
 /** The record for a blob; `undefined` where there is none, or none that is whole. */
-export async function readLeaseRecord(folder: string, uri: string): Promise<LeaseRecord | undefined> {
-  try {
-    const { crc, record } = JSON.parse(await readFile(fileFor(folder, uri), 'utf8')) as { crc: number; record: LeaseRecord };
-    return crc === crc32.str(JSON.stringify(record)) && record.uri === uri ? record : undefined;
-  } catch {
-    return undefined;
-  }
+export function readLeaseRecord(folder: string, uri: string): Promise<LeaseRecord | undefined> {
+  return readRecord<LeaseRecord>('lease', folder, uri);
 }
 
 /** Keeps a record, readable by its owner only. A folder that cannot be written is no reason to fail. */
 export async function writeLeaseRecord(folder: string, record: LeaseRecord): Promise<void> {
-  const path = fileFor(folder, record.uri);
-  const fresh = `${path}.${process.pid}`;
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeFile(fresh, JSON.stringify({ crc: crc32.str(JSON.stringify(record)), record }), { mode: 0o600 });
-    await rename(fresh, path);
-  } catch {
-    await rm(fresh, { force: true }).catch(() => undefined);
-  }
+  await writeRecord('lease', folder, record).catch(() => undefined);
 }
 
 export async function deleteLeaseRecord(folder: string, uri: string): Promise<void> {
-  await rm(fileFor(folder, uri), { force: true }).catch(() => undefined);
-}
-
-function fileFor(folder: string, uri: string): string {
-  return join(folder, `${createHash('sha256').update(uri).digest('hex').slice(0, 32)}.lease.json`);
+  await deleteRecord('lease', folder, uri);
 }

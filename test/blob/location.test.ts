@@ -38,7 +38,7 @@ t.test('secrets go to the account that they belong to, and nowhere else', async 
 });
 
 t.test('the state of a push survives the metadata of a blob, whose keys have no case', (t) => {
-  const state = { state: 'writing', fingerprint: 'f', times: 't', id: 'i', parentId: 'p', base: { uri: 'https://a/b', etag: '0x1', id: 'j', check: 'md5' } } as const;
+  const state = { state: 'writing', fingerprint: 'f', times: 't', id: 'i', parentId: 'p', base: { uri: 'https://a/b', etag: '0x1', id: 'j', check: 'md5' }, holder: 'web-7/12' } as const;
   const metadata = withState({ owner: 'me', vhdup_state: 'clearing' }, state);
   t.equal(metadata['owner'], 'me');
   t.strictSame(stateOf(Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key.toUpperCase(), value]))), state);

@@ -2,12 +2,13 @@ import { isBlobUri } from '../../blob/location.js';
 import type { Disk, Layer } from '../../disk/disk.js';
 import { openDisk } from '../../disk/open.js';
 import type { BlobReport } from '../../manage/inspect-blob.js';
+import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import { diskFlags, openOptions, type Command, type DiskFlags } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printResult, table } from '../output.js';
 import { size } from '../units.js';
 
-interface InfoFlags extends DiskFlags {
+interface InfoFlags extends DiskFlags, BlobFlags {
   readonly disk: string;
 }
 
@@ -15,12 +16,13 @@ interface InfoFlags extends DiskFlags {
 export const infoCommand: Command<InfoFlags> = {
   command: 'info <disk>',
   describe: 'show format, id, size, chain and allocation of a disk or a blob, and what is wrong with it',
-  builder: (yargs) => (diskFlags(yargs)
+  builder: (yargs) => (blobFlags(diskFlags(yargs))
     .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD, or the URI of a page blob' })),
   handler: async (flags) => {
     if (isBlobUri(flags.disk)) {
       const { inspectBlob } = await import('../../manage/inspect-blob.js');
-      const report = await interruptible((signal) => inspectBlob(flags.disk, { signal }), () => undefined);
+      const access = await accessOptions(flags, flags.disk);
+      const report = await interruptible((signal) => inspectBlob(flags.disk, { ...access, signal }), () => undefined);
       printResult(flags.json, report, () => blobLines(report));
       return;
     }

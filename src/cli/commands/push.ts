@@ -4,17 +4,20 @@ import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../blob/location.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import type { PushOptions } from '../../push/options.js';
+import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import { concurrencyOf, diskFlags, once, openOptions, workFlags, type Command, type DiskFlags, type WorkFlags } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printMessage, printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
+import { sealFlags, sealRow, sealWish, type SealFlags } from '../seal-flags.js';
 import { count, size } from '../units.js';
 
-interface PushFlags extends DiskFlags, WorkFlags {
+interface PushFlags extends DiskFlags, WorkFlags, BlobFlags, SealFlags {
   readonly disk: string;
   readonly to: string | readonly string[] | undefined;
   readonly base: string | readonly string[] | undefined;
   readonly baseCheck: 'md5' | 'id';
+  readonly requireSealedBase: boolean;
   readonly overwrite: boolean;
   readonly verify: 'sent' | 'all' | undefined;
   readonly dryRun: boolean;
@@ -24,27 +27,35 @@ interface PushFlags extends DiskFlags, WorkFlags {
 export const pushCommand: Command<PushFlags> = {
   command: 'push <disk>',
   describe: 'upload a disk to a page blob, and send only what its base does not have',
-  builder: (yargs) => (workFlags(diskFlags(yargs))
+  builder: (yargs) => (sealFlags(blobFlags(workFlags(diskFlags(yargs))))
     .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
     .option('to', { type: 'string', requiresArg: true, describe: 'URI of the destination blob (default: the base\'s container and the file\'s name)' })
     .option('base', { type: 'string', requiresArg: true, describe: 'URI of an ancestor\'s blob to copy from, or "auto" to look in the destination\'s container' })
     .option('base-check', { choices: ['md5', 'id'] as const, default: 'md5' as const, describe: 'what proves that the base is the ancestor' })
+    .option('require-sealed-base', { type: 'boolean', default: false, describe: 'accept only a base that nobody can change' })
     .option('overwrite', { type: 'boolean', default: false, describe: 'replace another blob at the destination' })
     .option('verify', { choices: ['sent', 'all'] as const, describe: 'fetch what was sent, or all, and compare it before the blob is complete; --verify alone means sent' })
     .option('dry-run', { type: 'boolean', default: false, describe: 'print the plan and change nothing' })
     .example('$0 push disk.vhd --to https://acct.blob.core.windows.net/vhds/disk.vhd', 'send everything but zeros')
     .example('$0 push child.vhd --base https://acct.blob.core.windows.net/vhds/parent.vhd', 'copy the parent there, send the differences')
-    .epilogue('Interrupted? Run the same command again. Credentials: a SAS in the URI, AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or an Azure sign-in.') as unknown as Argv<PushFlags>),
+    .epilogue('Interrupted? Run the same command again. Credentials: a SAS in the URI, --sas-file, AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or an Azure sign-in.') as unknown as Argv<PushFlags>),
   handler: async (flags) => {
     const { disk: path, json, quiet } = flags;
     if (isBlobUri(path)) throw new VhdupError('usage', 'the disk is a local file; a blob is named with --to or --base');
     const concurrency = concurrencyOf(flags);
+    const to = once('to', flags.to);
+    const base = once('base', flags.base);
+    const seal = sealWish(flags);
+    const access = await accessOptions(flags, to ?? base);
     await using disk = await openDisk(path, openOptions(flags));
     // Loaded only now: the SDK takes longer than all else at start-up.
     const { planPush, push } = await import('../../push/push.js');
     const view = progressView(quiet);
     await interruptible(async (signal) => {
-      const options: PushOptions = { to: once('to', flags.to), base: once('base', flags.base), baseCheck: flags.baseCheck, overwrite: flags.overwrite, verify: flags.verify, concurrency, signal, onEvent: view.onEvent };
+      const options: PushOptions = {
+        ...access, to, base, baseCheck: flags.baseCheck, requireSealedBase: flags.requireSealedBase, overwrite: flags.overwrite,
+        verify: flags.verify, seal, concurrency, signal, onEvent: view.onEvent,
+      };
       if (flags.dryRun) {
         const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
         printResult(json, planJson(planned), () => planLines(planned));
@@ -56,8 +67,8 @@ export const pushCommand: Command<PushFlags> = {
   },
 };
 
-function resultLines({ destination, outcome, base, size: bytes, sent, requests, zeros, copied, cleared, gaps, id, contentMd5 }: PushResult): string[] {
-  if (outcome === 'already-there') return [`${destination}: the same content is there already, nothing was sent`];
+function resultLines({ destination, outcome, base, size: bytes, sent, requests, zeros, copied, cleared, gaps, id, contentMd5, seal }: PushResult): string[] {
+  if (outcome === 'already-there') return [`${destination}: the same content is there already, nothing was sent`, ...(seal ? table([sealRow(seal)]) : [])];
   return [
     `${destination}: complete${outcome === 'resumed' ? ', resumed' : ''}`,
     ...table([
@@ -69,6 +80,7 @@ function resultLines({ destination, outcome, base, size: bytes, sent, requests, 
       base && ['cleared', size(cleared)],
       ['zeros', `${size(zeros)} read and not sent`],
       ['Content-MD5', contentMd5 ?? 'none'],
+      seal && sealRow(seal),
     ]),
   ];
 }

@@ -3,6 +3,7 @@ import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../blob/location.js';
 import { openDisk } from '../../disk/open.js';
 import type { VerifyResult } from '../../verify/result.js';
+import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import { concurrencyOf, diskFlags, openOptions, workFlags, type Command, type DiskFlags, type WorkFlags } from '../command.js';
 import { EXIT } from '../exit-code.js';
 import { interruptible } from '../interrupt.js';
@@ -10,7 +11,7 @@ import { printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
 import { count, size } from '../units.js';
 
-interface VerifyFlags extends DiskFlags, WorkFlags {
+interface VerifyFlags extends DiskFlags, WorkFlags, BlobFlags {
   readonly disk: string;
   readonly blobUri: string;
   readonly deep: boolean;
@@ -20,18 +21,19 @@ interface VerifyFlags extends DiskFlags, WorkFlags {
 export const verifyCommand: Command<VerifyFlags> = {
   command: 'verify <disk> <blob-uri>',
   describe: 'compare a disk with a blob, byte for byte, and name what differs',
-  builder: (yargs) => (workFlags(diskFlags(yargs))
+  builder: (yargs) => (blobFlags(workFlags(diskFlags(yargs)))
     .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
     .positional('blob-uri', { type: 'string', demandOption: true, describe: 'URI of a page blob' })
     .option('deep', { type: 'boolean', default: true, describe: 'compare every byte; --deep=false fetches none, and compares size, footer, Content-MD5 and allocation' })
     .example('$0 verify child.vhd https://acct.blob.core.windows.net/vhds/child.vhd', 'exit code 0: equal; 9: not') as unknown as Argv<VerifyFlags>),
   handler: async (flags) => {
     if (isBlobUri(flags.disk)) throw new VhdupError('usage', 'the disk is a local file and comes first, then the URI of the blob');
+    const access = await accessOptions(flags, flags.blobUri);
     await using disk = await openDisk(flags.disk, openOptions(flags));
     const { verify } = await import('../../verify/verify.js');
     const view = progressView(flags.quiet);
     const result = await interruptible((signal) => view.run(`Comparing ${flags.disk}`, () =>
-      verify(disk, flags.blobUri, { deep: flags.deep, concurrency: concurrencyOf(flags), signal, onEvent: view.onEvent })), () => undefined);
+      verify(disk, flags.blobUri, { ...access, deep: flags.deep, concurrency: concurrencyOf(flags), signal, onEvent: view.onEvent })), () => undefined);
     printResult(flags.json, result, () => resultLines(result));
     if (!result.equal) process.exitCode = EXIT.contentDiffers;
   },

@@ -1,0 +1,19 @@
+import { createInterface } from 'node:readline/promises';
+import { VhdupError } from '../errors.js';
+import { printable } from './output.js';
+
+/**
+ * Asks before something that cannot be undone, on a terminal: the question goes to stderr, the answer comes from stdin,
+ * and only `y` or `yes` is one. Without a terminal there is nobody to ask: throws `usage`, since --yes was not given.
+ */
+export async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) throw new VhdupError('usage', 'this cannot be undone, and there is no terminal to ask on', { hint: '--yes does it without asking' });
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${printable(question).replaceAll('\n', ' ')} [y/N] `, { signal })).trim());
+  } catch {
+    return false;
+  } finally {
+    terminal.close();
+  }
+}
