@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
+import { checkCommand } from './commands/check.js';
 import { infoCommand } from './commands/info.js';
 import { mapCommand } from './commands/map.js';
 import { pushCommand } from './commands/push.js';
@@ -29,6 +30,7 @@ function commandLine(args: readonly string[]): Argv {
     .command(pushCommand)
     .command(infoCommand)
     .command(mapCommand)
+    .command(checkCommand)
     .demandCommand(1, 'name a command')
     .strict()
     .parserConfiguration({ 'greedy-arrays': false, 'parse-positional-numbers': false })
