@@ -79,7 +79,7 @@ class LocalFile implements SourceHandle {
         throw new VhdupError('disk-unreadable', `${this.path}: cannot read ${into.length} bytes at offset ${position}: ${reason(error)}`, { cause: error });
       }
       if (bytesRead === 0) {
-        throw new VhdupError('disk-unreadable', `${this.path}: the file ends at offset ${position + done}, ${into.length} bytes were expected at offset ${position}`);
+        throw new VhdupError('disk-unreadable', `${this.path}: the file ends at ${done === 0 ? 'or before ' : ''}offset ${position + done}, ${into.length} bytes were expected at offset ${position}`);
       }
       done += bytesRead;
     }
