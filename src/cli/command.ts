@@ -13,13 +13,15 @@ export interface Command<Flags> {
 /** Flags of every command that opens a disk. */
 export interface DiskFlags {
   readonly parentDir: readonly string[];
+  readonly followAbsoluteParents: boolean;
   readonly ignoreChecksum: boolean;
   readonly json: boolean;
 }
 
 export function diskFlags<T>(yargs: Argv<T>): Argv<T & DiskFlags> {
   return yargs
-    .option('parent-dir', { type: 'string', array: true, default: [], requiresArg: true, describe: 'look for parents in this folder too (repeatable)' })
+    .option('parent-dir', { type: 'string', array: true, default: [], requiresArg: true, describe: 'look for parents in this folder too, and accept those below it (repeatable)' })
+    .option('follow-absolute-parents', { type: 'boolean', default: false, describe: 'follow the parent paths that images name wherever they lead: only for images that you trust' })
     .option('ignore-checksum', { type: 'boolean', default: false, describe: 'read images whose footer or header checksum is wrong' })
     .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' }) as unknown as Argv<T & DiskFlags>;
 }
@@ -47,6 +49,6 @@ export function once(flag: string, value: string | readonly string[] | undefined
   return value as string | undefined;
 }
 
-export function openOptions({ parentDir, ignoreChecksum }: DiskFlags): { parentDirs: readonly string[]; ignoreChecksum: boolean } {
-  return { parentDirs: parentDir, ignoreChecksum };
+export function openOptions({ parentDir, followAbsoluteParents, ignoreChecksum }: DiskFlags): { parentDirs: readonly string[]; followAbsoluteParents: boolean; ignoreChecksum: boolean } {
+  return { parentDirs: parentDir, followAbsoluteParents, ignoreChecksum };
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
 import { abortCommand } from './commands/abort.js';
+import { checkCommand } from './commands/check.js';
 import { infoCommand } from './commands/info.js';
 import { mapCommand } from './commands/map.js';
 import { pushCommand } from './commands/push.js';
@@ -44,6 +45,7 @@ function commandLine(args: readonly string[]): Argv {
     .command(verifyCommand)
     .command(infoCommand)
     .command(mapCommand)
+    .command(checkCommand)
     .command(statusCommand)
     .command(abortCommand)
     .command(sealCommand)

@@ -1,30 +1,41 @@
 import { dirname, join } from 'node:path';
-import { VhdupError, messageOf } from '../errors.js';
-import type { Disk, Extent, Layer, SourceFile } from './disk.js';
-import type { Image, ImageOptions, ParentReference } from './image.js';
-import { parentFileName, parentPaths } from './parent-path.js';
+import { ChainDisk, closeAll } from './chain-disk.js';
+import type { Disk } from './disk.js';
+import type { Files } from './file.js';
+import { Findings, errorOf, isError, type Problem } from './findings.js';
+import type { Image, ImageOptions, ImageReader, ImageSummary, Inspection, ParentReference } from './image.js';
+import { ParentBounds, type ParentRules } from './parent-bounds.js';
+import { parentFileName, parentPaths, refusedName } from './parent-path.js';
+import { shown } from './shown.js';
 
-/** Opens one image file, whatever its format. */
-export type ImageOpener = (path: string, options: ImageOptions) => Promise<Image>;
-
-export interface ChainOptions extends ImageOptions {
-  /** More folders in which parents are looked for, by file name. */
-  readonly parentDirs?: readonly string[];
-}
+export type ChainOptions = ImageOptions & ParentRules;
 
 /** A deeper chain is taken for a broken one. */
 const MAX_DEPTH = 128;
-/** How much of the disk is asked for its segments at a time, in bytes. */
-const WINDOW = 64 * 1024 * 1024;
+/** So many failed attempts to find a parent are told. */
+const MAX_TRIED = 8;
+const MAX_TRIED_LENGTH = 280;
 
-/** Opens an image and all its parents, the top first. Throws `chain-broken`, with the chain as far as it was walked. */
-export async function openChain(path: string, open: ImageOpener, options: ChainOptions = {}): Promise<Disk> {
-  const images = [await open(path, options)];
+/** A file of the chain, and all that is wrong with it and with the way that led to it. */
+export interface Link {
+  /** `undefined` where the child's parent was not found. */
+  readonly inspection: Inspection | undefined;
+  /** What is wrong between the child and this file. */
+  readonly chainProblems: readonly Problem[];
+}
+
+/** Opens an image and all its parents, the top first. Throws the first error that was found. */
+export async function openChain(path: string, files: Files, read: ImageReader, options: ChainOptions = {}): Promise<Disk> {
+  const images: Image[] = [];
   const warnings: string[] = [];
   try {
-    for (let child = images[0]; child?.parent; child = images.at(-1)) {
-      if (images.length >= MAX_DEPTH) throw broken(images, `it is deeper than ${MAX_DEPTH} layers`);
-      images.push(await openParent(images, child, child.parent, open, options, warnings));
+    for await (const { inspection, chainProblems } of walkChain(path, files, read, options)) {
+      if (inspection?.image) images.push(inspection.image);
+      const problems = [...chainProblems, ...inspection?.findings.problems ?? []];
+      const error = problems.find(isError);
+      if (error) throw errorOf(error);
+      if (!inspection?.image) throw new TypeError(`${path}: refused without an error`);
+      warnings.push(...chainProblems.map(({ file, problem }) => `${file}: ${problem}`));
     }
     return new ChainDisk(images, warnings);
   } catch (error) {
@@ -33,32 +44,99 @@ export async function openChain(path: string, open: ImageOpener, options: ChainO
   }
 }
 
-async function openParent(images: readonly Image[], child: Image, reference: ParentReference, open: ImageOpener, options: ChainOptions, warnings: string[]): Promise<Image> {
-  const tried: string[] = [];
-  for (const path of candidates(reference, dirname(child.layer.path), options.parentDirs ?? [])) {
-    let image: Image;
-    try {
-      image = await open(path, options);
-    } catch (error) {
-      tried.push(messageOf(error));
-      continue;
-    }
-    if (images.some(({ fileIdentity }) => fileIdentity === image.fileIdentity)) {
-      await image.close();
-      throw broken(images, `${path} is its own ancestor`);
-    }
-    if (image.layer.id !== reference.id) {
-      tried.push(`${path}: its unique id is ${image.layer.id ?? 'all zeros'}, the child asks for ${reference.id ?? 'all zeros'}`);
-      await image.close();
-      continue;
-    }
-    if (reference.id === undefined) warnings.push(`${child.layer.path}: its parent, ${path}, is known by its name only: both ids are all zeros`);
-    if (image.timeStamp !== reference.timeStamp) warnings.push(`${child.layer.path}: the time stamp of its parent, ${path}, is not the one it remembers; if the parent was changed after the child was made, the child is damaged`);
-    if (image.layer.size !== child.layer.size) warnings.push(`${child.layer.path}: its size is ${child.layer.size} bytes, its parent's ${image.layer.size}`);
-    return image;
+/** Walks from an image to its root, the top first, as far as parents are found. Images that it yields are the caller's to close. */
+export async function* walkChain(path: string, files: Files, read: ImageReader, options: ChainOptions): AsyncGenerator<Link> {
+  const inspect = (at: string) => inspectFile(at, files, read, options);
+  const chain = [await inspect(path)];
+  yield { inspection: chain[0], chainProblems: [] };
+  let bounds: ParentBounds | undefined;
+  for (let child = chain[0]; child?.summary?.parent; child = chain.at(-1)) {
+    bounds ??= await ParentBounds.of(path, files, options);
+    const findings = new Findings(child.path);
+    const inspection = await findParent(chain, child.summary, child.summary.parent, bounds, inspect, findings);
+    yield { inspection, chainProblems: findings.problems };
+    if (!inspection) return;
+    chain.push(inspection);
   }
-  throw broken(images, `no parent with the id ${reference.id ?? 'all zeros'} was found\n${tried.map((line) => `  tried ${line}`).join('\n')}`,
-    'put the parent beside its child, or name its folder with --parent-dir');
+}
+
+async function inspectFile(path: string, files: Files, read: ImageReader, options: ImageOptions): Promise<Inspection> {
+  const findings = new Findings(path);
+  let fileIdentity: string | undefined;
+  try {
+    const file = await files.open(path);
+    fileIdentity = file.identity;
+    let image: Image | undefined;
+    try {
+      const result = await read(file, options, findings);
+      image = result.image;
+      return { path, fileIdentity, findings, ...result };
+    } finally {
+      if (!image) await file.close();
+    }
+  } catch (error) {
+    findings.unreadable(error);
+    return { path, fileIdentity, findings, summary: undefined, image: undefined };
+  }
+}
+
+/** The parent of the last file of `chain`: a sound file with the right id, else a damaged one with the right id. */
+async function findParent(
+  chain: readonly Inspection[], child: ImageSummary, reference: ParentReference, bounds: ParentBounds,
+  inspect: (path: string) => Promise<Inspection>, findings: Findings,
+): Promise<Inspection | undefined> {
+  const broken = (problem: string, hint?: string) => {
+    findings.error(reference.idOffset, 'parent unique id', `the chain of ${chainOf(chain)} is broken: ${problem}`, { code: 'chain-broken', ...(hint === undefined ? {} : { hint }) });
+  };
+  if (chain.length >= MAX_DEPTH) {
+    broken(`it is deeper than ${MAX_DEPTH} layers`);
+    return undefined;
+  }
+  const wanted = reference.id ?? 'all zeros';
+  const tried: string[] = [];
+  let outside: string | undefined;
+  let damaged: Inspection | undefined;
+  for (const path of candidates(reference, dirname(findings.file), bounds.parentDirs)) {
+    const forbidden = refusedName(path);
+    const refusal = forbidden === undefined ? await bounds.refusal(path) : { reason: forbidden, isOutside: false };
+    if (refusal) {
+      tried.push(`${path}: ${refusal.reason}`);
+      if (refusal.isOutside) outside ??= path;
+      continue;
+    }
+    const parent = await inspect(path);
+    if (parent.fileIdentity !== undefined && chain.some(({ fileIdentity }) => fileIdentity === parent.fileIdentity)) {
+      await parent.image?.close();
+      broken(`${shown(path)} is its own ancestor`);
+      return undefined;
+    }
+    const { firstError } = parent.findings;
+    if (parent.summary && parent.summary.id !== reference.id) {
+      tried.push(`${path}: its unique id is ${parent.summary.id ?? 'all zeros'}, the child asks for ${wanted}`);
+      await parent.image?.close();
+    } else if (firstError) {
+      tried.push(errorOf(firstError).message);
+      if (parent.summary) damaged ??= parent;
+    } else {
+      compare(child, parent, reference, findings);
+      return parent;
+    }
+  }
+  if (damaged) compare(child, damaged, reference, findings);
+  else broken(`no parent with the id ${wanted} was found\n${triedLines(tried)}`, hintFor(outside));
+  return damaged;
+}
+
+/** What is odd between a child and a parent with the right id. */
+function compare(child: ImageSummary, parent: Inspection, reference: ParentReference, findings: Findings): void {
+  const name = shown(parent.path);
+  if (reference.id === undefined) findings.warning(reference.idOffset, 'parent unique id', `its parent, ${name}, is known by its name only: both ids are all zeros`);
+  if (parent.summary?.timeStamp !== reference.timeStamp) {
+    findings.warning(reference.timeStampOffset, 'parent time stamp', `the time stamp of its parent, ${name}, is not the one it remembers; if the parent was changed after the child was made, the child is damaged`);
+  }
+  if (parent.summary?.size !== child.size && parent.summary?.size !== undefined && child.size !== undefined) {
+    findings.warning(undefined, 'footer current size', `its size is ${child.size} bytes, its parent's ${parent.summary.size}`);
+  }
 }
 
 function candidates({ names }: ParentReference, folder: string, parentDirs: readonly string[]): string[] {
@@ -68,103 +146,19 @@ function candidates({ names }: ParentReference, folder: string, parentDirs: read
   ])];
 }
 
-function broken(images: readonly Image[], problem: string, hint?: string): VhdupError {
-  const walked = images.map(({ layer }) => `${layer.path} (${layer.id ?? 'no id'})`).join(' ← ');
-  return new VhdupError('chain-broken', `the chain of ${walked} is broken: ${problem}`, hint === undefined ? {} : { hint });
+/** The files of a chain for a message: of a long one its ends. */
+function chainOf(chain: readonly Inspection[]): string {
+  const names = chain.map(({ path, summary }) => `${shown(path)} (${summary?.id ?? 'no id'})`);
+  return (names.length <= 6 ? names : [...names.slice(0, 3), `${names.length - 5} more`, ...names.slice(-2)]).join(' ← ');
 }
 
-async function closeAll(images: readonly Image[]): Promise<void> {
-  await Promise.all(images.map((image) => image.close()));
+function triedLines(tried: readonly string[]): string {
+  const lines = tried.slice(0, MAX_TRIED).map((line) => `  tried ${shown(line, MAX_TRIED_LENGTH)}`);
+  if (tried.length > MAX_TRIED) lines.push(`  and ${tried.length - MAX_TRIED} more`);
+  return lines.join('\n');
 }
 
-/** A chain of images as one disk. Every sector is resolved on its own, through all layers. */
-class ChainDisk implements Disk {
-  readonly size: number;
-  readonly layers: readonly Layer[];
-  readonly id: string | undefined;
-  readonly footer: Uint8Array;
-  readonly warnings: readonly string[];
-  readonly #images: readonly Image[];
-
-  constructor(images: readonly Image[], warnings: readonly string[]) {
-    const [top] = images;
-    if (!top) throw new RangeError('a chain has at least one image');
-    this.#images = images;
-    this.layers = images.map(({ layer }) => layer);
-    this.size = top.layer.size;
-    this.id = top.layer.id;
-    this.footer = top.footer;
-    this.warnings = warnings;
-  }
-
-  async read(offset: number, into: Uint8Array): Promise<void> {
-    if (offset < 0 || offset + into.length > this.size) throw new RangeError(`[${offset}, ${offset + into.length}) is not within the disk's ${this.size} bytes`);
-    await this.#read(0, offset, into);
-  }
-
-  async *extents({ above = this.#images.length }: { readonly above?: number } = {}): AsyncGenerator<Extent> {
-    let last: Extent | undefined;
-    for (let offset = 0; offset < this.size; offset += WINDOW) {
-      for (const extent of await this.#resolve(0, above, offset, Math.min(WINDOW, this.size - offset))) {
-        if (last?.kind === extent.kind && last.layer === extent.layer) {
-          last = { ...last, length: last.length + extent.length };
-        } else {
-          if (last) yield last;
-          last = extent;
-        }
-      }
-    }
-    if (last) yield last;
-  }
-
-  ancestor(layer: number): Disk {
-    return new ChainDisk(this.#images.slice(layer), this.warnings);
-  }
-
-  get openedFiles(): readonly SourceFile[] {
-    return this.#images.map(({ openedFile }) => openedFile);
-  }
-
-  sourceFiles(): Promise<readonly SourceFile[]> {
-    return Promise.all(this.#images.map((image) => image.sourceFile()));
-  }
-
-  close(): Promise<void> {
-    return closeAll(this.#images);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  /** Fills `into` as the chain from `layer` downwards has it; beyond the end of a layer all is zero. */
-  async #read(layer: number, offset: number, into: Uint8Array): Promise<void> {
-    const image = this.#images[layer];
-    const inside = image ? Math.max(0, Math.min(into.length, image.layer.size - offset)) : 0;
-    into.fill(0, inside);
-    if (!image || inside === 0) return;
-    for (const segment of await image.segments(offset, inside)) {
-      const part = into.subarray(segment.offset - offset, segment.offset - offset + segment.length);
-      if (segment.kind === 'data') await image.readAt(segment.position, part);
-      else if (segment.kind === 'zero') part.fill(0);
-      else await this.#read(layer + 1, segment.offset, part);
-    }
-  }
-
-  /** The extents of a stretch as the layers `[layer, above)` have it. */
-  async #resolve(layer: number, above: number, offset: number, length: number): Promise<Extent[]> {
-    const image = this.#images[layer];
-    if (layer >= above) return [{ offset, length, kind: 'absent', layer }];
-    const inside = image ? Math.max(0, Math.min(length, image.layer.size - offset)) : 0;
-    const extents: Extent[] = [];
-    if (image && inside > 0) {
-      for (const segment of await image.segments(offset, inside)) {
-        if (segment.kind === 'absent') {
-          for (const extent of await this.#resolve(layer + 1, above, segment.offset, segment.length)) extents.push(extent);
-        } else extents.push({ offset: segment.offset, length: segment.length, kind: segment.kind, layer });
-      }
-    }
-    if (inside < length) extents.push({ offset: offset + inside, length: length - inside, kind: 'zero', layer: Math.min(layer, this.#images.length - 1) });
-    return extents;
-  }
+function hintFor(outside: string | undefined): string {
+  if (outside === undefined) return 'put the parent beside its child, or name its folder with --parent-dir';
+  return `if you trust the image, name the parent's folder with --parent-dir (it asks for ${shown(dirname(outside), 1000)}), or follow its paths wherever they lead with --follow-absolute-parents`;
 }

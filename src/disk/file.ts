@@ -1,4 +1,4 @@
-import { constants, open, stat, type FileHandle } from 'node:fs/promises';
+import { constants, open, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { VhdupError, messageOf } from '../errors.js';
 
 /** What the file system says of a file. */
@@ -9,11 +9,42 @@ export interface FileTimes {
 }
 
 /** A file opened for reading at positions. Short reads are errors here, never silent zeros. */
-export class SourceHandle implements AsyncDisposable {
+export interface SourceHandle {
   readonly path: string;
   /** Size in bytes when it was opened. */
   readonly size: number;
   /** The same file has the same identity, whatever its path. */
+  readonly identity: string;
+  /** Fills `into` from `position`, or throws `disk-unreadable`. */
+  read(position: number, into: Uint8Array): Promise<void>;
+  /** Size and times of what the path leads to now. */
+  statPath(): Promise<FileTimes>;
+  close(): Promise<void>;
+}
+
+/** Where images are opened: the file system of this machine, or what stands for it. */
+export interface Files {
+  /** Opens a regular file; throws `disk-unreadable` where it is missing, not readable, or something else. */
+  open(path: string): Promise<SourceHandle>;
+  /** The path with all symbolic links resolved; throws `disk-unreadable` where it leads to nothing. */
+  realPath(path: string): Promise<string>;
+}
+
+/** The file system of this machine. */
+export const localFiles: Files = {
+  open: (path) => LocalFile.open(path),
+  async realPath(path) {
+    try {
+      return await realpath(path);
+    } catch (error) {
+      throw unreadable(path, error);
+    }
+  },
+};
+
+class LocalFile implements SourceHandle {
+  readonly path: string;
+  readonly size: number;
   readonly identity: string;
   readonly #handle: FileHandle;
 
@@ -24,22 +55,20 @@ export class SourceHandle implements AsyncDisposable {
     this.identity = identity;
   }
 
-  /** Opens a regular file; throws `disk-unreadable` where it is missing, not readable, or something else. */
-  static async open(path: string): Promise<SourceHandle> {
+  static async open(path: string): Promise<LocalFile> {
     let handle: FileHandle | undefined;
     try {
       // Without O_NONBLOCK the opening of a named pipe waits for a writer, perhaps for ever. Windows has no such flag.
       handle = await open(path, constants.O_RDONLY | ((constants as Partial<typeof constants>).O_NONBLOCK ?? 0));
       const stat = await handle.stat({ bigint: true });
       if (!stat.isFile()) throw new Error('not a regular file');
-      return new SourceHandle(path, handle, Number(stat.size), `${stat.dev}:${stat.ino}`);
+      return new LocalFile(path, handle, Number(stat.size), `${stat.dev}:${stat.ino}`);
     } catch (error) {
       await handle?.close();
-      throw new VhdupError('disk-unreadable', `${path}: ${reason(error)}`, { cause: error });
+      throw unreadable(path, error);
     }
   }
 
-  /** Fills `into` from `position`, or throws `disk-unreadable`. */
   async read(position: number, into: Uint8Array): Promise<void> {
     let done = 0;
     while (done < into.length) {
@@ -50,37 +79,38 @@ export class SourceHandle implements AsyncDisposable {
         throw new VhdupError('disk-unreadable', `${this.path}: cannot read ${into.length} bytes at offset ${position}: ${reason(error)}`, { cause: error });
       }
       if (bytesRead === 0) {
-        throw new VhdupError('disk-unreadable', `${this.path}: the file ends at offset ${position + done}, ${into.length} bytes were expected at offset ${position}`);
+        throw new VhdupError('disk-unreadable', `${this.path}: the file ends at ${done === 0 ? 'or before ' : ''}offset ${position + done}, ${into.length} bytes were expected at offset ${position}`);
       }
       done += bytesRead;
     }
   }
 
-  /** Size and times of what the path leads to now. */
   async statPath(): Promise<FileTimes> {
     try {
       const { size, mtimeNs, ctimeNs } = await stat(this.path, { bigint: true });
       return { size: Number(size), mtimeNs, ctimeNs };
     } catch (error) {
-      throw new VhdupError('disk-unreadable', `${this.path}: ${reason(error)}`, { cause: error });
+      throw unreadable(this.path, error);
     }
   }
 
   close(): Promise<void> {
     return this.#handle.close();
   }
+}
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
+function unreadable(path: string, error: unknown): VhdupError {
+  return new VhdupError('disk-unreadable', `${path}: ${reason(error)}`, { cause: error });
 }
 
 function reason(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
   switch (code) {
-    case 'ENOENT': return 'no such file';
+    case 'ENOENT': case 'ENOTDIR': return 'no such file';
     case 'EACCES': case 'EPERM': return 'permission denied';
     case 'EISDIR': return 'is a directory, not a disk image';
+    case 'ENAMETOOLONG': return 'the name is too long';
+    case 'ELOOP': return 'symbolic links go round in a circle';
     default: return messageOf(error);
   }
 }

@@ -1,4 +1,6 @@
 import type { Layer, SourceFile } from './disk.js';
+import type { SourceHandle } from './file.js';
+import type { Findings } from './findings.js';
 
 /** What one image, on its own, says about a stretch of the disk. `absent` means: ask the parent. */
 export interface Segment {
@@ -12,19 +14,29 @@ export interface Segment {
 /** How an image names its parent. */
 export interface ParentReference {
   readonly id: string | undefined;
+  /** Where in the file the parent's id is. */
+  readonly idOffset: number;
   /** Seconds since 2000-01-01 UTC: the parent's time stamp as the child remembers it. */
   readonly timeStamp: number;
+  /** Where in the file the parent's time stamp is. */
+  readonly timeStampOffset: number;
   /** Paths and names as the file carries them, the most trusted first. */
   readonly names: readonly string[];
+}
+
+/** What a chain has to know of an image: told also of a damaged one, as far as it can be. */
+export interface ImageSummary {
+  readonly type: Layer['type'];
+  readonly id: string | undefined;
+  /** Virtual size in bytes; `undefined` where it makes no sense. */
+  readonly size: number | undefined;
+  readonly timeStamp: number;
+  readonly parent: ParentReference | undefined;
 }
 
 /** One image file: what a format has to offer so that a chain can be made of it. */
 export interface Image {
   readonly layer: Layer;
-  /** Tells whether two paths lead to one file. */
-  readonly fileIdentity: string;
-  readonly timeStamp: number;
-  readonly parent: ParentReference | undefined;
   /** The footer of a fixed VHD with this image's identity and size. */
   readonly footer: Uint8Array;
   /** The segments of `[offset, offset + length)`, in order and without gaps, within the image's size. */
@@ -37,6 +49,24 @@ export interface Image {
   sourceFile(): Promise<SourceFile>;
   close(): Promise<void>;
 }
+
+/** One file after all its checks. */
+export interface Inspection {
+  readonly path: string;
+  /** Tells whether two paths lead to one file; `undefined` where it could not be opened. */
+  readonly fileIdentity: string | undefined;
+  readonly findings: Findings;
+  /** `undefined` where the file is no image at all. */
+  readonly summary: ImageSummary | undefined;
+  /** There exactly when the findings hold no error; whoever takes it closes it. */
+  readonly image: Image | undefined;
+}
+
+/**
+ * Reads and checks all structures of a file, reporting to `findings`. Throws only where it cannot be read.
+ * An image that is returned owns the handle.
+ */
+export type ImageReader = (file: SourceHandle, options: ImageOptions, findings: Findings) => Promise<Pick<Inspection, 'summary' | 'image'>>;
 
 /** Choices that hold for every file of a chain. */
 export interface ImageOptions {

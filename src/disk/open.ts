@@ -1,8 +1,7 @@
 import type { Disk } from './disk.js';
 import { openChain, type ChainOptions } from './chain.js';
-import { SourceHandle } from './file.js';
-import type { Image, ImageOptions } from './image.js';
-import { VhdImage } from './vhd/image.js';
+import { localFiles, type Files } from './file.js';
+import { readVhd } from './vhd/image.js';
 
 export type OpenOptions = ChainOptions;
 
@@ -12,9 +11,10 @@ export type OpenOptions = ChainOptions;
  * is refused with its path, the offset and the field.
  */
 export function openDisk(path: string, options: OpenOptions = {}): Promise<Disk> {
-  return openChain(path, openImage, options);
+  return openDiskFrom(localFiles, path, options);
 }
 
-async function openImage(path: string, options: ImageOptions): Promise<Image> {
-  return VhdImage.open(await SourceHandle.open(path), options);
+/** The same from other files than those of this machine. */
+export function openDiskFrom(files: Files, path: string, options: OpenOptions = {}): Promise<Disk> {
+  return openChain(path, files, readVhd, options);
 }

@@ -26,6 +26,16 @@ export function parentFileName(name: string): string {
   return posix.basename((name.startsWith('file:') ? pathOfUrl(name) : name).replaceAll('\\', '/'));
 }
 
+/** `CON`, `nul.vhd`, `COM1` … in any folder, and whatever the namespaces of devices hold. */
+const WINDOWS_DEVICE = /^[\\/]{2}[.?][\\/]|(^|[\\/:])(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)[ .]*([.:][^\\/]*)?([\\/]|$)/i;
+
+/** Why a path must not be opened, whatever it leads to; `undefined` where it may. */
+export function refusedName(path: string, platform: NodeJS.Platform = process.platform): string | undefined {
+  if (path.includes('\0')) return 'holds a NUL';
+  if (platform === 'win32' && WINDOWS_DEVICE.test(path)) return 'names a device, not a file';
+  return undefined;
+}
+
 /** `file:///abs/path`, or `file://./relative` as Xen writes it. */
 function pathOfUrl(url: string): string {
   try {

@@ -1,36 +1,40 @@
+import { endianness } from 'node:os';
 import type { SourceHandle } from '../file.js';
-import { VhdupError } from '../../errors.js';
+import type { Findings } from '../findings.js';
 import type { Header } from './header.js';
-import { hex, invalid } from './invalid.js';
-import { HEADER_LENGTH, NOT_ALLOCATED, SECTOR } from './layout.js';
+import { HEADER, HEADER_LENGTH, NOT_ALLOCATED, SECTOR, hex } from './layout.js';
 import { bitmapLength } from './bitmap.js';
 
 /** The largest BAT that is held in memory: 64 MiB, enough for 2 TiB in blocks of 128 KiB. */
 const MAX_ENTRIES = 16 * 1024 * 1024;
+/** So many wrong entries are told one by one. */
+const MAX_TOLD = 100;
 
-/** The block allocation table of a sparse disk, checked: every block is inside the file and none overlaps another. */
+/** The block allocation table of a sparse disk. Without errors in the findings every block is inside the file and none overlaps another. */
 export class Bat {
   /** Absolute sector of each block, or `NOT_ALLOCATED`; as many as the current size needs. */
   readonly #sectors: Uint32Array;
   readonly allocatedBlocks: number;
 
-  private constructor(sectors: Uint32Array, allocatedBlocks: number) {
+  private constructor(sectors: Uint32Array) {
     this.#sectors = sectors;
-    this.allocatedBlocks = allocatedBlocks;
+    this.allocatedBlocks = sectors.reduce((count, sector) => count + (sector === NOT_ALLOCATED ? 0 : 1), 0);
   }
 
-  static async read(file: SourceHandle, header: Header, size: number, dataEnd: number): Promise<Bat> {
-    const count = Math.ceil(size / header.blockSize);
-    if (count > MAX_ENTRIES) {
-      throw new VhdupError('disk-unsupported', `${file.path}: dynamic header block size at offset ${header.offset + 32}: ${header.blockSize} bytes make ${count} blocks, more than ${MAX_ENTRIES}`);
+  /** Reads and checks the table; `undefined`, with an error, where it is more than can be held. */
+  static async read(file: SourceHandle, header: Header, size: number, dataEnd: number, findings: Findings): Promise<Bat | undefined> {
+    const needed = Math.ceil(size / header.blockSize);
+    if (needed > MAX_ENTRIES) {
+      findings.error(header.offset + HEADER.blockSize[0], 'dynamic header block size',
+        `${header.blockSize} bytes make ${needed} blocks, more than ${MAX_ENTRIES}`, { code: 'disk-unsupported' });
+      return undefined;
     }
-    const bytes = Buffer.alloc(count * 4);
+    const sectors = new Uint32Array(needed);
+    const bytes = Buffer.from(sectors.buffer);
     await file.read(header.tableOffset, bytes);
-    bytes.swap32();
-    const littleEndian = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const sectors = new Uint32Array(count);
-    for (let index = 0; index < count; index++) sectors[index] = littleEndian.getUint32(index * 4, true);
-    return new Bat(sectors, check(sectors, file.path, header, size, dataEnd));
+    if (endianness() === 'LE') bytes.swap32();
+    check(sectors, header, size, dataEnd, findings);
+    return new Bat(sectors);
   }
 
   /** Where a block begins in the file, its bitmap first; `undefined` where the file does not hold it. */
@@ -45,34 +49,42 @@ export class Bat {
   }
 }
 
-/** Throws for a block that is not wholly inside the file's data, or overlaps another; returns how many there are. */
-function check(sectors: Uint32Array, path: string, header: Header, size: number, dataEnd: number): number {
-  const entryAt = (blockIndex: number) => header.tableOffset + blockIndex * 4;
-  const tableEnd = header.tableOffset + header.maxTableEntries * 4;
+/** Reports each block that is not wholly inside the file's data, or overlaps something else; many of them as a count. */
+function check(sectors: Uint32Array, header: Header, size: number, dataEnd: number, findings: Findings): void {
+  let wrong = 0;
+  const refuse = (blockIndex: number, problem: string) => {
+    if (++wrong > MAX_TOLD) return;
+    findings.error(header.tableOffset + blockIndex * 4, `BAT entry ${blockIndex}`, `sector ${hex(sectors[blockIndex] ?? 0)} ${problem}`);
+  };
   const prefix = bitmapLength(header.blockSize);
-  const overlaps = (start: number, end: number, from: number, to: number) => start < to && end > from;
-  let allocated = 0;
-  for (const [blockIndex, sector] of sectors.entries()) {
+  for (let blockIndex = 0; blockIndex < sectors.length; blockIndex++) {
+    const sector = sectors[blockIndex] ?? NOT_ALLOCATED;
     if (sector === NOT_ALLOCATED) continue;
-    allocated++;
     const start = sector * SECTOR;
     // What the last block holds beyond the disk's size is no part of the disk, and need not be there.
     const end = start + prefix + Math.min(header.blockSize, size - blockIndex * header.blockSize);
-    const refuse = (problem: string) => invalid(path, entryAt(blockIndex), `BAT entry ${blockIndex}`, `sector ${hex(sector)} ${problem}`);
-    if (end > dataEnd) throw refuse(`puts the block at ${start} to ${end}, past the end of the file's data at ${dataEnd}`);
-    if (start < SECTOR) throw refuse('points into the footer copy');
-    if (overlaps(start, end, header.offset, header.offset + HEADER_LENGTH)) throw refuse('points into the dynamic header');
-    if (overlaps(start, end, header.tableOffset, tableEnd)) throw refuse('points into the BAT');
+    const problem = misplaced(start, end, start + prefix, header, dataEnd);
+    if (problem !== undefined) refuse(blockIndex, problem);
   }
   const inFile = sectors.filter((sector) => sector !== NOT_ALLOCATED).sort();
   const stride = (prefix + header.blockSize) / SECTOR;
   for (let index = 1; index < inFile.length; index++) {
     const before = inFile[index - 1] ?? 0;
     const sector = inFile[index] ?? 0;
-    if (sector - before < stride) {
-      const blockIndex = sectors.lastIndexOf(sector);
-      throw invalid(path, entryAt(blockIndex), `BAT entry ${blockIndex}`, `sector ${hex(sector)} overlaps the block at sector ${hex(before)}`);
-    }
+    if (sector - before < stride) refuse(wrong < MAX_TOLD ? sectors.lastIndexOf(sector) : 0, `overlaps the block at sector ${hex(before)}`);
   }
-  return allocated;
+  if (wrong > MAX_TOLD) findings.error(header.tableOffset, 'BAT', `${wrong - MAX_TOLD} more problems of its entries are not listed`);
+}
+
+/** What is wrong with a block at `[start, end)`, whose bitmap ends at `bitmapEnd`. */
+function misplaced(start: number, end: number, bitmapEnd: number, header: Header, dataEnd: number): string | undefined {
+  const overlaps = (from: number, to: number) => start < to && end > from;
+  if (end > dataEnd) {
+    const cut = start >= dataEnd ? '' : bitmapEnd > dataEnd ? '; its sector bitmap is cut short' : '; its data is cut short';
+    return `puts the block at ${start} to ${end}, past the end of the file's data at ${dataEnd}${cut}`;
+  }
+  if (start < SECTOR) return 'points into the footer copy';
+  if (overlaps(header.offset, header.offset + HEADER_LENGTH)) return 'points into the dynamic header';
+  if (overlaps(header.tableOffset, header.tableOffset + header.maxTableEntries * 4)) return 'points into the BAT';
+  return undefined;
 }

@@ -1,10 +1,9 @@
 import type { SourceHandle } from '../file.js';
 import type { ImageOptions } from '../image.js';
-import { VhdupError } from '../../errors.js';
-import { hex, invalid } from './invalid.js';
+import type { Findings } from '../findings.js';
 import {
   DISK_TYPE, FOOTER, FOOTER_LENGTH, FORMAT_VERSION, NO_OFFSET, SECTOR,
-  bytesOf, checksum, putUint32, putUint64, text, uint32, uint64, uniqueId,
+  bytesOf, checksum, hex, putUint32, putUint64, text, uint32, uint64, uniqueId,
 } from './layout.js';
 
 /** A hard disk footer, parsed ("Hard Disk Footer Format"). */
@@ -24,13 +23,17 @@ export interface Footer {
   readonly savedState: boolean;
 }
 
-/** Where a footer was found, and what is odd about it. */
+/** Where a footer was found. */
 export interface FoundFooter {
   readonly footer: Footer;
+  /** Its first byte in the file. */
+  readonly at: number;
   /** First byte behind the data: where the footer at the end begins, or the end of a file without one. */
   readonly dataEnd: number;
-  readonly warnings: readonly string[];
 }
+
+const COOKIE = 'conectix';
+const DAMAGED = 'the file is damaged; --ignore-checksum reads it all the same';
 
 /** What is wrong with 512 bytes as a footer: field, its offset within the footer, problem. */
 export interface FooterProblem {
@@ -41,15 +44,26 @@ export interface FooterProblem {
 
 /** Parses 512 bytes, or says why they are no footer. The checksum is compared unless told otherwise. */
 export function parseFooter(bytes: Uint8Array, options: ImageOptions = {}): Footer | FooterProblem {
-  if (text(bytes, FOOTER.cookie) !== 'conectix') return { field: 'footer cookie', at: 0, problem: 'is not "conectix"' };
+  return footerProblems(bytes, options)[0] ?? fieldsOf(bytes);
+}
+
+/** All that is wrong with 512 bytes as a footer, but nothing more where already the cookie is. */
+function footerProblems(bytes: Uint8Array, { ignoreChecksum = false }: ImageOptions): FooterProblem[] {
+  if (text(bytes, FOOTER.cookie) !== COOKIE) return [{ field: 'footer cookie', at: 0, problem: `is not "${COOKIE}"` }];
+  const problems: FooterProblem[] = [];
   const version = uint32(bytes, FOOTER.fileFormatVersion);
   if (version !== FORMAT_VERSION) {
-    return { field: 'footer file format version', at: FOOTER.fileFormatVersion[0], problem: `${hex(version)} is not ${hex(FORMAT_VERSION)}` };
+    problems.push({ field: 'footer file format version', at: FOOTER.fileFormatVersion[0], problem: `${hex(version)} is not ${hex(FORMAT_VERSION)}` });
   }
-  if (!options.ignoreChecksum && !hasRightChecksum(bytes)) {
-    const stored = uint32(bytes, FOOTER.checksum);
-    return { field: 'footer checksum', at: FOOTER.checksum[0], problem: `${hex(stored)} is wrong, the bytes sum to ${hex(checksum(bytes, FOOTER.checksum))}` };
+  const stored = uint32(bytes, FOOTER.checksum);
+  const right = checksum(bytes, FOOTER.checksum);
+  if (!ignoreChecksum && stored !== right) {
+    problems.push({ field: 'footer checksum', at: FOOTER.checksum[0], problem: `${hex(stored)} is wrong, the bytes sum to ${hex(right)}` });
   }
+  return problems;
+}
+
+function fieldsOf(bytes: Uint8Array): Footer {
   const dataOffset = uint64(bytes, FOOTER.dataOffset);
   const [geometryAt] = FOOTER.diskGeometry;
   return {
@@ -74,63 +88,89 @@ export function isFooter(parsed: Footer | FooterProblem): parsed is Footer {
   return 'bytes' in parsed;
 }
 
-export function hasRightChecksum(footer: Uint8Array): boolean {
-  return uint32(footer, FOOTER.checksum) === checksum(footer, FOOTER.checksum);
+/** A place where a file may have its footer. */
+interface Place {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly dataEnd: number;
+  /** What is odd about a file whose footer is here. */
+  readonly oddity: string | undefined;
 }
 
 /**
  * Finds the footer of a file: its last 512 bytes; else its last 511 (Virtual PC before 2004 wrote one byte less);
  * else the copy at the head of a sparse disk, which is said as a warning.
  * A copy with a right checksum goes before one without, also when checksums are to be ignored.
+ * Where none is right, a damaged one is returned after the errors, so that other checks can go on.
  */
-export async function findFooter(file: SourceHandle, options: ImageOptions): Promise<FoundFooter> {
+export async function findFooter(file: SourceHandle, options: ImageOptions, findings: Findings): Promise<FoundFooter | undefined> {
   if (file.size < FOOTER_LENGTH) {
-    throw new VhdupError('disk-invalid', `${file.path}: ${file.size} bytes are too few for a VHD: its footer alone has ${FOOTER_LENGTH}`);
+    findings.error(undefined, undefined, `${file.size} bytes are too few for a VHD: its footer alone has ${FOOTER_LENGTH}`);
+    return undefined;
   }
   const tail = new Uint8Array(FOOTER_LENGTH);
   const head = new Uint8Array(FOOTER_LENGTH);
-  await file.read(file.size - FOOTER_LENGTH, tail);
+  const tailAt = file.size - FOOTER_LENGTH;
+  await file.read(tailAt, tail);
   await file.read(0, head);
   const short = new Uint8Array(FOOTER_LENGTH);
   short.set(tail.subarray(1));
 
-  const places = [
-    { bytes: tail, at: file.size - FOOTER_LENGTH, dataEnd: file.size - FOOTER_LENGTH, warning: undefined },
-    { bytes: short, at: file.size - FOOTER_LENGTH + 1, dataEnd: file.size - FOOTER_LENGTH + 1, warning: 'the footer has 511 bytes, as old versions of Virtual PC wrote it' },
-    { bytes: head, at: 0, dataEnd: file.size, warning: 'the footer at the end is missing or damaged: the copy at the start was used' },
+  const places: readonly Place[] = [
+    { bytes: tail, at: tailAt, dataEnd: tailAt, oddity: undefined },
+    { bytes: short, at: tailAt + 1, dataEnd: tailAt + 1, oddity: 'the footer has 511 bytes, as old versions of Virtual PC wrote it' },
+    { bytes: head, at: 0, dataEnd: file.size, oddity: 'the footer at the end is missing or damaged: the copy at the start was used' },
   ];
   for (const ignoreChecksum of options.ignoreChecksum ? [false, true] : [false]) {
-    for (const { bytes, dataEnd, warning } of places) {
+    for (const { bytes, at, dataEnd, oddity } of places) {
       const footer = parseFooter(bytes, { ignoreChecksum });
       if (!isFooter(footer) || (bytes === head && footer.diskType === DISK_TYPE.fixed)) continue;
-      const warnings = warning === undefined ? [] : [warning];
-      if (ignoreChecksum) warnings.push('the footer checksum is wrong and was ignored');
-      if (bytes !== head && footer.diskType !== DISK_TYPE.fixed && !Buffer.from(head).equals(bytes)) {
-        warnings.push('the footer copy at the start differs from the footer at the end: the one at the end was used');
-      }
-      return { footer, dataEnd, warnings };
+      if (oddity !== undefined) findings.warning(tailAt, 'footer', oddity);
+      if (ignoreChecksum) findings.warning(at + FOOTER.checksum[0], 'footer checksum', 'the footer checksum is wrong and was ignored');
+      if (bytes !== head && footer.diskType !== DISK_TYPE.fixed) checkCopy(head, bytes, findings);
+      return { footer, at, dataEnd };
     }
   }
-  const [best] = places
-    .map(({ bytes, at }) => ({ at, problem: parseFooter(bytes) }))
-    .flatMap(({ at, problem }) => (isFooter(problem) ? [] : [{ ...problem, at: at + problem.at }]))
-    .sort((a, b) => Number(a.field === 'footer cookie') - Number(b.field === 'footer cookie'));
-  if (!best || best.field === 'footer cookie') throw notVhd(file.path, file.size, head);
-  throw invalid(file.path, best.at, best.field, best.problem,
-    best.field === 'footer checksum' ? 'the file is damaged; --ignore-checksum reads it all the same' : undefined);
+  return damagedFooter(file.size, places, head, findings);
+}
+
+/** Reports what is wrong with each footer that can be told for one, and returns the first of them. */
+function damagedFooter(size: number, places: readonly Place[], head: Uint8Array, findings: Findings): FoundFooter | undefined {
+  const damaged = places.filter(({ bytes }) => text(bytes, FOOTER.cookie) === COOKIE && footerProblems(bytes, {}).length > 0);
+  for (const { bytes, at } of damaged) {
+    for (const { field, at: within, problem } of footerProblems(bytes, {})) {
+      findings.error(at + within, field, problem, field === 'footer checksum' ? { hint: DAMAGED } : {});
+    }
+  }
+  const [best] = damaged;
+  if (best) return { footer: fieldsOf(best.bytes), at: best.at, dataEnd: best.dataEnd };
+  notVhd(size, head, findings);
+  return undefined;
+}
+
+/** The copy that a sparse disk has at its start should be like the footer at its end. */
+function checkCopy(head: Uint8Array, footer: Uint8Array, findings: Findings): void {
+  if (Buffer.from(head).equals(footer)) return;
+  const problems = footerProblems(head, {});
+  for (const { field, at, problem } of problems) findings.warning(at, `${field} of the copy`, `the footer copy at the start is damaged (${field}: ${problem}): the footer at the end was used`);
+  if (problems.length > 0) return;
+  const at = head.findIndex((byte, index) => byte !== footer[index]);
+  findings.warning(at, 'footer copy', 'the footer copy at the start differs from the footer at the end: the one at the end was used');
 }
 
 const OTHER_FORMATS: readonly (readonly [magic: string, name: string])[] = [
   ['vhdxfile', 'VHDX'], ['QFI\xfb', 'QCOW2'], ['KDMV', 'VMDK'], ['# Disk DescriptorFile', 'VMDK'],
 ];
 
-function notVhd(path: string, size: number, head: Uint8Array): VhdupError {
+function notVhd(size: number, head: Uint8Array, findings: Findings): void {
   const start = Buffer.from(head).toString('latin1');
   const other = OTHER_FORMATS.find(([magic]) => start.startsWith(magic));
   if (other) {
-    return new VhdupError('disk-unsupported', `${path}: this is a ${other[1]} image; only VHD is supported`, { hint: 'convert it first: qemu-img convert -O vpc -o force_size=on …' });
+    findings.error(undefined, undefined, `this is a ${other[1]} image; only VHD is supported`,
+      { code: 'disk-unsupported', hint: 'convert it first: qemu-img convert -O vpc -o force_size=on …' });
+  } else {
+    findings.error(size - FOOTER_LENGTH, 'footer cookie', `not a VHD, neither the end nor the start of the file holds a footer ("${COOKIE}")`);
   }
-  return new VhdupError('disk-invalid', `${path}: footer cookie at offset ${size - FOOTER_LENGTH}: not a VHD, neither the end nor the start of the file holds a footer ("conectix")`);
 }
 
 /**

@@ -1,10 +1,10 @@
 import type { SourceHandle } from '../file.js';
+import type { Findings } from '../findings.js';
 import type { ImageOptions } from '../image.js';
-import type { Footer } from './footer.js';
-import { hex, invalid } from './invalid.js';
-import { FORMAT_VERSION, FOOTER, FOOTER_LENGTH, HEADER, HEADER_LENGTH, SECTOR, bytesOf, checksum, text, uint32, uint64, uniqueId } from './layout.js';
+import type { FoundFooter } from './footer.js';
+import { FORMAT_VERSION, FOOTER, FOOTER_LENGTH, HEADER, HEADER_LENGTH, SECTOR, bytesOf, checksum, hex, text, uint32, uint64, uniqueId } from './layout.js';
 
-/** A dynamic disk header, parsed and checked against the file ("Dynamic Disk Header Format"). */
+/** A dynamic disk header, parsed ("Dynamic Disk Header Format"). */
 export interface Header {
   readonly bytes: Uint8Array;
   /** Where the header is in the file. */
@@ -14,50 +14,71 @@ export interface Header {
   readonly maxTableEntries: number;
   /** Bytes of data in a block. */
   readonly blockSize: number;
+  /** The BAT is where one can be, and the block size makes sense. */
+  readonly hasTable: boolean;
   readonly parentId: string | undefined;
   /** Seconds since 2000-01-01 UTC. */
   readonly parentTimeStamp: number;
   readonly parentName: string;
-  readonly warnings: readonly string[];
 }
 
 const MIN_BLOCK = 4096;
 const MAX_BLOCK = 256 * 1024 * 1024;
 
-/** Reads and checks the header that the footer points to. `dataEnd` is where the data of the file ends. */
-export async function readHeader(file: SourceHandle, footer: Footer, dataEnd: number, options: ImageOptions): Promise<Header> {
-  const { path } = file;
+/** Reads and checks the header that the footer points to; `undefined`, with an error, where there is none. */
+export async function readHeader(file: SourceHandle, found: FoundFooter, options: ImageOptions, findings: Findings): Promise<Header | undefined> {
+  const { footer, dataEnd } = found;
   const offset = footer.dataOffset;
   if (offset === undefined || offset < BigInt(FOOTER_LENGTH) || offset + BigInt(HEADER_LENGTH) > BigInt(dataEnd)) {
-    throw invalid(path, FOOTER.dataOffset[0], 'footer data offset',
+    findings.error(found.at + FOOTER.dataOffset[0], 'footer data offset',
       `${offset === undefined ? 'all ones' : offset.toString()} leaves no room for the dynamic header within the file`);
+    return undefined;
   }
   const at = Number(offset);
   const bytes = new Uint8Array(HEADER_LENGTH);
   await file.read(at, bytes);
-  const refuse = (field: keyof typeof HEADER, name: string, problem: string, hint?: string): never => {
-    throw invalid(path, at + HEADER[field][0], `dynamic header ${name}`, problem, hint);
+  if (text(bytes, HEADER.cookie) !== 'cxsparse') {
+    findings.error(at, 'dynamic header cookie', 'is not "cxsparse"');
+    return undefined;
+  }
+  checkSelf(bytes, at, options, findings);
+  const errorsBefore = findings.problems.length;
+  checkTable(bytes, at, found, findings);
+  return {
+    bytes,
+    offset: at,
+    tableOffset: Number(uint64(bytes, HEADER.tableOffset)),
+    maxTableEntries: uint32(bytes, HEADER.maxTableEntries),
+    blockSize: uint32(bytes, HEADER.blockSize),
+    hasTable: findings.problems.length === errorsBefore,
+    parentId: uniqueId(bytes, HEADER.parentUniqueId),
+    parentTimeStamp: uint32(bytes, HEADER.parentTimeStamp),
+    parentName: unicodeName(bytesOf(bytes, HEADER.parentUnicodeName)),
   };
+}
 
-  if (text(bytes, HEADER.cookie) !== 'cxsparse') refuse('cookie', 'cookie', 'is not "cxsparse"');
+/** Version and checksum. */
+function checkSelf(bytes: Uint8Array, at: number, options: ImageOptions, findings: Findings): void {
   const version = uint32(bytes, HEADER.headerVersion);
-  if (version !== FORMAT_VERSION) refuse('headerVersion', 'version', `${hex(version)} is not ${hex(FORMAT_VERSION)}`);
-  const warnings: string[] = [];
+  if (version !== FORMAT_VERSION) findings.error(at + HEADER.headerVersion[0], 'dynamic header version', `${hex(version)} is not ${hex(FORMAT_VERSION)}`);
   const stored = uint32(bytes, HEADER.checksum);
   const right = checksum(bytes, HEADER.checksum);
-  if (stored !== right) {
-    if (!options.ignoreChecksum) {
-      refuse('checksum', 'checksum', `${hex(stored)} is wrong, the bytes sum to ${hex(right)}`, 'the file is damaged; --ignore-checksum reads it all the same');
-    }
-    warnings.push('the checksum of the dynamic header is wrong and was ignored');
-  }
+  if (stored === right) return;
+  const where = at + HEADER.checksum[0];
+  if (options.ignoreChecksum) findings.warning(where, 'dynamic header checksum', 'the checksum of the dynamic header is wrong and was ignored');
+  else findings.error(where, 'dynamic header checksum', `${hex(stored)} is wrong, the bytes sum to ${hex(right)}`, { hint: 'the file is damaged; --ignore-checksum reads it all the same' });
+}
 
+/** Block size, number of blocks, and where their table is. */
+function checkTable(bytes: Uint8Array, at: number, { footer, dataEnd }: FoundFooter, findings: Findings): void {
+  const refuse = (field: 'blockSize' | 'maxTableEntries' | 'tableOffset', name: string, problem: string) => {
+    findings.error(at + HEADER[field][0], `dynamic header ${name}`, problem);
+  };
   const blockSize = uint32(bytes, HEADER.blockSize);
-  if (blockSize < MIN_BLOCK || blockSize > MAX_BLOCK || (blockSize & (blockSize - 1)) !== 0) {
-    refuse('blockSize', 'block size', `${blockSize} is not a power of two between ${MIN_BLOCK} and ${MAX_BLOCK}`);
-  }
+  const sane = blockSize >= MIN_BLOCK && blockSize <= MAX_BLOCK && (blockSize & (blockSize - 1)) === 0;
+  if (!sane) refuse('blockSize', 'block size', `${blockSize} is not a power of two between ${MIN_BLOCK} and ${MAX_BLOCK}`);
   const maxTableEntries = uint32(bytes, HEADER.maxTableEntries);
-  if (BigInt(maxTableEntries) * BigInt(blockSize) < footer.currentSize) {
+  if (sane && BigInt(maxTableEntries) * BigInt(blockSize) < footer.currentSize) {
     refuse('maxTableEntries', 'max table entries', `${maxTableEntries} blocks of ${blockSize} bytes are less than the current size, ${footer.currentSize} bytes`);
   }
   const tableOffset = uint64(bytes, HEADER.tableOffset);
@@ -69,17 +90,6 @@ export async function readHeader(file: SourceHandle, footer: Footer, dataEnd: nu
   if (tableOffset < BigInt(at + HEADER_LENGTH) && tableEnd > BigInt(at)) {
     refuse('tableOffset', 'table offset', `the BAT at ${tableOffset} overlaps the dynamic header at ${at}`);
   }
-  return {
-    bytes,
-    offset: at,
-    tableOffset: Number(tableOffset),
-    maxTableEntries,
-    blockSize,
-    parentId: uniqueId(bytes, HEADER.parentUniqueId),
-    parentTimeStamp: uint32(bytes, HEADER.parentTimeStamp),
-    parentName: unicodeName(bytesOf(bytes, HEADER.parentUnicodeName)),
-    warnings,
-  };
 }
 
 /** The parent's file name: UTF-16, big-endian, ended by a NUL or the field. */

@@ -84,10 +84,15 @@ export function uniqueId(structure: Uint8Array, field: Field): string | undefine
 /** The checksum of a footer or header: one's complement of the sum of its bytes, its own field taken as zero. */
 export function checksum(structure: Uint8Array, [offset, width]: Field): number {
   let sum = 0;
-  for (const [index, byte] of structure.entries()) {
-    if (index < offset || index >= offset + width) sum += byte;
+  for (let index = 0; index < structure.length; index++) {
+    if (index < offset || index >= offset + width) sum += structure[index] ?? 0;
   }
   return ~sum >>> 0;
+}
+
+/** A number as messages show it. */
+export function hex(value: number | bigint): string {
+  return `0x${value.toString(16)}`;
 }
 
 export function putUint32(structure: Uint8Array, [offset]: Field, value: number): void {

@@ -1,0 +1,52 @@
+import { walkChain } from './chain.js';
+import { closeAll } from './chain-disk.js';
+import type { Layer } from './disk.js';
+import { localFiles, type Files } from './file.js';
+import { isError, type Problem } from './findings.js';
+import type { Image } from './image.js';
+import type { OpenOptions } from './open.js';
+import { readVhd } from './vhd/image.js';
+
+/** A file of the chain that was checked; of a damaged one as much as can be told. */
+export interface CheckedFile {
+  readonly path: string;
+  readonly type: Layer['type'] | undefined;
+  readonly id: string | undefined;
+  /** Virtual size in bytes. */
+  readonly size: number | undefined;
+}
+
+/** All that is wrong with a disk. `openDisk` opens it exactly when there are no errors. */
+export interface CheckReport {
+  /** The files of the chain as far as it could be followed, top first. */
+  readonly files: readonly CheckedFile[];
+  readonly errors: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * Checks every structure of a disk and of its parents. By the rules of `openDisk`, but it does not stop at the first error;
+ * what cannot be read is one of the errors.
+ */
+export function checkDisk(path: string, options: OpenOptions = {}): Promise<CheckReport> {
+  return checkDiskFrom(localFiles, path, options);
+}
+
+/** The same from other files than those of this machine. */
+export async function checkDiskFrom(source: Files, path: string, options: OpenOptions = {}): Promise<CheckReport> {
+  const files: CheckedFile[] = [];
+  const problems: Problem[] = [];
+  const images: Image[] = [];
+  try {
+    for await (const { inspection, chainProblems } of walkChain(path, source, readVhd, options)) {
+      problems.push(...chainProblems, ...inspection?.findings.problems ?? []);
+      if (!inspection) continue;
+      if (inspection.image) images.push(inspection.image);
+      const { type, id, size } = inspection.summary ?? {};
+      files.push({ path: inspection.path, type, id, size });
+    }
+  } finally {
+    await closeAll(images);
+  }
+  return { files, errors: problems.filter(isError), warnings: problems.filter((problem) => !isError(problem)) };
+}

@@ -1,0 +1,92 @@
+import type { Layer } from '../disk.js';
+import type { SourceHandle } from '../file.js';
+import type { Findings } from '../findings.js';
+import type { ImageOptions, ImageSummary, ParentReference } from '../image.js';
+import { Bat } from './bat.js';
+import { cylinderSize, findFooter, geometrySize, type Footer, type FoundFooter } from './footer.js';
+import { readHeader, type Header } from './header.js';
+import { DISK_TYPE, FOOTER, HEADER, SECTOR, hex } from './layout.js';
+import { readLocators } from './locator.js';
+
+/** A sparse disk cannot be larger: 2^32 sectors less what the format needs for itself. */
+const MAX_SPARSE_SIZE = 2040n * 1024n ** 3n;
+
+/** The structures of a VHD file without errors. */
+export interface Structure {
+  readonly footer: Footer;
+  readonly type: Layer['type'];
+  /** Virtual size in bytes. */
+  readonly size: number;
+  /** The parts that only sparse disks have. */
+  readonly sparse: { readonly header: Header; readonly bat: Bat } | undefined;
+}
+
+/**
+ * Reads all structures of a file and reports all that is wrong with them: the one place for the rules.
+ * `structure` is there where no error was found; `summary` wherever there is a footer of a known type.
+ */
+export async function readStructure(file: SourceHandle, options: ImageOptions, findings: Findings): Promise<{ summary?: ImageSummary; structure?: Structure }> {
+  const found = await findFooter(file, options, findings);
+  if (!found) return {};
+  const { footer, dataEnd } = found;
+  const type = typeOf(found, findings);
+  if (!type) return {};
+  const size = sizeOf(found, type, findings);
+  const header = type === 'fixed' ? undefined : await readHeader(file, found, options, findings);
+  const bat = header?.hasTable && size !== undefined ? await Bat.read(file, header, size, dataEnd, findings) : undefined;
+  const parent = header && type === 'differencing' ? await parentOf(file, header, dataEnd, findings) : undefined;
+  if (size !== undefined) reportOddities(found, type, size, findings);
+  const summary: ImageSummary = { type, id: footer.uniqueId, size, timeStamp: footer.timeStamp, parent };
+  const sparse = header && bat ? { header, bat } : undefined;
+  if (findings.firstError || size === undefined || (type !== 'fixed' && !sparse)) return { summary };
+  return { summary, structure: { footer, type, size, sparse } };
+}
+
+function typeOf({ at, footer: { diskType } }: FoundFooter, findings: Findings): Layer['type'] | undefined {
+  switch (diskType) {
+    case DISK_TYPE.fixed: return 'fixed';
+    case DISK_TYPE.dynamic: return 'dynamic';
+    case DISK_TYPE.differencing: return 'differencing';
+    default:
+      findings.error(at + FOOTER.diskType[0], 'footer disk type', `${hex(diskType)} is not fixed (2), dynamic (3) or differencing (4)`);
+      return undefined;
+  }
+}
+
+/** The virtual size: the current size, once it is one that the file can hold. CHS never counts. */
+function sizeOf({ at, footer: { currentSize }, dataEnd }: FoundFooter, type: Layer['type'], findings: Findings): number | undefined {
+  const problem = currentSize === 0n ? 'is 0'
+    : currentSize % BigInt(SECTOR) !== 0n ? `${currentSize} is not a multiple of ${SECTOR}`
+    : type === 'fixed' && currentSize > BigInt(dataEnd) ? `${currentSize} is larger than the data of the file, ${dataEnd} bytes`
+    : type !== 'fixed' && currentSize > MAX_SPARSE_SIZE ? `${currentSize} is above the limit of sparse disks, 2,040 GiB`
+    : undefined;
+  if (problem === undefined) return Number(currentSize);
+  findings.error(at + FOOTER.currentSize[0], 'footer current size', problem);
+  return undefined;
+}
+
+function reportOddities({ footer, at, dataEnd }: FoundFooter, type: Layer['type'], size: number, findings: Findings): void {
+  if (footer.savedState) findings.warning(at + FOOTER.savedState[0], 'footer saved state', 'the disk belongs to a virtual machine in a saved state');
+  if (footer.uniqueId === undefined) findings.warning(at + FOOTER.uniqueId[0], 'footer unique id', 'the unique id is all zeros');
+  const chs = geometrySize(footer);
+  if (Math.abs(chs - size) >= cylinderSize(footer) && footer.geometry.cylinders < 65535) {
+    findings.warning(at + FOOTER.diskGeometry[0], 'footer disk geometry', `the CHS geometry gives ${chs} bytes; the current size, ${size}, is what counts`);
+  }
+  if (type === 'fixed' && dataEnd !== size) findings.warning(size, 'data', `the file holds ${dataEnd - size} bytes behind the disk's ${size}; they are no part of it`);
+}
+
+async function parentOf(file: SourceHandle, header: Header, dataEnd: number, findings: Findings): Promise<ParentReference | undefined> {
+  const locators = await readLocators(file, header, dataEnd, findings);
+  const names = [...locators.map(({ path }) => path), ...(header.parentName === '' ? [] : [header.parentName])];
+  if (names.length === 0) {
+    findings.error(header.offset + HEADER.parentLocatorEntries[0], 'parent locator entries', 'a differencing disk without a usable locator or parent name');
+    return undefined;
+  }
+  return {
+    id: header.parentId,
+    idOffset: header.offset + HEADER.parentUniqueId[0],
+    timeStamp: header.parentTimeStamp,
+    timeStampOffset: header.offset + HEADER.parentTimeStamp[0],
+    names: [...new Set(names)],
+  };
+}
