@@ -9,10 +9,13 @@ export type ErrorCode =
   | 'destination-exists'
   | 'destination-busy'
   | 'destination-missing'
+  | 'blob-unfinished'
   | 'not-authorised'
   | 'transfer-failed'
   | 'lease-lost'
+  | 'output-unwritable'
   | 'source-changed'
+  | 'content-differs'
   | 'cancelled'
   | 'unexpected';
 

@@ -11,6 +11,7 @@ export const EXIT = {
   notAuthorised: 6,
   resumable: 7,
   sourceChanged: 8,
+  verificationFailed: 9,
   interrupted: 130,
 } as const;
 
@@ -24,10 +25,13 @@ const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
   'destination-exists': EXIT.destinationInTheWay,
   'destination-busy': EXIT.destinationInTheWay,
   'destination-missing': EXIT.destinationInTheWay,
+  'blob-unfinished': EXIT.destinationInTheWay,
   'not-authorised': EXIT.notAuthorised,
   'transfer-failed': EXIT.resumable,
   'lease-lost': EXIT.resumable,
+  'output-unwritable': EXIT.resumable,
   'source-changed': EXIT.sourceChanged,
+  'content-differs': EXIT.verificationFailed,
   'cancelled': EXIT.interrupted,
   'unexpected': EXIT.unexpected,
 };

@@ -7,11 +7,9 @@ import { bitmapLength, bitmapRuns } from './bitmap.js';
 import { creatorName, cylinderSize, findFooter, fixedFooter, geometrySize, type Footer, type FoundFooter } from './footer.js';
 import { readHeader, type Header } from './header.js';
 import { hex, invalid } from './invalid.js';
-import { DISK_TYPE, FOOTER, SECTOR } from './layout.js';
+import { DISK_TYPE, FOOTER, MAX_SPARSE_SIZE, SECTOR } from './layout.js';
 import { readLocators } from './locator.js';
 
-/** A sparse disk cannot be larger: 2^32 sectors less what the format needs for itself. */
-const MAX_SPARSE_SIZE = 2040n * 1024n ** 3n;
 /** Bitmaps kept in memory for one image. */
 const BITMAP_CACHE_BYTES = 4 * 1024 * 1024;
 
