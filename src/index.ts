@@ -6,6 +6,9 @@ export { FixedStream, parseFixedTail, type FixedTail } from './disk/fixed-stream
 export { makePushPlan, STANDARD_PAGE_BLOB, type CostModel, type PlanSource, type PlannedBase, type PlannedExtent, type PushPlan } from './plan/push-plan.js';
 export type { Range, RangeSet } from './plan/range.js';
 export { push, planPush } from './push/push.js';
+export { pull } from './pull/pull.js';
+export type { PullFormat, PullOptions } from './pull/options.js';
+export type { PullResult } from './pull/result.js';
 export { inspectBlob, type BlobReport } from './manage/inspect-blob.js';
 export type { PushOptions } from './push/options.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';

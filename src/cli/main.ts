@@ -3,6 +3,7 @@ import yargs, { type Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
 import { infoCommand } from './commands/info.js';
 import { mapCommand } from './commands/map.js';
+import { pullCommand } from './commands/pull.js';
 import { pushCommand } from './commands/push.js';
 import { EXIT } from './exit-code.js';
 import { printError } from './output.js';
@@ -27,6 +28,7 @@ function commandLine(args: readonly string[]): Argv {
     .locale('en')
     .usage('$0 <command>\n\nPush virtual disks to cloud storage, and send only what changed.')
     .command(pushCommand)
+    .command(pullCommand)
     .command(infoCommand)
     .command(mapCommand)
     .demandCommand(1, 'name a command')
@@ -35,7 +37,7 @@ function commandLine(args: readonly string[]): Argv {
     .version(version())
     .alias({ h: 'help' })
     .wrap(Math.min(110, process.stdout.columns))
-    .epilogue(`Exit codes: 0 done, ${EXIT.usage} usage, ${EXIT.badDisk} bad disk, ${EXIT.baseMismatch} base does not match, ${EXIT.destinationInTheWay} destination in the way, ${EXIT.notAuthorised} not authorised, ${EXIT.resumable} failed but resumable, ${EXIT.sourceChanged} source changed, ${EXIT.interrupted} Ctrl-C.`)
+    .epilogue(`Exit codes: 0 done, ${EXIT.usage} usage, ${EXIT.badDisk} bad disk, ${EXIT.baseMismatch} base does not match, ${EXIT.destinationInTheWay} destination in the way, ${EXIT.notAuthorised} not authorised, ${EXIT.resumable} failed but resumable, ${EXIT.sourceChanged} source changed, ${EXIT.verificationFailed} content differs, ${EXIT.interrupted} Ctrl-C.`)
     .exitProcess(false)
     .fail((message, error) => {
       // yargs says what is wrong with the words; a command throws what went wrong itself.

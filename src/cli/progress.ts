@@ -12,6 +12,8 @@ const TITLES: Readonly<Record<Phase, string>> = {
   'write': 'writing',
   'digest': 'computing MD5',
   'finish': 'finishing',
+  'fetch': 'downloading',
+  'check-pulled': 'checking MD5',
 };
 
 /** Turns the events of a push into one line that says where it stands. */
