@@ -37,10 +37,12 @@ export async function fetchAll(session: Session, work: PullWork, part: PartFile,
   let stored = 0;
   let requests = 0;
   let unrecorded = 0;
-  let recording = Promise.resolve();
+  let recording: Promise<void> | undefined;
   const record = () => {
-    unrecorded = 0;
-    recording = recording.then(() => part.record(log.snapshot()));
+    recording ??= (async () => {
+      unrecorded = 0;
+      await part.record(log.snapshot());
+    })().finally(() => { recording = undefined; });
     return recording;
   };
 
@@ -70,7 +72,8 @@ export async function fetchAll(session: Session, work: PullWork, part: PartFile,
       stored += totalLength(parts);
     });
     log.end(offset);
-    if (unrecorded >= recordEvery) await record();
+    // Nobody runs ahead of a slow medium: that bounds what a crash costs.
+    while (unrecorded >= recordEvery) await record();
   };
 
   try {

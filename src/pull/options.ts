@@ -17,6 +17,6 @@ export interface PullOptions extends SessionOptions {
   readonly overwrite?: boolean | undefined;
   /** `false`: do not compare the blob's Content-MD5 with what was pulled. */
   readonly checkMd5?: boolean | undefined;
-  /** Bytes fetched between two records of what is durable: about the most that a crash costs. Default 32 MiB. */
+  /** Bytes fetched between two records of what is durable: a crash costs at most twice as many, and what was under way. Default 16 MiB. */
   readonly recordEvery?: number | undefined;
 }

@@ -11,7 +11,7 @@ import type { PullResult } from './result.js';
 import { PullSource } from './source.js';
 
 /** Bytes fetched between two records of what is durable. */
-const RECORD_EVERY = 32 * 1024 * 1024;
+const RECORD_EVERY = 16 * 1024 * 1024;
 
 /**
  * Pulls a page blob to a file: sparse, resumable, checked. The file gets its name when all of it is there, compared with

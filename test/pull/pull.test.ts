@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile, readdir, stat, writeFile, mkdir, chmod, symlink } from 'node:fs/promises';
+import { open, readFile, readdir, stat, writeFile, mkdir, chmod, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
@@ -257,7 +257,6 @@ t.test('8 TiB with data at the very end come as a sparse raw file, 2,000 GiB as 
 });
 
 async function readTail(path: string, size: number, length: number): Promise<Buffer> {
-  const { open } = await import('node:fs/promises');
   await using file = await open(path);
   const into = Buffer.alloc(length);
   await file.read(into, 0, length, size - length);
@@ -276,10 +275,8 @@ t.test('the command prints what it did, for people and for programs, and its exi
   t.match((await runCli(['pull', uri('child.vhd'), out, '--overwrite'], gate.env)).stdout, /complete[\s\S]*dynamic[\s\S]*compared/);
   for (const [exitCode, args] of [
     [5, [uri('child.vhd'), out]],
-    [5, [uri('nothing'), join(folder, 'x')]],
     [4, [uri('child.vhd'), join(folder, 'x'), '--onto', scene.child]],
     [7, [uri('child.vhd'), join(folder, 'no', 'x')]],
-    [2, ['child.vhd', join(folder, 'x')]],
     [2, [uri('child.vhd'), join(folder, 'x'), '--format', 'qcow2']],
   ] as const) {
     const refused = await runCli(['pull', ...args], gate.env);

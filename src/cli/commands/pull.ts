@@ -41,6 +41,8 @@ export const pullCommand: Command<PullFlags> = {
     if (!isBlobUri(blob)) throw new VhdupError('usage', 'the blob to pull is named by its URI', { hint: 'vhdup pull https://ACCOUNT.blob.core.windows.net/CONTAINER/disk.vhd disk.vhd' });
     if (isBlobUri(out)) throw new VhdupError('usage', 'the output is a local file');
     if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 512) throw new VhdupError('usage', '--concurrency takes a whole number from 1 to 512');
+    // A limit on the size of files (ulimit -f) comes as a signal that would kill the process; listened to, it is an error of the write.
+    process.on('SIGXFSZ', () => undefined);
     const { pull } = await import('../../pull/pull.js');
     const view = progressView(quiet);
     await interruptible(async (signal) => {
