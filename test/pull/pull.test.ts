@@ -284,3 +284,14 @@ t.test('the command prints what it did, for people and for programs, and its exi
     t.equal(refused.stdout, '');
   }
 });
+
+t.test('--onto stores zeros where only the ancestor has data, far from any page of the blob', async (t) => {
+  const { folder, pushed, pulled, uri } = await pullScene(t);
+  const size = 13 * MIB;
+  const base = await writeImage({ path: join(folder, 'b.vhd'), type: 'dynamic', size, writes: [{ offset: 5 * MIB, data: randomBytes(1024) }] });
+  const child = await writeImage({ path: join(folder, 'c.vhd'), type: 'differencing', size, parent: base, writes: [{ offset: 5 * MIB, data: Buffer.alloc(1024) }] });
+  await pushed(child.path, { to: uri('zeroed') });
+  const out = join(folder, 'out.vhd');
+  t.match(await pulled('zeroed', out, { onto: base.path }), { checked: 'md5', fetched: 0, stored: 1024 });
+  t.ok((await contentOfFile(out)).equals(Buffer.alloc(size)));
+});
