@@ -8,6 +8,9 @@ export { FixedStream, parseFixedTail, type FixedTail } from './disk/fixed-stream
 export { makePushPlan, STANDARD_PAGE_BLOB, type CostModel, type PlanSource, type PlannedBase, type PlannedExtent, type PushPlan } from './plan/push-plan.js';
 export type { Range, RangeSet } from './plan/range.js';
 export { push, planPush } from './push/push.js';
+export { pull } from './pull/pull.js';
+export type { PullFormat, PullOptions } from './pull/options.js';
+export type { PullResult } from './pull/result.js';
 export { verify } from './verify/verify.js';
 export type { VerifyOptions } from './verify/options.js';
 export type { VerifyResult } from './verify/result.js';

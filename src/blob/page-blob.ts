@@ -102,10 +102,17 @@ export class PageBlob {
   }
 
   async read({ offset, length }: PageRange, conditions: Conditions = {}): Promise<Buffer> {
-    return this.run(`read ${length} bytes at ${offset}`, async (abortSignal) => {
-      const into = Buffer.alloc(length);
-      return this.#client.downloadToBuffer(into, offset, length, { abortSignal, conditions, concurrency: 1, blockSize: Math.max(length, 1), maxRetryRequestsPerBlock: 0 });
-    }, length);
+    const into = Buffer.alloc(length);
+    await this.readInto(offset, into, conditions);
+    return into;
+  }
+
+  /** Fills `into` from `offset`. */
+  async readInto(offset: number, into: Uint8Array, conditions: Conditions): Promise<void> {
+    const { length } = into;
+    const buffer = Buffer.from(into.buffer, into.byteOffset, length);
+    await this.run(`read ${length} bytes at ${offset}`, (abortSignal) =>
+      this.#client.downloadToBuffer(buffer, offset, length, { abortSignal, conditions, concurrency: 1, blockSize: Math.max(length, 1), maxRetryRequestsPerBlock: 0 }), length);
   }
 
   /** Puts whole pages, at most 4 MiB; `md5` is that of the bytes, and the service refuses others. */

@@ -65,8 +65,9 @@ export function isTransient(error: unknown): boolean {
   if (error instanceof VhdupError) return false;
   const { status } = failureOf(error);
   if (status !== undefined) return TRANSIENT_STATUS.has(status);
-  // No answer at all: a socket, name or time-out trouble. An answer cut short surfaces as AbortError.
-  return error instanceof RestError || (error instanceof Error && (error.name === 'AbortError' || 'code' in error));
+  // No answer at all: a socket, name or time-out trouble. An answer cut short surfaces as AbortError, one that is whole but
+  // too short as a plain error.
+  return error instanceof RestError || (error instanceof Error && (error.name === 'AbortError' || 'code' in error || error.message.startsWith('Stream drains before')));
 }
 
 const BY_CODE: Readonly<Record<string, ErrorCode>> = {

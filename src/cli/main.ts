@@ -5,6 +5,7 @@ import { abortCommand } from './commands/abort.js';
 import { checkCommand } from './commands/check.js';
 import { infoCommand } from './commands/info.js';
 import { mapCommand } from './commands/map.js';
+import { pullCommand } from './commands/pull.js';
 import { pushCommand } from './commands/push.js';
 import { sealCommand } from './commands/seal.js';
 import { statusCommand } from './commands/status.js';
@@ -42,6 +43,7 @@ function commandLine(args: readonly string[]): Argv {
     .locale('en')
     .usage('$0 <command>\n\nPush virtual disks to cloud storage, and send only what changed.')
     .command(pushCommand)
+    .command(pullCommand)
     .command(verifyCommand)
     .command(infoCommand)
     .command(mapCommand)

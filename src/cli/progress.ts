@@ -15,6 +15,8 @@ const TITLES: Readonly<Record<Phase, string>> = {
   'digest': 'computing MD5',
   'verify': 'verifying',
   'finish': 'finishing',
+  'fetch': 'downloading',
+  'check-pulled': 'checking MD5',
 };
 
 /** Turns the events of a push into one line that says where it stands. */

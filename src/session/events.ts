@@ -1,5 +1,5 @@
 /** The parts of the work that take time. */
-export type Phase = 'check-base' | 'compare-destination' | 'copy' | 'clear' | 'compare-written' | 'compare' | 'write' | 'digest' | 'verify' | 'finish';
+export type Phase = 'check-base' | 'compare-destination' | 'copy' | 'clear' | 'compare-written' | 'compare' | 'write' | 'digest' | 'verify' | 'finish' | 'fetch' | 'check-pulled';
 
 /** What a push (or another piece of work) tells while it runs. Amounts are bytes; a total of 0 is not known. */
 export type SessionEvent =

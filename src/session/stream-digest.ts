@@ -1,13 +1,18 @@
 import { md5OfStream } from '../digest/md5.js';
-import type { FixedStream } from '../disk/fixed-stream.js';
 import { throwIfStopped } from '../blob/retry.js';
 import type { Phase } from './events.js';
 import type { Session } from './session.js';
 
 const STEP = 16 * 1024 * 1024;
 
-/** MD5 of a stream as a step of a push: it tells its progress, and ends when the push is stopped. */
-export function digestStream(session: Session, phase: Phase, stream: FixedStream): Promise<Buffer> {
+/** Bytes in order, of a known size: such as a `FixedStream`. */
+export interface ByteStream {
+  readonly size: number;
+  pieces(): AsyncIterable<Uint8Array>;
+}
+
+/** MD5 of a stream as a step of a push or pull: it tells its progress, and ends when the work is stopped. */
+export function digestStream(session: Session, phase: Phase, stream: ByteStream): Promise<Buffer> {
   let told = 0;
   return md5OfStream(stream.pieces(), (done) => {
     throwIfStopped(session.stop);

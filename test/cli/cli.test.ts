@@ -13,14 +13,15 @@ import { threeLevels } from '../support/push-scene.js';
 t.test('exit codes are what the documents say, and stay so', (t) => {
   const codes = {
     'unexpected': 1, 'usage': 2, 'disk-unreadable': 3, 'disk-invalid': 3, 'disk-unsupported': 3, 'chain-broken': 3, 'base-mismatch': 4,
-    'destination-exists': 5, 'destination-busy': 5, 'destination-missing': 5, 'seal-refused': 5, 'not-authorised': 6, 'transfer-failed': 7, 'lease-lost': 7, 'source-changed': 8, 'cancelled': 130,
+    'destination-exists': 5, 'destination-busy': 5, 'destination-missing': 5, 'seal-refused': 5, 'blob-unfinished': 5, 'not-authorised': 6, 'transfer-failed': 7, 'lease-lost': 7, 'output-unwritable': 7,
+    'source-changed': 8, 'content-differs': 9, 'cancelled': 130,
   } as const;
   for (const [code, exit] of Object.entries(codes)) t.equal(exitCodeOf(code as keyof typeof codes), exit, code);
   t.end();
 });
 
 t.test('help and version go to stdout; wrong words are told on stderr, with exit code 2', async (t) => {
-  for (const args of [['--help'], ['push', '--help'], ['info', '--help'], ['map', '--help'], ['--version']]) {
+  for (const args of [['--help'], ['push', '--help'], ['info', '--help'], ['pull', '--help'], ['map', '--help'], ['--version']]) {
     const { exitCode, stdout, stderr } = await runCli(args);
     t.equal(exitCode, 0, args.join(' '));
     t.ok(stdout.length > 5);

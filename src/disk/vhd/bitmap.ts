@@ -32,6 +32,13 @@ export function bitmapRuns(bitmap: Uint8Array, from: number, to: number): Bitmap
   return runs;
 }
 
+/** Sets the bits of the sectors `[from, to)`. */
+export function setBits(bitmap: Uint8Array, from: number, to: number): void {
+  for (let sectorIndex = from; sectorIndex < to; sectorIndex++) {
+    bitmap[sectorIndex >> 3] = (bitmap[sectorIndex >> 3] ?? 0) | (0x80 >> (sectorIndex & 7));
+  }
+}
+
 function isSet(bitmap: Uint8Array, sectorIndex: number): boolean {
   return (((bitmap[sectorIndex >> 3] ?? 0) >> (7 - (sectorIndex & 7))) & 1) === 1;
 }

@@ -187,6 +187,20 @@ export function fixedFooter(footer: Footer): Uint8Array {
   return bytes;
 }
 
+/** The footer of a sparse disk with the identity, sizes, geometry, times and creator of a fixed one: the other way round. */
+export function sparseFooter(footer: Uint8Array, { isDifferencing, headerOffset }: { readonly isDifferencing: boolean; readonly headerOffset: number }): Uint8Array {
+  const bytes = Uint8Array.from(footer);
+  putUint64(bytes, FOOTER.dataOffset, BigInt(headerOffset));
+  putUint32(bytes, FOOTER.diskType, isDifferencing ? DISK_TYPE.differencing : DISK_TYPE.dynamic);
+  putUint32(bytes, FOOTER.checksum, checksum(bytes, FOOTER.checksum));
+  return bytes;
+}
+
+/** The time stamp of a footer: seconds since 2000-01-01 UTC. */
+export function timeStampOf(footer: Uint8Array): number {
+  return uint32(footer, FOOTER.timeStamp);
+}
+
 /** Bytes in a cylinder: CHS sizes are whole cylinders, so a right one may be short of the disk by less than this. */
 export function cylinderSize({ geometry }: Footer): number {
   return geometry.heads * geometry.sectorsPerTrack * SECTOR;

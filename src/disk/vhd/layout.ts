@@ -56,6 +56,8 @@ export const FORMAT_VERSION = 0x00010000;
 export const DISK_TYPE = { fixed: 2, dynamic: 3, differencing: 4 } as const;
 /** Data offset of a fixed disk. */
 export const NO_OFFSET = 0xffff_ffff_ffff_ffffn;
+/** A sparse disk cannot be larger, in bytes: 2^32 sectors less what the format needs for itself. */
+export const MAX_SPARSE_SIZE = 2040 * 1024 ** 3;
 /** A block that the file does not hold. */
 export const NOT_ALLOCATED = 0xffff_ffff;
 

@@ -1,3 +1,4 @@
+import { isAbsolute, relative, resolve } from 'node:path';
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
 import type { Header } from './header.js';
@@ -44,4 +45,27 @@ function misplaced(offset: bigint, length: number, header: Header, dataEnd: numb
   if (offset < BigInt(FOOTER_LENGTH) || end > BigInt(dataEnd)) return `its data, ${length} bytes at ${offset}, is not within the file's data, ${FOOTER_LENGTH} to ${dataEnd}`;
   if (offset < BigInt(header.offset + HEADER_LENGTH) && end > BigInt(header.offset)) return `its data at ${offset} overlaps the dynamic header at ${header.offset}`;
   return undefined;
+}
+
+/** The parent of a new differencing disk. */
+export interface ParentLink {
+  readonly path: string;
+  readonly id: string;
+  /** Of its footer: seconds since 2000-01-01 UTC. */
+  readonly timeStamp: number;
+  /** Where the child is going to be. */
+  readonly childFolder: string;
+}
+
+/**
+ * The locators of a new differencing disk: relative to the child (`.\parent.vhd`), so that both can be moved together, and
+ * absolute. On another drive than the child's there is no relative one.
+ */
+export function makeLocators({ path, childFolder }: ParentLink): { readonly code: string; readonly data: Uint8Array }[] {
+  const fromChild = relative(resolve(childFolder), resolve(path)).replaceAll('/', '\\');
+  const named = [
+    ...(isAbsolute(relative(resolve(childFolder), resolve(path))) ? [] : [{ code: 'W2ru', path: fromChild.startsWith('..\\') ? fromChild : `.\\${fromChild}` }]),
+    { code: 'W2ku', path: resolve(path) },
+  ];
+  return named.map(({ code, path: text }) => ({ code, data: Buffer.from(text, 'utf16le') }));
 }

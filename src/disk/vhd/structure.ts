@@ -5,11 +5,8 @@ import type { ImageOptions, ImageSummary, ParentReference } from '../image.js';
 import { Bat } from './bat.js';
 import { cylinderSize, findFooter, geometrySize, type Footer, type FoundFooter } from './footer.js';
 import { readHeader, type Header } from './header.js';
-import { DISK_TYPE, FOOTER, HEADER, SECTOR, hex } from './layout.js';
+import { DISK_TYPE, FOOTER, HEADER, MAX_SPARSE_SIZE, SECTOR, hex } from './layout.js';
 import { readLocators } from './locator.js';
-
-/** A sparse disk cannot be larger: 2^32 sectors less what the format needs for itself. */
-const MAX_SPARSE_SIZE = 2040n * 1024n ** 3n;
 
 /** The structures of a VHD file without errors. */
 export interface Structure {

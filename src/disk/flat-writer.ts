@@ -1,0 +1,44 @@
+import type { DiskWriter, Part } from './disk-writer.js';
+import type { OutputFile } from './output-file.js';
+
+/** Writes a disk as it is, every byte at its place, with a footer behind it or without: a fixed VHD or a raw image. */
+export class FlatWriter implements DiskWriter {
+  /** Size of the whole file in bytes. */
+  readonly end: number;
+  readonly #file: OutputFile;
+  readonly #size: number;
+  readonly #footer: Uint8Array;
+
+  private constructor(file: OutputFile, size: number, footer: Uint8Array) {
+    this.#file = file;
+    this.#size = size;
+    this.#footer = footer;
+    this.end = size + footer.length;
+  }
+
+  /** Begins in an empty file: it gets its whole size at once, as one hole. */
+  static async create(file: OutputFile, size: number, footer: Uint8Array = new Uint8Array(0)): Promise<FlatWriter> {
+    const writer = new FlatWriter(file, size, footer);
+    await file.truncate(writer.end);
+    return writer;
+  }
+
+  /** Goes on in a file that another writer for the same disk has begun. */
+  static resume(file: OutputFile, size: number, footer: Uint8Array = new Uint8Array(0)): FlatWriter {
+    return new FlatWriter(file, size, footer);
+  }
+
+  async put(offset: number, piece: Uint8Array, parts: readonly Part[]): Promise<void> {
+    for (const part of parts) await this.#file.write(offset + part.offset, piece.subarray(part.offset, part.offset + part.length));
+  }
+
+  sync(): Promise<void> {
+    return this.#file.sync();
+  }
+
+  async finish(): Promise<void> {
+    await this.#file.sync();
+    await this.#file.write(this.#size, this.#footer);
+    await this.#file.sync();
+  }
+}

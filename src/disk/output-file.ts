@@ -1,0 +1,107 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { VhdupError, messageOf } from '../errors.js';
+
+/**
+ * A file that is being made, written at positions. Every failure is `output-unwritable`.
+ * After the first failure it takes nothing more, and above all it is never again said to be durable: a system that could
+ * not write a page may forget it, and call the next sync a success.
+ */
+export class OutputFile implements AsyncDisposable {
+  readonly path: string;
+  readonly #handle: FileHandle;
+  #failure: VhdupError | undefined;
+
+  private constructor(path: string, handle: FileHandle) {
+    this.path = path;
+    this.#handle = handle;
+  }
+
+  /** Makes an empty file, in place of any that is there. */
+  static create(path: string): Promise<OutputFile> {
+    return OutputFile.#open(path, 'w+');
+  }
+
+  /** Opens a file that is there, to go on with it. */
+  static reopen(path: string): Promise<OutputFile> {
+    return OutputFile.#open(path, 'r+');
+  }
+
+  static async #open(path: string, flags: string): Promise<OutputFile> {
+    try {
+      return new OutputFile(path, await open(path, flags));
+    } catch (error) {
+      throw unwritable(path, 'open it for writing', error);
+    }
+  }
+
+  async write(position: number, bytes: Uint8Array): Promise<void> {
+    await this.#do(`write ${bytes.length} bytes at offset ${position}`, async () => {
+      for (let done = 0; done < bytes.length;) {
+        done += (await this.#handle.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+      }
+    });
+  }
+
+  /** Fills `into` from `position`; what lies behind the end of the file is an error. */
+  async read(position: number, into: Uint8Array): Promise<void> {
+    await this.#do(`read ${into.length} bytes at offset ${position}`, async () => {
+      for (let done = 0; done < into.length;) {
+        const { bytesRead } = await this.#handle.read(into, done, into.length - done, position + done);
+        if (bytesRead === 0) throw new Error('the file ends there');
+        done += bytesRead;
+      }
+    });
+  }
+
+  /** Cuts the file, or lets it grow by a hole. */
+  async truncate(size: number): Promise<void> {
+    await this.#do(`give it a size of ${size} bytes`, () => this.#handle.truncate(size));
+  }
+
+  /** Resolves when all that was written before is on the medium. */
+  async sync(): Promise<void> {
+    await this.#do('make it durable', () => this.#handle.datasync());
+  }
+
+  /** Bytes. */
+  async size(): Promise<number> {
+    return this.#do('look at it', async () => (await this.#handle.stat()).size);
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #do<T>(what: string, work: () => Promise<T>): Promise<T> {
+    if (this.#failure) throw this.#failure;
+    try {
+      return await work();
+    } catch (error) {
+      this.#failure ??= unwritable(this.path, what, error);
+      throw this.#failure;
+    }
+  }
+}
+
+/** A failure to write, in words; `what` completes "cannot …". */
+export function unwritable(path: string, what: string, error: unknown): VhdupError {
+  const [reason, hint] = reasonOf(error);
+  return new VhdupError('output-unwritable', `${path}: cannot ${what}: ${reason}`, { cause: error, hint });
+}
+
+function reasonOf(error: unknown): readonly [reason: string, hint: string] {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOSPC': return ['no space is left', 'make room, then run the same command to resume'];
+    case 'EDQUOT': return ['the quota is used up', 'make room, then run the same command to resume'];
+    case 'EFBIG': return ['the file system, or a limit (ulimit -f), allows no file so large', 'choose another file system or raise the limit, then run the command again; --format dynamic makes the smallest file'];
+    case 'ENOENT': return ['there is no such folder', 'make the folder, then run the same command'];
+    case 'ENOTDIR': return ['a part of the path is no folder', 'name a file in a folder'];
+    case 'EACCES': case 'EPERM': return ['permission denied', 'choose a folder that you may write to'];
+    case 'EROFS': return ['the file system is read-only', 'choose a folder that you may write to'];
+    default: return [messageOf(error), 'run the same command to resume'];
+  }
+}

@@ -1,0 +1,25 @@
+import { endOf, type Range } from './range.js';
+
+const SECTOR = 512;
+/** Equal stretches are passed over in strides of this many bytes first. */
+const STRIDE = 64 * 1024;
+
+/** The sectors in which two buffers of one length differ, as ranges within them. */
+export function differingRanges(one: Uint8Array, other: Uint8Array): Range[] {
+  const a = Buffer.from(one.buffer, one.byteOffset, one.byteLength);
+  const b = Buffer.from(other.buffer, other.byteOffset, other.byteLength);
+  const isEqual = (start: number, end: number) => a.compare(b, start, end, start, end) === 0;
+  const found: Range[] = [];
+  for (let stride = 0; stride < a.length; stride += STRIDE) {
+    const strideEnd = Math.min(a.length, stride + STRIDE);
+    if (isEqual(stride, strideEnd)) continue;
+    for (let offset = stride; offset < strideEnd; offset += SECTOR) {
+      const end = Math.min(strideEnd, offset + SECTOR);
+      if (isEqual(offset, end)) continue;
+      const last = found.at(-1);
+      if (last && endOf(last) === offset) found[found.length - 1] = { offset: last.offset, length: end - last.offset };
+      else found.push({ offset, length: end - offset });
+    }
+  }
+  return found;
+}

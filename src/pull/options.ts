@@ -1,0 +1,19 @@
+import type { OpenOptions } from '../disk/open.js';
+import type { SessionOptions } from '../session/options.js';
+
+/** How a pulled disk is kept; `differencing` only over a local ancestor. */
+export type PullFormat = 'dynamic' | 'fixed' | 'raw';
+
+/** What to pull, and how; the options of opening a disk are for `onto`. */
+export interface PullOptions extends SessionOptions, OpenOptions {
+  /** `dynamic` (default): a sparse VHD; `fixed`: the blob byte for byte; `raw`: the disk without its footer. The last two are sparse files. */
+  readonly format?: PullFormat | undefined;
+  /** Path of a local ancestor of the blob: the output is a differencing VHD over it. */
+  readonly onto?: string | undefined;
+  /** Replace a file that is there, when the new one is complete. */
+  readonly overwrite?: boolean | undefined;
+  /** `false`: do not compare the blob's Content-MD5 with what was pulled. */
+  readonly checkMd5?: boolean | undefined;
+  /** Bytes fetched between two records of what is durable: a crash costs at most twice as many, and what was under way. Default 16 MiB. */
+  readonly recordEvery?: number | undefined;
+}

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { dirname, relative, resolve, isAbsolute } from 'node:path';
+import { VhdupError } from '../errors.js';
+import { stateOf } from '../blob/metadata.js';
+import type { Disk, SourceFile } from '../disk/disk.js';
+import { openDisk } from '../disk/open.js';
+import { timeStampOf } from '../disk/vhd/footer.js';
+import type { ParentLink } from '../disk/vhd/locator.js';
+import type { Range } from '../plan/range.js';
+import type { Session } from '../session/session.js';
+import type { PullOptions } from './options.js';
+import type { PullSource } from './source.js';
+
+/** The local ancestor that a differencing disk is made over. */
+export class PullParent implements AsyncDisposable {
+  readonly disk: Disk;
+  readonly link: ParentLink;
+
+  private constructor(disk: Disk, link: ParentLink) {
+    this.disk = disk;
+    this.link = link;
+  }
+
+  /** Opens it with its chain; throws `base-mismatch` where the blob does not name it as an ancestor. */
+  static async open(session: Session, source: PullSource, path: string, output: string, options: PullOptions): Promise<PullParent> {
+    const disk = await openDisk(path, options);
+    try {
+      for (const warning of [...disk.warnings, ...disk.layers.flatMap(({ path: file, warnings }) => warnings.map((text) => `${file}: ${text}`))]) session.warn(warning);
+      const childFolder = dirname(resolve(output));
+      if (isOutside(childFolder, path)) session.note(`${path} is not below the output's folder: who opens the output may have to name its folder with --parent-dir`);
+      return new PullParent(disk, { path, id: ancestorId(source, disk, path), timeStamp: timeStampOf(disk.footer), childFolder });
+    } catch (error) {
+      await disk.close();
+      throw error;
+    }
+  }
+
+  /** Tells one state of the ancestor's files from another: what a pull found different holds for one only. */
+  get digest(): string {
+    return createHash('sha256').update(JSON.stringify([resolve(this.link.path), ...this.disk.openedFiles.map(lineOf)])).digest('hex');
+  }
+
+  /** The stretches, up to `size`, that any layer stores. */
+  async dataRanges(size: number): Promise<Range[]> {
+    const ranges: Range[] = [];
+    for await (const { offset, length, kind } of this.disk.extents()) {
+      if (kind === 'data' && offset < size) ranges.push({ offset, length: Math.min(length, size - offset) });
+    }
+    return ranges;
+  }
+
+  /** Fills `into` as the ancestor has it: zeros behind its end. */
+  async read(offset: number, into: Uint8Array): Promise<void> {
+    const inside = Math.max(0, Math.min(into.length, this.disk.size - offset));
+    if (inside > 0) await this.disk.read(offset, into.subarray(0, inside));
+    into.fill(0, inside);
+  }
+
+  /** Throws `source-changed` where a file is no longer as it was when it was opened. */
+  async check(): Promise<void> {
+    const now = await this.disk.sourceFiles();
+    const before = this.disk.openedFiles;
+    const changed = before.find((file, index) => { const after = now[index]; return after === undefined || lineOf(after) !== lineOf(file); });
+    if (changed) throw new VhdupError('source-changed', `${changed.path}: it changed while a disk was pulled onto it`, { hint: 'stop what writes to it, then run the same command: it starts anew' });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.disk.close();
+  }
+}
+
+function lineOf({ path, size, mtimeNs, ctimeNs, structure }: SourceFile): string {
+  return `${resolve(path)} ${size} ${mtimeNs} ${ctimeNs} ${structure}`;
+}
+
+function ancestorId({ blob, tail, properties }: PullSource, { id }: Disk, path: string): string {
+  const refuse = (problem: string, hint: string) => new VhdupError('base-mismatch', `${blob.uri}: ${problem}`, { hint });
+  if (id === undefined) throw refuse(`${path} is no ancestor that can be told: its unique id is all zeros`, 'pull without --onto');
+  if (id === tail?.id) throw refuse(`${path} has the blob's own unique id, ${id}: it is the same disk, so there is nothing to pull onto it`, 'pull without --onto to have the blob\'s content, or name an ancestor');
+  const state = stateOf(properties.metadata);
+  const known = [...new Set([state?.parentId, state?.base?.id].filter((candidate) => candidate !== undefined && candidate !== ''))];
+  if (!known.includes(id)) {
+    throw refuse(`${path} with the unique id ${id} is not known as its ancestor: ${known.length === 0 ? 'the blob names none' : `it names ${known.join(' and ')}`}`,
+      'name the disk\'s parent or the ancestor that it was pushed over, or pull without --onto');
+  }
+  return id;
+}
+
+function isOutside(folder: string, path: string): boolean {
+  const way = relative(folder, resolve(path));
+  return way.startsWith('..') || isAbsolute(way);
+}

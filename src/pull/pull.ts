@@ -1,0 +1,82 @@
+import { VhdupError } from '../errors.js';
+import { Session } from '../session/session.js';
+import { checkContent } from './check.js';
+import { fetchAll, type Fetched } from './fetch.js';
+import { whileLocked } from './lock.js';
+import type { PullOptions } from './options.js';
+import { PullOutput } from './output.js';
+import { PullParent } from './parent.js';
+import { isPublished, PartFile, type PullWork } from './part-file.js';
+import type { PullResult } from './result.js';
+import { PullSource } from './source.js';
+
+/** Bytes fetched between two records of what is durable. */
+const RECORD_EVERY = 16 * 1024 * 1024;
+
+/**
+ * Pulls a page blob to a file: sparse, resumable, checked. The file gets its name when all of it is there, compared with
+ * the blob's Content-MD5, and durable: see `docs/PROTOCOL.md`. Throws a `VhdupError`; after `cancelled`, `transfer-failed`
+ * and `output-unwritable` the same call resumes, after `source-changed` and `content-differs` it starts again.
+ */
+export async function pull(uri: string, path: string, options: PullOptions = {}): Promise<PullResult> {
+  const { format = 'dynamic', overwrite = false } = options;
+  if (options.onto !== undefined && format !== 'dynamic') throw new VhdupError('usage', `--onto makes a differencing VHD, which --format ${format} is not`);
+  const session = new Session(options);
+  const source = await PullSource.open(session, uri, format);
+  await using parent = options.onto === undefined ? undefined : await PullParent.open(session, source, options.onto, path, options);
+  const output = new PullOutput(path, overwrite);
+  await output.checkPlace(parent);
+  const job = { blob: source.blob.uri, etag: source.properties.etag, format: parent ? 'differencing' : format, onto: parent?.digest ?? null };
+  const work: PullWork = { job, source, parent, format, acceptsDiffering: options.checkMd5 === false };
+
+  return await whileLocked(output.lockPath, async () => {
+    if (await isPublished(output, job)) {
+      await output.forget();
+      return resultOf(session, work, path, 'resumed', source.properties.contentMd5 && options.checkMd5 !== false ? 'md5' : 'none');
+    }
+    await output.checkFree();
+    return make(session, work, output, options);
+  });
+}
+
+/** Fetches, finishes, checks, and only then gives the file its name. */
+async function make(session: Session, work: PullWork, output: PullOutput, options: PullOptions): Promise<PullResult> {
+  await using part = await PartFile.open(session, work, output);
+  if (part.found) session.note('resuming: what an earlier run made durable is kept');
+  const fetched = await fetchAll(session, work, part, options.recordEvery ?? RECORD_EVERY);
+  session.progress('finish', 0, 0);
+  await part.writer.finish();
+  const checked = await check(session, work, part, output, options);
+  await work.parent?.check();
+  await part.recordReady();
+  await output.publish();
+  await output.forget();
+  return resultOf(session, work, output.path, part.found ? 'resumed' : 'pulled', checked, fetched);
+}
+
+/** Notes a difference, so that the next run fetches all anew, unless it is told to accept what is there. */
+async function check(session: Session, work: PullWork, part: PartFile, output: PullOutput, options: PullOptions): Promise<PullResult['checked']> {
+  try {
+    return await checkContent(session, work, output.partPath, options);
+  } catch (error) {
+    if (error instanceof VhdupError && error.code === 'content-differs') await part.recordDiffering();
+    throw error;
+  }
+}
+
+function resultOf(session: Session, { job, source }: PullWork, output: string, outcome: PullResult['outcome'], checked: PullResult['checked'], fetched?: Fetched): PullResult {
+  return {
+    blob: source.blob.uri,
+    output,
+    format: job.format as PullResult['format'],
+    id: source.tail?.id,
+    size: source.diskSize,
+    fetched: fetched?.fetched ?? 0,
+    stored: fetched?.stored ?? 0,
+    requests: fetched?.requests ?? 0,
+    contentMd5: source.properties.contentMd5?.toString('base64'),
+    checked,
+    outcome,
+    warnings: session.warnings,
+  };
+}
