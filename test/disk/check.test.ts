@@ -50,6 +50,14 @@ t.test('what opens has no errors; what is odd is a warning with its place', asyn
   t.match(await checkDisk(path), { errors: [], warnings: [{ field: 'footer', problem: /missing or damaged/ }] });
 });
 
+t.test('a wrong checksum hides no wrong field behind it', async (t) => {
+  const { path, file } = await dynamicImage(t);
+  file.writeUInt32BE(3000, HEADER + 32);
+  file.writeBigUInt64BE(1n, HEADER + 16);
+  await writeFile(path, file);
+  t.strictSame((await checkDisk(path)).errors.map(({ field }) => field), ['dynamic header checksum', 'dynamic header block size', 'dynamic header table offset', 'dynamic header table offset']);
+});
+
 t.test('many wrong BAT entries are told up to a hundred, the others counted', async (t) => {
   const { path, file } = await dynamicImage(t, 1000);
   for (let index = 0; index < 1000; index++) file.writeUInt32BE(0x7fff0000 - index * 16, BAT + index * 4);
