@@ -76,7 +76,7 @@ t.test('any disk comes back as it was, in all formats and over any of its ancest
     }
     const dynamic = join(own, 'dynamic.vhd');
     await pulled(name, dynamic);
-    for (const out of [...outputs, dynamic]) if (!(await contentOfFile(out)).equals(top.content)) throw new Error(`${out} differs`);
+    for (const out of [...outputs, dynamic]) if (!(await contentOfFile(out, own)).equals(top.content)) throw new Error(`${out} differs`);
     const fixed = join(own, 'fixed.vhd');
     await pulled(name, fixed, { format: 'fixed' });
     if (!(await readFile(fixed)).equals(await bytesOf(container, name))) throw new Error('fixed differs');
@@ -100,9 +100,9 @@ for (const [what, childSize] of [['of one size', 9 * MIB + 512], ['that grew', 1
       const result = await pulled('far.vhd', out, { onto, onEvent: (event) => { if (event.type === 'note') notes.push(event.message); } });
       t.match(result, { checked: 'md5', format: 'differencing' });
       t.ok(result.stored < result.fetched / 4 && result.stored < MIB, `${result.stored} of ${result.fetched}`);
-      t.ok((await contentOfFile(out)).equals(content), 'equal bytes, through the chain');
+      t.ok((await contentOfFile(out, folder)).equals(content), 'equal bytes, through the chain');
       t.equal(notes.some((note) => note.includes('--parent-dir')), out.includes('elsewhere'), 'a note where the parent is not below the output');
-      await using disk = await openDisk(out);
+      await using disk = await openDisk(out, { parentDirs: [folder] });
       const [top, parent] = disk.layers;
       t.equal(top?.parentId, parent?.id);
       t.notOk(disk.warnings.some((text) => text.includes('time stamp')), 'the parent\'s time stamp is remembered');

@@ -54,9 +54,9 @@ export async function contentOf(disk: Disk): Promise<Buffer> {
   return content;
 }
 
-/** What the disk in a file reads as, with its chain. */
-export async function contentOfFile(path: string): Promise<Buffer> {
-  await using disk = await openDisk(path);
+/** What the disk in a file reads as, with its chain; parents outside of its folder are in `parentDirs`. */
+export async function contentOfFile(path: string, ...parentDirs: readonly string[]): Promise<Buffer> {
+  await using disk = await openDisk(path, { parentDirs });
   return await contentOf(disk);
 }
 
