@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import '../dist/cli/keep-secrets.js';
-import { main } from '../dist/cli/main.js';
+import '../dist/bundle/keep-secrets.js';
+import { main } from '../dist/bundle/main.js';
 
 await main(process.argv.slice(2));

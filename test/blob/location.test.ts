@@ -1,7 +1,7 @@
 import t from 'tap';
 import { isSameBlob, parseBlobUri, uriOf } from '../../src/blob/location.js';
 import { accessTo } from '../../src/blob/credential.js';
-import { stateOf, withState } from '../../src/blob/metadata.js';
+import { isChangedSince, stateOf, withState } from '../../src/blob/metadata.js';
 import { withoutSecrets } from '../../src/blob/without-secrets.js';
 
 t.test('a blob URI is taken apart and put together again, without its SAS', (t) => {
@@ -38,10 +38,14 @@ t.test('secrets go to the account that they belong to, and nowhere else', async 
 });
 
 t.test('the state of a push survives the metadata of a blob, whose keys have no case', (t) => {
-  const state = { state: 'writing', fingerprint: 'f', times: 't', id: 'i', parentId: 'p', base: { uri: 'https://a/b', etag: '0x1', id: 'j', check: 'md5' }, holder: 'web-7/12' } as const;
+  const state = { state: 'writing', fingerprint: 'f', times: 't', id: 'i', parentId: 'p', base: { uri: 'https://a/b', etag: '0x1', id: 'j', check: 'md5' }, holder: 'web-7/12', completedAt: undefined } as const;
   const metadata = withState({ owner: 'me', vhdup_state: 'clearing' }, state);
   t.equal(metadata['owner'], 'me');
   t.strictSame(stateOf(Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key.toUpperCase(), value]))), state);
+  const complete = { ...state, state: 'complete', holder: undefined, completedAt: new Date(1_795_000_000_000) } as const;
+  t.strictSame(stateOf(withState({}, complete)), complete);
+  t.equal(isChangedSince(complete, new Date(1_795_000_005_000)), false, 'the last request of the push itself');
+  t.equal(isChangedSince(complete, new Date(1_795_000_006_000)), true, 'somebody else\'s later one');
   t.equal(stateOf({ owner: 'me' }), undefined);
   t.equal(stateOf({ ...metadata, vhdup_version: '2' }), undefined, 'a later version is not taken for this one');
   t.end();

@@ -121,7 +121,7 @@ t.test('a pending copy is aborted first', async (t) => {
       return { status: 204 };
     }
     if (kind !== 'properties' || isAborted) return undefined;
-    return { status: 200, headers: { 'etag': '"0x1"', 'content-length': '1024', 'x-ms-blob-type': 'PageBlob', 'x-ms-copy-id': 'c-1', 'x-ms-copy-status': 'pending', 'x-ms-copy-progress': '0/1024', ...metadata } };
+    return { status: 200, headers: { 'etag': '"0x1"', 'last-modified': 'Sat, 21 Nov 2026 08:00:00 GMT', 'content-length': '1024', 'x-ms-blob-type': 'PageBlob', 'x-ms-copy-id': 'c-1', 'x-ms-copy-status': 'pending', 'x-ms-copy-progress': '0/1024', ...metadata } };
   };
   await abortPush(uri('copying'), options);
   t.ok(isAborted);

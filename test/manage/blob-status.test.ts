@@ -41,7 +41,7 @@ t.test('status tells how far a pending copy is', async (t) => {
   gate.onRequest = ({ kind }) => (kind === 'properties' ? {
     status: 200,
     headers: {
-      'etag': '"0x1"', 'content-length': '2097664', 'x-ms-blob-type': 'PageBlob', 'x-ms-copy-id': 'c', 'x-ms-copy-status': 'pending', 'x-ms-copy-progress': '1048576/2097664',
+      'etag': '"0x1"', 'last-modified': 'Sat, 21 Nov 2026 08:00:00 GMT', 'content-length': '2097664', 'x-ms-blob-type': 'PageBlob', 'x-ms-copy-id': 'c', 'x-ms-copy-status': 'pending', 'x-ms-copy-progress': '1048576/2097664',
       'x-ms-meta-vhdup_version': '1', 'x-ms-meta-vhdup_state': 'clearing', 'x-ms-meta-vhdup_fingerprint': 'f',
     },
   } : undefined);
