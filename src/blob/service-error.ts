@@ -95,7 +95,7 @@ export function serviceError(error: unknown, what: string, uri: string): VhdupEr
   const unauthorised = status === 401 || status === 403 || (error instanceof Error && /^(CredentialUnavailable|Authentication|AggregateAuthentication)/.test(error.name));
   const resumable = isTransient(error);
   const said = withoutSecrets(messageOf(error).split(/[\r\n\v\f\u0085\u2028\u2029]/, 1)[0] ?? '').slice(0, MAX_SAID);
-  const answer = status === undefined ? said : `${status} ${code ?? ''}: ${said}`;
+  const answer = [[status, code].filter((part) => part !== undefined).join(' '), said].filter((part) => part !== '').join(': ');
   return new VhdupError(known ?? (unauthorised ? 'not-authorised' : resumable ? 'transfer-failed' : 'unexpected'), `${uri}: cannot ${what}: ${answer}`, {
     cause: new ServiceFailure(error),
     ...hintFor(known, unauthorised, resumable, said),
