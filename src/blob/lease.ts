@@ -64,11 +64,11 @@ export class Lease {
     this.#isKept = true;
   }
 
-  /** Gives the lease back; never throws, since it runs out by itself. */
-  async release(): Promise<void> {
-    if (this.#isKept) return;
+  /** Gives the lease back; never throws, since it runs out by itself. False where it may still hold. */
+  async release(): Promise<boolean> {
+    if (this.#isKept) return true;
     await this.#pauseRenewal();
-    await releaseLease(this.#blob, this.#id);
+    return releaseLease(this.#blob, this.#id);
   }
 
   /**
@@ -118,9 +118,14 @@ export function successorOf(id: string): string {
 
 const RELEASE_MS = 10_000;
 
-/** Gives a lease back; never throws, since it runs out by itself. Works also after a stop. */
-export async function releaseLease(blob: PageBlob, id: string): Promise<void> {
-  await blob.client.getBlobLeaseClient(id).releaseLease({ abortSignal: AbortSignal.timeout(RELEASE_MS) }).catch(() => undefined);
+/** Gives a lease back; never throws, since it runs out by itself. Works also after a stop. False where the service gave no clear word. */
+export async function releaseLease(blob: PageBlob, id: string): Promise<boolean> {
+  try {
+    await blob.client.getBlobLeaseClient(id).releaseLease({ abortSignal: AbortSignal.timeout(RELEASE_MS) });
+    return true;
+  } catch (error) {
+    return [404, 409, 412].includes(failureOf(error).status ?? 0);
+  }
 }
 
 /** Takes an infinite lease; throws `destination-busy` where somebody holds one with another id. */

@@ -10,6 +10,8 @@ import { present } from './destination.js';
 import type { Session } from '../session/session.js';
 
 const POLL_MS = 1000;
+/** Crashes in a row, while a lease is taken over, that are remembered. */
+const MAX_FORMER = 12;
 
 /**
  * Takes the lease of the destination. After a crash on this machine it takes over the old lease; after one elsewhere it
@@ -19,8 +21,10 @@ export async function hold(session: Session, blob: PageBlob, stateFolder: string
   const id = randomUUID();
   const record = await readLeaseRecord(stateFolder, blob.uri);
   const isCrashed = record !== undefined && isOfCrashed(record);
-  const remember = () => writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: id, pid: process.pid, host: hostname() });
+  const remember = (formerIds: readonly string[] = []) => writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: id, pid: process.pid, host: hostname(), ...(formerIds.length > 0 ? { formerIds } : {}) });
   if (isCrashed) {
+    // Noted before it is taken over, so that a crash in between is known too.
+    await remember(idsOf(record).slice(0, MAX_FORMER));
     for (const held of idsOf(record)) {
       const lease = await Lease.takeOver(blob, held, id, LEASE_SECONDS, session.abort);
       if (!lease) continue;
@@ -29,7 +33,7 @@ export async function hold(session: Session, blob: PageBlob, stateFolder: string
     }
   }
   // Noted before it is held, so that a crash in between is known too; but not over the record of a living process.
-  if (!record || isCrashed) await remember();
+  if (!record) await remember();
   const deadline = performance.now() + (LEASE_SECONDS + 5) * 1000;
   for (let waited = false; ; waited = true) {
     try {
@@ -49,8 +53,8 @@ export async function hold(session: Session, blob: PageBlob, stateFolder: string
 
 /** Gives the lease back and forgets it. */
 export async function letGo(lease: Lease, blob: PageBlob, stateFolder: string): Promise<void> {
-  await lease.release();
-  await deleteLeaseRecord(stateFolder, blob.uri);
+  // A lease that could not be given back (no network) is the next run's to take over.
+  if (await lease.release()) await deleteLeaseRecord(stateFolder, blob.uri);
 }
 
 /** Gives back what a process of this machine held when it crashed, where there is nothing left to do under the lease. */
@@ -62,8 +66,8 @@ export async function letGoCrashed(blob: PageBlob, stateFolder: string): Promise
 }
 
 /** The ids that the holder may have had at its end. */
-function idsOf({ leaseId }: LeaseRecord): string[] {
-  return [successorOf(leaseId), leaseId];
+function idsOf({ leaseId, formerIds = [] }: LeaseRecord): string[] {
+  return [successorOf(leaseId), leaseId, ...formerIds];
 }
 
 /** True where the process of a record was on this machine and is gone. */

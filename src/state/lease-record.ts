@@ -8,6 +8,8 @@ import { deleteRecord, readRecord, writeRecord } from './record-file.js';
 export interface LeaseRecord {
   readonly uri: string;
   readonly leaseId: string;
+  /** Ids that the lease may still have, where a process was about to take it over from a crashed one. */
+  readonly formerIds?: readonly string[];
   readonly pid: number;
   readonly host: string;
 }

@@ -57,7 +57,9 @@ async function play(azurite: Azurite, container: ContainerClient, folder: string
     const written = putsIn(gate.records);
     gate.records = [];
     await using disk = await openDisk(top.path);
-    await push(disk, { to, ...over, environment: gate.env, stateFolder: own });
+    const notes: string[] = [];
+    await push(disk, { to, ...over, environment: gate.env, stateFolder: own, onEvent: (event) => { if (event.type === 'note') notes.push(event.message); } });
+    if (notes.some((note) => note.includes('waiting'))) throw new Error('it waited for a lease of its own machine');
     const bytes = await bytesOf(container, name);
     if (!bytes.subarray(0, -512).equals(top.content) || !bytes.subarray(-512).equals(disk.footer)) throw new Error('other bytes');
     const twice = putsIn(gate.records).some(({ offset, length }) => offset < top.content.length && written.some((other) => offset < other.offset + other.length && other.offset < offset + length));

@@ -7,7 +7,8 @@ import { startAzurite, type Azurite } from '../support/azurite.js';
 import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
 import { runCli } from '../support/cli.js';
 import { temporaryFolder } from '../support/folder.js';
-import { gateFor, halfImageAt, killPush, putsIn } from '../support/killed-push.js';
+import type { GateRecord } from '../support/gate.js';
+import { gateFor, halfImageAt, killPush, putsIn, type KillPoint } from '../support/killed-push.js';
 import { threeLevels, type Scene } from '../support/push-scene.js';
 
 interface Setting {
@@ -78,4 +79,26 @@ t.test('another machine resumes too, once the lease has run out', async (t) => {
   const scene = await threeLevels(folder);
   await runCli(['push', scene.base, '--to', `${azurite.url}/vhds/base.vhd`], azurite.env);
   t.ok(await killAndResume(t, { azurite, container, folder, scene, iterative: true, emulator: false }, 20, true));
+});
+
+t.test('a process killed while it takes over the lease of a killed one leaves nothing to wait for', async (t) => {
+  const folder = await temporaryFolder(t);
+  const azurite = await startAzurite();
+  t.teardown(() => azurite.stop());
+  const container = await containerOf(azurite, 'vhds');
+  const scene = await threeLevels(folder);
+  await gateFor(azurite, false, async (gate) => {
+    const to = `${gate.url}/vhds/twice`;
+    const stateFolder = join(folder, 'state');
+    const kill = (point: KillPoint) => killPush(gate, ['push', scene.child, '--to', to], { ...gate.env, VHDUP_STATE_DIR: stateFolder }, point);
+    t.ok(await kill({ request: ({ kind }) => kind === 'put-page', moment: 'after' }));
+    const changes = ({ kind, headers }: GateRecord) => kind === 'lease' && headers['x-ms-lease-action'] === 'change';
+    t.ok(await kill({ request: changes, moment: 'after' }), 'the lease has an id that only the record knows');
+    t.ok(await kill({ request: changes, moment: 'before' }), 'again, before it is changed');
+    const notes: string[] = [];
+    await using disk = await openDisk(scene.child);
+    await push(disk, { to, environment: gate.env, stateFolder, onEvent: (event) => { if (event.type === 'note') notes.push(event.message); } });
+    t.notOk(notes.some((note) => note.includes('waiting')), notes.join('; '));
+    t.ok((await bytesOf(container, 'twice')).subarray(0, -512).equals(scene.content));
+  });
 });

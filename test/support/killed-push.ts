@@ -6,9 +6,9 @@ import { bytesOf, factsOf } from './blobs.js';
 import { startCli } from './cli.js';
 import { startGate, type Gate, type GateRecord } from './gate.js';
 
-/** When a process is killed, seen from its n-th request: before it is served, while it is, or when its answer is lost. */
+/** When a process is killed, seen from its n-th request, or one that is told: before it is served, while it is, or when its answer is lost. */
 export interface KillPoint {
-  readonly request: number;
+  readonly request: number | ((record: GateRecord) => boolean);
   readonly moment: 'before' | 'during' | 'after';
 }
 
@@ -16,7 +16,7 @@ export interface KillPoint {
 export async function killPush(gate: Gate, args: readonly string[], env: Readonly<Record<string, string>>, { request, moment }: KillPoint): Promise<boolean> {
   const start = gate.records.length;
   const { child, ended } = startCli(args, env);
-  const isIt = ({ index }: GateRecord) => index === start + request;
+  const isIt = (record: GateRecord) => (typeof request === 'number' ? record.index === start + request : request(record));
   gate.onRequest = (record) => {
     if (!isIt(record) || moment === 'after') return undefined;
     child.kill('SIGKILL');
