@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-import '../dist/bundle/keep-secrets.js';
-import { main } from '../dist/bundle/main.js';
+import module from 'node:module';
 
+// Node 22 and later keep the compiled code, and start faster the next time.
+module.enableCompileCache?.();
+await import('../dist/bundle/keep-secrets.js');
+const { main } = await import('../dist/bundle/main.js');
 await main(process.argv.slice(2));

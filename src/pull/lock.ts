@@ -2,6 +2,7 @@ import { open, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { VhdupError } from '../errors.js';
 import { unwritable } from '../disk/output-file.js';
+import { isAlive } from '../session/holder.js';
 
 /** The locks of this process, by path. */
 const held = new Set<string>();
@@ -48,13 +49,4 @@ async function take(path: string): Promise<void> {
 
 function inUse(path: string, problem: string): VhdupError {
   return new VhdupError('destination-busy', `${path}: ${problem}`, { hint: 'wait for it to end; if no such process runs, delete this file' });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

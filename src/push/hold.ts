@@ -5,6 +5,7 @@ import { LEASE_SECONDS, Lease, releaseLease, successorOf } from '../blob/lease.j
 import type { PageBlob } from '../blob/page-blob.js';
 import { pause } from '../blob/retry.js';
 import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
+import { isAlive } from '../session/holder.js';
 import { busy } from './busy.js';
 import { present } from './destination.js';
 import type { Session } from '../session/session.js';
@@ -73,13 +74,4 @@ function idsOf({ leaseId, formerIds = [] }: LeaseRecord): string[] {
 /** True where the process of a record was on this machine and is gone. */
 export function isOfCrashed({ host, pid }: LeaseRecord): boolean {
   return host === hostname() && !isAlive(pid);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

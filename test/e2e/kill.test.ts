@@ -18,13 +18,11 @@ interface Setting {
   readonly scene: Scene;
   /** Push over the base; else everything. */
   readonly iterative: boolean;
-  /** How the server presents itself: the tool takes another way to copy on an emulator. */
-  readonly emulator: boolean;
 }
 
 /** Kills a push when request `at` has been served and its answer lost, and resumes it; false where it ended before that. */
-async function killAndResume(t: Test, { azurite, container, folder, scene, iterative, emulator }: Setting, at: number, otherMachine = false): Promise<boolean> {
-  return gateFor(azurite, emulator, async (gate) => {
+async function killAndResume(t: Test, { azurite, container, folder, scene, iterative }: Setting, at: number, otherMachine = false): Promise<boolean> {
+  return gateFor(azurite, false, async (gate) => {
     const name = `killed-${at}${otherMachine ? '-elsewhere' : ''}`;
     const [to, base] = [`${gate.url}/vhds/${name}`, `${gate.url}/vhds/base.vhd`];
     const stateFolder = join(folder, `state-${name}`);
@@ -44,12 +42,11 @@ async function killAndResume(t: Test, { azurite, container, folder, scene, itera
 }
 
 const VARIANTS = [
-  { what: 'an iterative push on the service', iterative: true, emulator: false, upTo: Infinity },
-  { what: 'an iterative push on an emulator, until its snapshot is gone', iterative: true, emulator: true, upTo: 14 },
-  { what: 'a full push', iterative: false, emulator: false, upTo: Infinity },
+  { what: 'an iterative push on the service', iterative: true },
+  { what: 'a full push', iterative: false },
 ];
 
-for (const { what, upTo, ...variant } of VARIANTS) {
+for (const { what, ...variant } of VARIANTS) {
   t.test(`${what}, killed after each of its requests, is resumed to equal bytes`, async (t) => {
     const folder = await temporaryFolder(t);
     const azurite = await startAzurite();
@@ -60,12 +57,12 @@ for (const { what, upTo, ...variant } of VARIANTS) {
     const base = await factsOf(container, 'base.vhd');
     let isOver = false;
     const points = function* () {
-      for (let at = 1; at <= upTo && !isOver; at++) yield at;
+      for (let at = 1; !isOver; at++) yield at;
     };
     await inParallel(points(), 2, async (at) => {
       if (!await killAndResume(t, { azurite, container, folder, scene, ...variant }, at)) isOver = true;
     }, () => undefined);
-    t.equal(isOver, upTo === Infinity, 'every request was a point');
+    t.ok(isOver, 'every request was a point');
     t.strictSame(await factsOf(container, 'base.vhd'), base, 'the base is as it was');
     t.ok((await bytesOf(container, 'base.vhd')).subarray(0, -512).equals(scene.baseContent));
   });
@@ -78,7 +75,7 @@ t.test('another machine resumes too, once the lease has run out', async (t) => {
   const container = await containerOf(azurite, 'vhds');
   const scene = await threeLevels(folder);
   await runCli(['push', scene.base, '--to', `${azurite.url}/vhds/base.vhd`], azurite.env);
-  t.ok(await killAndResume(t, { azurite, container, folder, scene, iterative: true, emulator: false }, 20, true));
+  t.ok(await killAndResume(t, { azurite, container, folder, scene, iterative: true }, 20, true));
 });
 
 t.test('a process killed while it takes over the lease of a killed one leaves nothing to wait for', async (t) => {

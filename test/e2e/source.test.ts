@@ -1,33 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rename, stat, truncate, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { openDisk, push, type PushOptions, type PushResult } from '../../src/index.js';
-import { startAzurite } from '../support/azurite.js';
-import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
-import { temporaryFolder } from '../support/folder.js';
-import { startGate } from '../support/gate.js';
+import { bytesOf, factsOf } from '../support/blobs.js';
 import { threeLevels } from '../support/push-scene.js';
+import { stage } from '../support/stage.js';
 
 const MIB = 1024 * 1024;
 
+/** A stage, a chain, and its base pushed. */
 async function setting(t: Test) {
-  const folder = await temporaryFolder(t);
-  const azurite = await startAzurite();
-  const gate = await startGate(azurite);
-  t.teardown(async () => {
-    await gate.stop();
-    await azurite.stop();
-  });
-  const container = await containerOf(azurite, 'vhds');
-  const scene = await threeLevels(folder);
-  const uri = (name: string) => `${gate.url}/vhds/${name}`;
-  const pushed = async (path: string, more: PushOptions): Promise<PushResult> => {
-    await using disk = await openDisk(path);
-    return await push(disk, { environment: gate.env, stateFolder: join(folder, 'state'), retry: { attempts: 3, firstDelayMs: 2, maxDelayMs: 20 }, ...more });
-  };
-  await pushed(scene.base, { to: uri('base.vhd') });
-  return { folder, gate, container, scene, pushed, uri };
+  const set = await stage(t);
+  const scene = await threeLevels(set.folder);
+  await set.pushed(scene.base, { to: set.uri('base.vhd') });
+  return { ...set, scene };
 }
 
 /** Puts another file in the place of an image: the same structures, size, id and modification time, other data at one place. */

@@ -5,39 +5,21 @@ import { request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { openDisk, push, type PushOptions, type PushResult } from '../../src/index.js';
-import { startAzurite } from '../support/azurite.js';
-import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
+import { openDisk, push } from '../../src/index.js';
+import { bytesOf, factsOf } from '../support/blobs.js';
 import { runCli, startCli } from '../support/cli.js';
-import { temporaryFolder } from '../support/folder.js';
 import { startGate, type GateRecord, type OwnAnswer } from '../support/gate.js';
 import { threeLevels } from '../support/push-scene.js';
+import { stage } from '../support/stage.js';
 
 const MIB = 1024 * 1024;
 
+/** A stage, a chain, and its base pushed. */
 async function setting(t: Test) {
-  const folder = await temporaryFolder(t);
-  const azurite = await startAzurite();
-  const gate = await startGate(azurite);
-  t.teardown(async () => {
-    await gate.stop();
-    await azurite.stop();
-  });
-  const container = await containerOf(azurite, 'vhds');
-  const scene = await threeLevels(folder);
-  const options: PushOptions = {
-    environment: gate.env,
-    stateFolder: join(folder, 'state'),
-    retry: { attempts: 6, firstDelayMs: 2, maxDelayMs: 20 },
-  };
-  const pushed = async (path: string, more: PushOptions): Promise<PushResult> => {
-    await using disk = await openDisk(path);
-    return await push(disk, { ...options, ...more });
-  };
-  const env = { ...gate.env, VHDUP_STATE_DIR: join(folder, 'state') };
-  const uri = (name: string) => `${gate.url}/vhds/${name}`;
-  await pushed(scene.base, { to: uri('base.vhd') });
-  return { folder, gate, container, scene, pushed, env, uri };
+  const set = await stage(t);
+  const scene = await threeLevels(set.folder);
+  await set.pushed(scene.base, { to: set.uri('base.vhd') });
+  return { ...set, scene };
 }
 
 const PASSING: readonly (readonly [name: string, fault: OwnAnswer | 'drop'])[] = [

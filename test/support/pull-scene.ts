@@ -1,49 +1,24 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Test } from 'tap';
-import { openDisk, pull, push, type Disk, type PullOptions, type PullResult, type PushOptions } from '../../src/index.js';
-import { startAzurite } from './azurite.js';
-import { containerOf } from './blobs.js';
-import { temporaryFolder } from './folder.js';
-import { startGate, type Gate } from './gate.js';
+import { openDisk, pull, type Disk, type PullOptions, type PullResult } from '../../src/index.js';
 import { threeLevels, type Scene } from './push-scene.js';
+import { stage, type Stage } from './stage.js';
 
-const RETRY = { attempts: 6, firstDelayMs: 2, maxDelayMs: 20 };
-
-/** A gate before an Azurite, a chain on disk, and the two directions. */
-export interface PullScene {
-  readonly folder: string;
-  readonly gate: Gate;
-  readonly container: ContainerClient;
+/** A stage, a chain on disk, and the way back. */
+export interface PullScene extends Stage {
   readonly scene: Scene;
-  readonly uri: (name: string) => string;
-  readonly pushed: (path: string, options: PushOptions) => Promise<void>;
   readonly pulled: (name: string, output: string, options?: PullOptions) => Promise<PullResult>;
 }
 
 /** Starts the servers and writes the chain; nothing is pushed yet. */
 export async function pullScene(t: Test, size?: Parameters<typeof threeLevels>[1]): Promise<PullScene> {
-  const folder = await temporaryFolder(t);
-  const azurite = await startAzurite();
-  const gate = await startGate(azurite);
-  t.teardown(async () => {
-    await gate.stop();
-    await azurite.stop();
-  });
-  const container = await containerOf(azurite, 'vhds');
-  const uri = (name: string) => `${gate.url}/vhds/${name}`;
+  const set = await stage(t);
+  const { environment, retry } = set.options;
   return {
-    folder,
-    gate,
-    container,
-    scene: await threeLevels(folder, size),
-    uri,
-    pushed: async (path, options) => {
-      await using disk = await openDisk(path);
-      await push(disk, { environment: gate.env, stateFolder: join(folder, 'state'), retry: RETRY, ...options });
-    },
-    pulled: (name, output, options = {}) => pull(uri(name), output, { environment: gate.env, retry: RETRY, ...options }),
+    ...set,
+    scene: await threeLevels(set.folder, size),
+    pulled: (name, output, options = {}) => pull(set.uri(name), output, { environment, retry, ...options }),
   };
 }
 

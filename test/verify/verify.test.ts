@@ -4,38 +4,23 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { writeImage } from '../../fixtures/vhd.js';
-import { openDisk, push, verify, type VerifyOptions, type VerifyResult } from '../../src/index.js';
-import { startAzurite } from '../support/azurite.js';
-import { containerOf } from '../support/blobs.js';
+import { openDisk, verify, type PushOptions, type VerifyOptions, type VerifyResult } from '../../src/index.js';
 import { chains, writeChain } from '../support/chains.js';
 import { runCli } from '../support/cli.js';
-import { temporaryFolder } from '../support/folder.js';
-import { startGate } from '../support/gate.js';
 import { threeLevels } from '../support/push-scene.js';
+import { stage } from '../support/stage.js';
 
 const MIB = 1024 * 1024;
 const NONE = { first: [], count: 0, bytes: 0 };
 
 async function setting(t: Test) {
-  const folder = await temporaryFolder(t);
-  const azurite = await startAzurite();
-  const gate = await startGate(azurite);
-  t.teardown(async () => {
-    await gate.stop();
-    await azurite.stop();
-  });
-  const container = await containerOf(azurite, 'vhds');
-  const uri = (name: string) => `${gate.url}/vhds/${name}`;
-  const options = { environment: gate.env, stateFolder: folder, retry: { attempts: 6, firstDelayMs: 2, maxDelayMs: 20 } };
+  const set = await stage(t);
   const compared = async (path: string, name: string, more: VerifyOptions = {}): Promise<VerifyResult> => {
     await using disk = await openDisk(path);
-    return await verify(disk, uri(name), { ...options, ...more });
+    return await verify(disk, set.uri(name), { ...set.options, ...more });
   };
-  const pushed = async (path: string, name: string, more = {}) => {
-    await using disk = await openDisk(path);
-    return await push(disk, { ...options, to: uri(name), ...more });
-  };
-  return { folder, gate, container, uri, options, compared, pushed };
+  const pushed = (path: string, name: string, more: PushOptions = {}) => set.pushed(path, { to: set.uri(name), ...more });
+  return { ...set, compared, pushed };
 }
 
 t.test('what was pushed equals the disk; what nobody stores is neither read nor fetched', async (t) => {
