@@ -226,7 +226,8 @@ t.test('a finished blob that was written to afterwards is neither taken for what
   const { container, scene, pushed, uri } = await setting(t);
   const blob = container.getPageBlobClient('base.vhd');
   t.equal((await pushed(scene.base, { to: uri('base.vhd') })).outcome, 'already-there');
-  const { metadata = {} } = await blob.getProperties();
+  const { metadata = {}, lastModified } = await blob.getProperties();
+  t.ok(Math.abs(new Date(metadata['vhdup_completed'] ?? 0).getTime() - (lastModified?.getTime() ?? 0)) <= 5000, 'the time of completion is noted');
   await blob.setMetadata({ ...metadata, vhdup_completed: new Date(Date.now() - 60_000).toISOString() });
   await t.rejects(pushed(scene.base, { to: uri('base.vhd') }), { code: 'destination-exists', message: /written to afterwards/ });
   for (const base of [uri('base.vhd'), 'auto']) {
