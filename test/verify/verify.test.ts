@@ -163,6 +163,8 @@ t.test('the command says which ranges differ, and has an exit code of its own', 
   t.equal(exitCode, 9);
   t.match(JSON.parse(stdout), { vhdup: 1, equal: false, depth: 'records', differences: { count: 1, bytes: 1024 } });
   t.equal((await runCli(['verify', uri('disk'), scene.child], gate.env)).exitCode, 2);
+  const pushedToo = await runCli(['push', '--verify', scene.child, '--to', uri('verified')], gate.env);
+  t.match(pushedToo, { exitCode: 0, stdout: /verified +what was sent/ }, '--verify alone takes no word after it for its value');
 });
 
 t.test('push --verify finds what was not stored as it was sent, makes no disk of it, and the next run mends it', async (t) => {

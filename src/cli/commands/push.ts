@@ -61,14 +61,15 @@ export const pushCommand: Command<PushFlags> = {
         printResult(json, planJson(planned), () => planLines(planned));
       } else {
         const result = await view.run(`Pushing ${path}`, () => push(disk, options));
-        printResult(json, result, () => resultLines(result));
+        printResult(json, { ...result, verified: flags.verify }, () => resultLines(result, flags.verify));
       }
     }, () => { printMessage('stopping: finishing the requests under way (Ctrl-C again to stop at once)'); });
   },
 };
 
-function resultLines({ destination, outcome, base, size: bytes, sent, requests, zeros, copied, cleared, gaps, id, contentMd5, seal }: PushResult): string[] {
-  if (outcome === 'already-there') return [`${destination}: the same content is there already, nothing was sent`, ...(seal ? table([sealRow(seal)]) : [])];
+function resultLines({ destination, outcome, base, size: bytes, sent, requests, zeros, copied, cleared, gaps, id, contentMd5, seal }: PushResult, verified: PushFlags['verify']): string[] {
+  const verifiedRow = verified && ['verified', verified === 'all' ? 'all of it' : 'what was sent'] as const;
+  if (outcome === 'already-there') return [`${destination}: the same content is there already, nothing was sent`, ...(seal || verifiedRow ? table([verifiedRow, seal && sealRow(seal)]) : [])];
   return [
     `${destination}: complete${outcome === 'resumed' ? ', resumed' : ''}`,
     ...table([
@@ -80,6 +81,7 @@ function resultLines({ destination, outcome, base, size: bytes, sent, requests, 
       base && ['cleared', size(cleared)],
       ['zeros', `${size(zeros)} read and not sent`],
       ['Content-MD5', contentMd5 ?? 'none'],
+      verifiedRow,
       seal && sealRow(seal),
     ]),
   ];
