@@ -4,11 +4,10 @@ import t from 'tap';
 import { exitCodeOf } from '../../src/cli/exit-code.js';
 import { printable } from '../../src/cli/output.js';
 import { duration, size } from '../../src/cli/units.js';
-import { startAzurite } from '../support/azurite.js';
-import { containerOf } from '../support/blobs.js';
 import { runCli } from '../support/cli.js';
 import { temporaryFolder } from '../support/folder.js';
 import { threeLevels } from '../support/push-scene.js';
+import { stage } from '../support/stage.js';
 
 t.test('exit codes are what the documents say, and stay so', (t) => {
   const codes = {
@@ -71,22 +70,19 @@ t.test('a disk that is none: exit code 3, the error as JSON where asked for', as
 });
 
 t.test('no secret is in any output', async (t) => {
-  const folder = await temporaryFolder(t);
+  const { folder, gate, uri: blob } = await stage(t);
   const scene = await threeLevels(folder);
-  const azurite = await startAzurite();
-  t.teardown(() => azurite.stop());
-  await containerOf(azurite, 'vhds');
   const canary = 'Y2FuYXJ5LXNlY3JldC1jYW5hcnktc2VjcmV0';
   const sas = `sv=2024-01-01&ss=b&srt=sco&sp=rwdlac&se=2030-01-01&sig=${canary}`;
   const env = { VHDUP_STATE_DIR: join(folder, 'state') };
-  const uri = `${azurite.url}/vhds/x.vhd`;
+  const uri = blob('x.vhd');
   const key = { AZURE_STORAGE_ACCOUNT: 'devstoreaccount1', AZURE_STORAGE_KEY: canary };
   for (const [args, more] of [
     [['push', scene.child, '--to', `${uri}?${sas}`], {}],
     [['push', scene.child, '--base', `${uri}?${sas}`], {}],
     [['push', scene.child, '--to', uri], key],
     [['push', scene.child, '--to', uri], { AZURE_STORAGE_ACCOUNT: 'devstoreaccount1', AZURE_STORAGE_SAS_TOKEN: sas }],
-    [['push', scene.child, '--to', uri], { AZURE_STORAGE_CONNECTION_STRING: `AccountName=devstoreaccount1;AccountKey=${canary};BlobEndpoint=${azurite.url}` }],
+    [['push', scene.child, '--to', uri], { AZURE_STORAGE_CONNECTION_STRING: `AccountName=devstoreaccount1;AccountKey=${canary};BlobEndpoint=${gate.url}` }],
     [['info', `${uri}?${sas}`], {}],
     [['push', scene.child, '--to', `nowhere?${sas}`], {}],
     [['push', scene.child, '--to', `https://?${sas}`], {}],
@@ -99,11 +95,9 @@ t.test('no secret is in any output', async (t) => {
 });
 
 t.test('a missing container is told', async (t) => {
-  const folder = await temporaryFolder(t);
+  const { folder, gate, env } = await stage(t);
   const scene = await threeLevels(folder);
-  const azurite = await startAzurite();
-  t.teardown(() => azurite.stop());
-  const { exitCode, stderr } = await runCli(['push', scene.child, '--to', `${azurite.url}/none/x.vhd`], { ...azurite.env, VHDUP_STATE_DIR: folder });
+  const { exitCode, stderr } = await runCli(['push', scene.child, '--to', `${gate.url}/none/x.vhd`], env);
   t.equal(exitCode, 5);
   t.match(stderr, /container/);
 });

@@ -9,12 +9,13 @@ import { startAzurite, type Azurite } from '../support/azurite.js';
 import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
 import { chains, writeChain, type LayerSpec } from '../support/chains.js';
 import { temporaryFolder } from '../support/folder.js';
+import { scaled } from '../support/scale.js';
 import { gateFor, halfImageAt, killPush, putsIn, type KillPoint } from '../support/killed-push.js';
 
 /** Pushes that are really killed at least once. */
-const ROUNDS = Number(process.env['VHDUP_KILLS'] ?? 200);
+const ROUNDS = Number(process.env['VHDUP_KILLS'] ?? scaled(200));
 /** Later points are past the end of many a small push. */
-const MAX_REQUEST = 24;
+const MAX_REQUEST = 20;
 
 interface Round {
   readonly specs: readonly LayerSpec[];

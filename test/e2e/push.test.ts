@@ -10,6 +10,7 @@ import { runCli } from '../support/cli.js';
 import { temporaryFolder } from '../support/folder.js';
 import { startGate } from '../support/gate.js';
 import { threeLevels } from '../support/push-scene.js';
+import { stage } from '../support/stage.js';
 import { startStockAzurite } from '../support/stock-azurite.js';
 
 const md5 = (bytes: Buffer) => createHash('md5').update(bytes).digest('base64');
@@ -19,10 +20,12 @@ for (const stock of [false, true]) {
     const folder = await temporaryFolder(t);
     const azurite = stock ? await startStockAzurite(folder) : await startAzurite();
     t.teardown(() => azurite.stop());
+    const gate = await startGate(azurite);
+    t.teardown(() => gate.stop());
     const container = await containerOf(azurite, 'vhds');
     const scene = await threeLevels(folder);
-    const env = { ...azurite.env, VHDUP_STATE_DIR: join(folder, 'state') };
-    const uri = (name: string) => `${azurite.url}/vhds/${name}`;
+    const env = { ...gate.env, VHDUP_STATE_DIR: join(folder, 'state') };
+    const uri = (name: string) => `${gate.url}/vhds/${name}`;
 
     const first = await runCli(['push', scene.base, '--to', uri('base.vhd'), '--json'], env);
     t.equal(first.exitCode, 0, first.stdout + first.stderr);
@@ -193,12 +196,8 @@ t.test('a base that is a snapshot: refused on an emulator, where the copy would 
 });
 
 t.test('blobs of older uploaders, padded to whole blocks, are bases too', async (t) => {
-  const folder = await temporaryFolder(t);
-  const azurite = await startAzurite();
-  t.teardown(() => azurite.stop());
-  const container = await containerOf(azurite, 'vhds');
+  const { folder, container, env, uri } = await stage(t);
   const scene = await threeLevels(folder);
-  const env = { ...azurite.env, VHDUP_STATE_DIR: join(folder, 'state') };
   const footer = (await readFile(scene.base)).subarray(-512);
   const padded = Math.ceil(scene.baseContent.length / (2 * 1024 * 1024)) * 2 * 1024 * 1024;
   footer.writeUInt32BE(2, 60);
@@ -210,7 +209,7 @@ t.test('blobs of older uploaders, padded to whole blocks, are bases too', async 
     const blob = container.getPageBlobClient(`padded-${sizes}`);
     await blob.create(bytes.length, { blobHTTPHeaders: { blobContentMD5: createHash('md5').update(bytes).digest() } });
     for (let at = 0; at < bytes.length; at += 4 * 1024 * 1024) await blob.uploadPages(bytes.subarray(at, at + 4 * 1024 * 1024), at, Math.min(4 * 1024 * 1024, bytes.length - at));
-    const { exitCode, stdout } = await runCli(['push', scene.child, '--base', `${azurite.url}/vhds/padded-${sizes}`, '--to', `${azurite.url}/vhds/over-${sizes}`, '--json'], env);
+    const { exitCode, stdout } = await runCli(['push', scene.child, '--base', uri(`padded-${sizes}`), '--to', uri(`over-${sizes}`), '--json'], env);
     t.equal(exitCode, 0, stdout);
     const result = await bytesOf(container, `over-${sizes}`);
     t.ok(result.subarray(0, -512).equals(scene.content), 'and the destination has the disk\'s own size');

@@ -6,18 +6,13 @@ import { openDisk, planPush } from '../../src/index.js';
 import { parseBlobUri } from '../../src/blob/location.js';
 import { transfer } from '../../src/push/transfer.js';
 import { Session } from '../../src/session/session.js';
-import { startAzurite } from '../support/azurite.js';
-import { containerOf } from '../support/blobs.js';
-import { temporaryFolder } from '../support/folder.js';
+import { stage } from '../support/stage.js';
 
 const MIB = 1024 ** 2;
 const TIB = 1024 ** 4;
 
 t.test('a chain of 2,040 GiB is planned to its last sector, over a base of the same size', async (t) => {
-  const folder = await temporaryFolder(t);
-  const azurite = await startAzurite();
-  t.teardown(() => azurite.stop());
-  const container = await containerOf(azurite, 'vhds');
+  const { folder, container, options, uri } = await stage(t);
   const size = 2040 * 1024 ** 3;
   const base = await writeImage({ path: join(folder, 'base.vhd'), type: 'dynamic', size, writes: [{ offset: size - MIB, data: randomBytes(512) }] });
   const child = await writeImage({ path: join(folder, 'child.vhd'), type: 'differencing', size, parent: base, writes: [{ offset: 3 * TIB / 2, data: randomBytes(512) }, { offset: size - 512, data: randomBytes(512) }] });
@@ -26,14 +21,15 @@ t.test('a chain of 2,040 GiB is planned to its last sector, over a base of the s
   await using ancestor = await openDisk(base.path);
   await blob.uploadPages(ancestor.footer, size, 512);
   await using disk = await openDisk(child.path);
-  const { plan } = await planPush(disk, { to: `${azurite.url}/vhds/child`, base: `${azurite.url}/vhds/base`, baseCheck: 'id', environment: azurite.env });
+  const { plan } = await planPush(disk, { ...options, to: uri('child'), base: uri('base'), baseCheck: 'id' });
   t.equal(plan.size, size + 512);
   t.strictSame(plan.write, [{ offset: 3 * TIB / 2, length: 512 }, { offset: size - 512, length: 512 }]);
   t.strictSame(plan.footer, { offset: size, length: 512 });
 });
 
 t.test('the last pages of a disk and a blob of 8 TiB are sent to their place', async (t) => {
-  const path = join(await temporaryFolder(t), 'huge.vhd');
+  const { folder, container, options, uri } = await stage(t);
+  const path = join(folder, 'huge.vhd');
   const size = 8 * TIB - 512;
   const data = randomBytes(MIB);
   try {
@@ -43,13 +39,10 @@ t.test('the last pages of a disk and a blob of 8 TiB are sent to their place', a
     t.pass('the file system has no files of 8 TiB');
     return;
   }
-  const azurite = await startAzurite();
-  t.teardown(() => azurite.stop());
-  const container = await containerOf(azurite, 'vhds');
   const client = container.getPageBlobClient('huge');
   await client.create(8 * TIB);
-  const session = new Session({ environment: azurite.env });
-  const blob = await session.blob(parseBlobUri(`${azurite.url}/vhds/huge`));
+  const session = new Session(options);
+  const blob = await session.blob(parseBlobUri(uri('huge')));
   await using disk = await openDisk(path);
   const ranges = [{ offset: 4 * TIB, length: MIB }, { offset: size - 2 * MIB, length: 2 * MIB }];
   t.match(await transfer(session, disk, blob, ranges, 0, {}), { bytes: MIB, zeros: 2 * MIB });

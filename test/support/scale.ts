@@ -1,0 +1,15 @@
+/**
+ * The share of their cases that the tests with hundreds and thousands of them run: all, unless `VHDUP_TEST_SCALE` says
+ * less (CI does for its second version of Node).
+ */
+const SCALE = Math.min(1, Number(process.env['VHDUP_TEST_SCALE'] ?? 1));
+
+/** So many of `count` cases, one at least. */
+export function scaled(count: number): number {
+  return Math.max(1, Math.round(count * SCALE));
+}
+
+/** Whether the case with this number, from 0, is run; with less than all of them they are spread evenly. */
+export function isRun(index: number): boolean {
+  return Math.floor((index + 1) * SCALE) > Math.floor(index * SCALE);
+}
