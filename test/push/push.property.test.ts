@@ -8,8 +8,9 @@ import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
 import { chains, writeChain } from '../support/chains.js';
 import { temporaryFolder } from '../support/folder.js';
 import { startGate } from '../support/gate.js';
+import { scaled } from '../support/scale.js';
 
-const RUNS = 40;
+const RUNS = scaled(40);
 
 t.test('any chain over any of its layers arrives as the oracle says, and the base stays as it was', async (t) => {
   const folder = await temporaryFolder(t);
