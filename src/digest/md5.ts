@@ -3,7 +3,7 @@ import { createMD5 } from 'hash-wasm';
 import pureMd5 from 'md5';
 
 /** A digest under way. */
-interface RunningDigest {
+export interface RunningDigest {
   update(bytes: Uint8Array): unknown;
   digest(): Buffer;
 }
@@ -24,21 +24,11 @@ export function md5(bytes: Uint8Array): Buffer {
 }
 
 /**
- * MD5 of a stream of pieces, 16 bytes; `progress` gets the bytes done so far, now and then.
- * Where the native one is forbidden a WebAssembly one serves: the pure one cannot take a stream.
+ * Begins the MD5 of a stream, 16 bytes. Where the native one is forbidden a WebAssembly one serves: the pure one cannot
+ * take a stream.
  */
-export async function md5OfStream(pieces: AsyncIterable<Uint8Array>, progress: (done: number) => void = () => undefined): Promise<Buffer> {
-  const running = nativeIsAllowed ? createHash('md5') : await wasmMd5();
-  let done = 0;
-  for await (const piece of pieces) {
-    running.update(piece);
-    done += piece.length;
-    progress(done);
-  }
-  return running.digest();
-}
-
-async function wasmMd5(): Promise<RunningDigest> {
+export async function startMd5(): Promise<RunningDigest> {
+  if (nativeIsAllowed) return createHash('md5');
   const hasher = await createMD5();
   return { update: (bytes) => hasher.update(bytes), digest: () => Buffer.from(hasher.digest('binary')) };
 }
