@@ -19,7 +19,7 @@ export { blobStatus, type BlobStatus, type LeaseHolder, type LeaseStatus, type M
 export { abortPush, type AbortOptions, type AbortResult } from './manage/abort-push.js';
 export { sealBlob, unsealBlob, type SealOptions, type SealResult, type UnsealOptions, type UnsealResult } from './manage/seal-blob.js';
 export type { Seal, SealWish } from './push/seal.js';
-export type { PushOptions } from './push/options.js';
+export type { BaseCheckWish, PushOptions } from './push/options.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';
 export type { Listener, Phase, SessionEvent } from './session/events.js';
 export type { Environment } from './blob/credential.js';

@@ -16,12 +16,22 @@ export interface PushState {
   readonly base: { readonly uri: string; readonly etag: string; readonly id: string; readonly check: BaseCheck } | undefined;
   /** The service's Last-Modified when the push was completed; only in state `complete`. */
   readonly completedAt?: Date | undefined;
+  /** What the push found its disk to be; only in state `complete`. */
+  readonly digests?: StateDigests | undefined;
   /** Who writes to it, or did last: host name and process id. Not there once it is complete. */
   readonly holder: string | undefined;
 }
 
-/** `md5`: its content was compared with the ancestor's; `id`: its unique id alone was taken for proof. */
-export type BaseCheck = 'md5' | 'id';
+/** Digests of a disk, as the metadata of its blob has them. */
+export interface StateDigests {
+  /** The tree digest (`docs/DIGEST.md`), 64 hexadecimal digits. */
+  readonly tree: string;
+  /** Content-MD5 as the push set it, 32 hexadecimal digits; `undefined` where it set none. */
+  readonly md5: string | undefined;
+}
+
+/** `tree`, `md5`: that digest was compared with the ancestor's; `id`: its unique id alone was taken for proof. */
+export type BaseCheck = 'tree' | 'md5' | 'id';
 
 export type Metadata = Readonly<Record<string, string>>;
 
@@ -29,11 +39,11 @@ const PREFIX = 'vhdup_';
 const VERSION = '1';
 
 /** The metadata of a destination in a given state; foreign keys are kept. */
-export function withState(metadata: Metadata, { state, fingerprint, times, id, parentId, base, holder, completedAt }: PushState): Metadata {
+export function withState(metadata: Metadata, { state, fingerprint, times, id, parentId, base, holder, completedAt, digests }: PushState): Metadata {
   const ours = {
     version: VERSION, state, fingerprint, times, id, parent_id: parentId,
     base: base?.uri, base_etag: base?.etag.replaceAll('"', ''), base_id: base?.id, base_check: base?.check,
-    holder: state === 'complete' ? undefined : holder, completed: completedAt?.toISOString(),
+    holder: state === 'complete' ? undefined : holder, completed: completedAt?.toISOString(), tree: digests?.tree, md5: digests?.md5,
   };
   const foreign = Object.entries(metadata).filter(([key]) => !key.toLowerCase().startsWith(PREFIX));
   const own = Object.entries(ours).flatMap(([key, value]) => (value === undefined ? [] : [[PREFIX + key, value] as const]));
@@ -55,10 +65,30 @@ export function stateOf(metadata: Metadata): PushState | undefined {
     times: value('times') ?? '',
     id: value('id'),
     parentId: value('parent_id'),
-    base: uri === undefined ? undefined : { uri, etag: value('base_etag') ?? '', id: value('base_id') ?? '', check: value('base_check') === 'md5' ? 'md5' : 'id' },
+    base: uri === undefined ? undefined : { uri, etag: value('base_etag') ?? '', id: value('base_id') ?? '', check: baseCheckOf(value('base_check')) },
     completedAt: dateOf(value('completed')),
+    digests: digestsOf(value('tree'), value('md5')),
     holder: value('holder'),
   };
+}
+
+/** What is not known to be a proof is none. */
+function baseCheckOf(text: string | undefined): BaseCheck {
+  return text === 'tree' || text === 'md5' ? text : 'id';
+}
+
+function digestsOf(tree: string | undefined, md5: string | undefined): StateDigests | undefined {
+  return tree !== undefined && /^[0-9a-f]{64}$/.test(tree) ? { tree, md5 } : undefined;
+}
+
+/**
+ * The tree digest that a finished push has noted; `undefined` where somebody has set another Content-MD5 since, or taken
+ * it off: then the note may be of something else too.
+ */
+export function notedTree(state: PushState | undefined, contentMd5: Uint8Array | undefined): Buffer | undefined {
+  if (state?.state !== 'complete' || !state.digests) return undefined;
+  const md5 = contentMd5 && Buffer.from(contentMd5).toString('hex');
+  return md5 === state.digests.md5 ? Buffer.from(state.digests.tree, 'hex') : undefined;
 }
 
 function dateOf(text: string | undefined): Date | undefined {

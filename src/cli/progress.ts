@@ -12,11 +12,11 @@ const TITLES: Readonly<Record<Phase, string>> = {
   'compare-written': 'comparing what was sent',
   'compare': 'comparing',
   'write': 'writing',
-  'digest': 'computing MD5',
+  'digest': 'computing digests',
   'verify': 'verifying',
   'finish': 'finishing',
   'fetch': 'downloading',
-  'check-pulled': 'checking MD5',
+  'check-pulled': 'checking what was downloaded',
 };
 
 /** Turns the events of a push into one line that says where it stands. */
@@ -30,7 +30,7 @@ export class ProgressLine {
     const { phase, done, total, skipped = 0 } = event;
     const percent = total > 0 ? ` ${Math.floor((done / total) * 100)} %` : '';
     if (phase === 'digest') {
-      this.#digest = done < total ? ` · MD5${percent}` : '';
+      this.#digest = done < total ? ` · digests${percent}` : '';
       if (this.#phase === 'write') return;
     }
     if (phase !== this.#phase) {

@@ -38,6 +38,8 @@ export interface Layer {
 /** What tells that a file of a chain has changed. */
 export interface SourceFile {
   readonly path: string;
+  /** Tells the file from all others of this machine, whatever its path: device and inode. */
+  readonly fileId: string;
   readonly size: number;
   /** Modification time, nanoseconds since the epoch. */
   readonly mtimeNs: bigint;

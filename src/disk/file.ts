@@ -3,6 +3,8 @@ import { VhdupError, messageOf } from '../errors.js';
 
 /** What the file system says of a file. */
 export interface FileTimes {
+  /** The same file has the same identity, whatever its path. */
+  readonly identity: string;
   readonly size: number;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
@@ -87,8 +89,8 @@ class LocalFile implements SourceHandle {
 
   async statPath(): Promise<FileTimes> {
     try {
-      const { size, mtimeNs, ctimeNs } = await stat(this.path, { bigint: true });
-      return { size: Number(size), mtimeNs, ctimeNs };
+      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(this.path, { bigint: true });
+      return { identity: `${dev}:${ino}`, size: Number(size), mtimeNs, ctimeNs };
     } catch (error) {
       throw unreadable(this.path, error);
     }

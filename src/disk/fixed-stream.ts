@@ -11,17 +11,18 @@ export { FOOTER_LENGTH };
 export class FixedStream {
   readonly disk: Disk;
   readonly footer: Uint8Array;
-  readonly #padding: number;
+  /** Zeros between the disk and the footer, in bytes. */
+  readonly padding: number;
 
   constructor(disk: Disk, { footer = disk.footer, padding = 0 }: { readonly footer?: Uint8Array; readonly padding?: number } = {}) {
     this.disk = disk;
     this.footer = footer;
-    this.#padding = padding;
+    this.padding = padding;
   }
 
   /** Bytes, the footer included. */
   get size(): number {
-    return this.disk.size + this.#padding + this.footer.length;
+    return this.disk.size + this.padding + this.footer.length;
   }
 
   /**
@@ -31,7 +32,7 @@ export class FixedStream {
   async *pieces(pieceLength = 1024 * 1024): AsyncGenerator<Uint8Array> {
     const buffer = new Uint8Array(pieceLength);
     const zeros = new Uint8Array(pieceLength);
-    const trailing: Extent = { offset: this.disk.size, length: this.#padding, kind: 'zero', layer: 0 };
+    const trailing: Extent = { offset: this.disk.size, length: this.padding, kind: 'zero', layer: 0 };
     for await (const { kind, offset, length } of both(this.disk.extents(), trailing)) {
       for (let done = 0; done < length; done += pieceLength) {
         const take = Math.min(pieceLength, length - done);

@@ -1,6 +1,6 @@
 import { VhdupError } from '../errors.js';
 import { parseBlobUri } from '../blob/location.js';
-import { isChangedSince, isUnfinishedElsewhere, stateOf, type PushState } from '../blob/metadata.js';
+import { isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, type PushState } from '../blob/metadata.js';
 import { FOOTER_LENGTH, parseFixedTail } from '../disk/fixed-stream.js';
 import { rangeSet, totalLength } from '../plan/range.js';
 import type { SessionOptions } from '../session/options.js';
@@ -40,10 +40,10 @@ export async function inspectBlob(uri: string, options: SessionOptions = {}): Pr
   const problems = [
     isPageBlob ? undefined : `it is a ${type ?? 'blob of unknown type'}, not a page blob`,
     typeof tail === 'string' ? `no fixed VHD: ${tail}` : tail.id === undefined ? 'the unique id is all zeros: it cannot be a base' : undefined,
-    contentMd5 ? undefined : 'no Content-MD5: as a base its content cannot be checked',
+    contentMd5 || notedTree(push, contentMd5) ? undefined : 'no Content-MD5: as a base its content cannot be checked',
     copy?.status === 'pending' ? 'it is still being copied to' : undefined,
     push && push.state !== 'complete' ? `an unfinished push (${push.state}): run the same push again to resume it` : undefined,
-    push && isChangedSince(push, lastModified) ? `written to after the push was completed, last at ${lastModified.toISOString()}: Content-MD5 proves nothing any longer` : undefined,
+    push && isChangedSince(push, lastModified) ? `written to after the push was completed, last at ${lastModified.toISOString()}: its digests prove nothing any longer` : undefined,
     isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? 'an unfinished upload of another tool' : undefined,
   ];
   return {

@@ -1,71 +1,67 @@
 import { dirname } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { localFiles, type SourceHandle } from '../disk/file.js';
-import { isChangedSince, stateOf } from '../blob/metadata.js';
-import { FixedStream } from '../disk/fixed-stream.js';
+import { isChangedSince, notedTree, stateOf } from '../blob/metadata.js';
 import { openDisk } from '../disk/open.js';
 import type { Session } from '../session/session.js';
-import { digestStream, type ByteStream } from '../session/stream-digest.js';
+import { digestsOf, type Content, type DigestWish, type Digests } from '../session/digest-pass.js';
 import type { PullOptions } from './options.js';
 import { imageSize, type PullWork } from './part-file.js';
 import type { PullResult } from './result.js';
 
 /**
  * Compares the blob's Content-MD5 with the file as any reader sees it, in the form in which the blob has it: its own
- * footer, its own padding. Throws `content-differs`.
+ * footer, its own padding; where it has none, the tree digest that a push has noted. Throws `content-differs`.
  */
 export async function checkContent(session: Session, work: PullWork, path: string, options: PullOptions): Promise<PullResult['checked']> {
-  const { blob, properties: { contentMd5, metadata, lastModified } } = work.source;
-  if (!contentMd5) {
+  const { blob, properties: { contentMd5, metadata, lastModified }, contentSize, diskSize } = work.source;
+  const state = stateOf(metadata);
+  const noted = contentSize === diskSize ? notedTree(state, contentMd5) : undefined;
+  if (!contentMd5 && !noted) {
     session.warn(`${blob.uri} has no Content-MD5: what was pulled could not be checked`);
     return 'none';
   }
-  const state = stateOf(metadata);
   if (state && isChangedSince(state, lastModified)) {
-    session.warn(`${blob.uri} was written to after it was pushed, last at ${lastModified.toISOString()}: its Content-MD5 proves nothing any longer, and was not compared`);
+    session.warn(`${blob.uri} was written to after it was pushed, last at ${lastModified.toISOString()}: its digests prove nothing any longer, and were not compared`);
     return 'none';
   }
   if (options.checkMd5 === false) {
-    session.warn(`${blob.uri}: its Content-MD5 was not compared, as asked for`);
+    session.warn(`${blob.uri}: no digest was compared, as asked for`);
     return 'none';
   }
-  const found = await digestOf(session, work, path, options);
-  if (found.equals(contentMd5)) return 'md5';
-  throw new VhdupError('content-differs', `${blob.uri}: its Content-MD5 (${contentMd5.toString('base64')}) does not fit its bytes (${found.toString('base64')}): they were changed after it was set, or the transfer was wrong`, {
+  const { md5, tree } = await digestsOfFile(session, work, path, options, contentMd5 ? 'md5' : 'tree');
+  if (md5 && contentMd5?.equals(md5)) return 'md5';
+  if (tree && noted?.equals(tree)) return 'tree';
+  const [name, theirs, ours] = contentMd5 ? ['Content-MD5', contentMd5.toString('base64'), md5?.toString('base64')] : ['tree digest', noted?.toString('hex'), tree?.toString('hex')];
+  throw new VhdupError('content-differs', `${blob.uri}: its ${name} (${theirs ?? ''}) does not fit its bytes (${ours ?? ''}): they were changed after it was set, or the transfer was wrong`, {
     hint: 'run the same command to fetch all of it once more; --no-check-md5 accepts the bytes as they are',
   });
 }
 
-async function digestOf(session: Session, work: PullWork, path: string, options: PullOptions): Promise<Buffer> {
+async function digestsOfFile(session: Session, work: PullWork, path: string, options: PullOptions, kind: 'md5' | 'tree'): Promise<Digests> {
   const { source, parent, format } = work;
+  const wish = (size: number): DigestWish => (kind === 'tree' ? { tree: true } : { md5: { footer: source.footer, padding: source.contentSize - size } });
   if (format === 'dynamic') {
     await using disk = await openDisk(path, { ...options, parentDirs: [...options.parentDirs ?? [], ...(parent ? [dirname(parent.link.path)] : [])] });
-    return await digestStream(session, 'check-pulled', new FixedStream(disk, { footer: source.footer, padding: source.contentSize - disk.size }));
+    return await digestsOf(session, disk, wish(disk.size), 'check-pulled');
   }
   const file = await localFiles.open(path);
   try {
-    return await digestStream(session, 'check-pulled', flatStream(file, imageSize(work), source.contentSize - imageSize(work), source.footer));
+    const content = flatContent(file, imageSize(work));
+    return await digestsOf(session, content, wish(content.size), 'check-pulled');
   } finally {
     await file.close();
   }
 }
 
-const PIECE = 1024 * 1024;
-
-/** The bytes of the blob from a file that has the first `size` of them. */
-function flatStream(file: SourceHandle, size: number, padding: number, footer: Uint8Array): ByteStream {
+/** The bytes of the blob in a file that has the first `size` of them as they are. */
+function flatContent(file: SourceHandle, size: number): Content {
   return {
-    size: size + padding + footer.length,
-    async *pieces() {
-      const buffer = new Uint8Array(PIECE);
-      for (let offset = 0; offset < size; offset += PIECE) {
-        const piece = buffer.subarray(0, Math.min(PIECE, size - offset));
-        await file.read(offset, piece);
-        yield piece;
-      }
-      buffer.fill(0);
-      for (let done = 0; done < padding; done += PIECE) yield buffer.subarray(0, Math.min(PIECE, padding - done));
-      yield footer;
+    size,
+    read: (offset, into) => file.read(offset, into),
+    async *extents() {
+      await Promise.resolve();
+      yield { offset: 0, length: size, kind: 'data', layer: 0 };
     },
   };
 }

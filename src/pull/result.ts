@@ -17,7 +17,7 @@ export interface PullResult {
   /** Base64, as the blob has it. */
   readonly contentMd5: string | undefined;
   /** What proves that the file is right. */
-  readonly checked: 'md5' | 'none';
+  readonly checked: 'md5' | 'tree' | 'none';
   readonly outcome: 'pulled' | 'resumed';
   readonly warnings: readonly string[];
 }

@@ -1,13 +1,14 @@
 import { VhdupError } from '../errors.js';
-import { COMPLETION_SLACK_MS, isChangedSince, isUnfinishedElsewhere, stateOf, withState, type PushState } from '../blob/metadata.js';
+import { COMPLETION_SLACK_MS, isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, withState, type PushState, type StateDigests } from '../blob/metadata.js';
 import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js';
 import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
 import { PAGE, type PushPlan } from '../plan/push-plan.js';
 import { totalLength } from '../plan/range.js';
 import { holderInWords } from '../session/holder.js';
 import { inParallel } from '../session/parallel.js';
+import type { Digests } from '../session/digest-pass.js';
 import type { Session } from '../session/session.js';
-import { digestStream } from '../session/stream-digest.js';
+import type { DiskDigests } from '../session/disk-digests.js';
 
 export type Identity = Omit<PushState, 'state'>;
 
@@ -23,16 +24,17 @@ export type Found =
 export interface Wanted {
   readonly identity: Identity;
   readonly stream: FixedStream;
+  readonly digests: DiskDigests;
   readonly overwrite: boolean;
 }
 
 /** Looks at the destination; throws `destination-exists` where something else is there that may not be replaced. */
-export async function inspectDestination(session: Session, blob: PageBlob, wanted: Wanted): Promise<Found> {
+export async function inspectDestination(blob: PageBlob, wanted: Wanted): Promise<Found> {
   const properties = await blob.properties();
   if (!properties) return { kind: 'free', conditions: { ifNoneMatch: '*' }, replaces: undefined };
   const state = stateOf(properties.metadata);
   if (state?.fingerprint === wanted.identity.fingerprint && state.state !== 'complete') return settled({ kind: 'ours', state, properties });
-  if (await isComplete(session, blob, properties, state, wanted)) return { kind: 'complete', properties };
+  if (await isComplete(blob, properties, state, wanted)) return { kind: 'complete', properties };
   if (wanted.overwrite) return { kind: 'free', conditions: { ifMatch: properties.etag }, replaces: properties };
   throw inTheWay(blob, properties, state);
 }
@@ -44,14 +46,17 @@ function settled(found: Found & { kind: 'ours' }): Found {
   return isBroken ? { kind: 'free', conditions: { ifMatch: etag }, replaces: found.properties } : found;
 }
 
-async function isComplete(session: Session, blob: PageBlob, properties: BlobProperties, state: PushState | undefined, { identity, stream }: Wanted): Promise<boolean> {
+async function isComplete(blob: PageBlob, properties: BlobProperties, state: PushState | undefined, { identity, stream, digests }: Wanted): Promise<boolean> {
   const { contentMd5, size, etag, type, copy, lastModified } = properties;
   if (type !== 'PageBlob' || copy?.status === 'pending') return false;
-  if ((state && state.state !== 'complete') || contentMd5 === undefined || size !== stream.size) return false;
+  const noted = notedTree(state, contentMd5);
+  if ((state && state.state !== 'complete') || (!noted && contentMd5 === undefined) || size !== stream.size) return false;
   if (state && isChangedSince(state, lastModified)) return false;
   if (state?.fingerprint === identity.fingerprint && state.times === identity.times) return true;
   const tail = await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag });
-  return tail.equals(stream.footer) && contentMd5.equals(await digestStream(session, 'compare-destination', stream));
+  if (!tail.equals(stream.footer)) return false;
+  const { tree, md5 } = await digests.of(0, noted ? { tree: true } : { md5: stream }, 'compare-destination');
+  return noted && tree ? noted.equals(tree) : md5 !== undefined && contentMd5?.equals(md5) === true;
 }
 
 function inTheWay({ uri }: PageBlob, { metadata, contentMd5, lastModified, copy }: BlobProperties, state: PushState | undefined): VhdupError {
@@ -84,12 +89,13 @@ export async function clearDestination(session: Session, blob: PageBlob, found: 
 }
 
 /** Makes the blob a disk: footer, Content-MD5, then the word that it is complete. */
-export async function completeDestination(blob: PageBlob, footer: { readonly bytes: Uint8Array; readonly md5: Uint8Array }, identity: Identity, plan: PushPlan, contentMd5: Uint8Array, conditions: Conditions): Promise<void> {
+export async function completeDestination(blob: PageBlob, footer: { readonly bytes: Uint8Array; readonly md5: Uint8Array }, identity: Identity, plan: PushPlan, { md5, tree }: Digests, conditions: Conditions): Promise<void> {
   await blob.write(plan.footer.offset, footer.bytes, footer.md5, conditions);
   const properties = await present(blob);
-  let completedAt = await blob.setContentMd5(contentMd5, properties, conditions);
+  const digests: StateDigests | undefined = tree && { tree: tree.toString('hex'), md5: md5?.toString('hex') };
+  let completedAt = await blob.setContentMd5(md5, properties, conditions);
   for (;;) {
-    const lastModified = await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'complete', completedAt }), conditions);
+    const lastModified = await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'complete', completedAt, digests }), conditions);
     // A request that was tried again for long would look like somebody else's later change.
     if (lastModified.getTime() - completedAt.getTime() <= COMPLETION_SLACK_MS) return;
     completedAt = lastModified;

@@ -25,12 +25,12 @@ export async function makeDestination(session: Session, { destination, base, pla
     if (base) await startCopy(destination, await copySource(base, destination, identity.fingerprint), state, conditions);
     else await destination.create(plan.size, state, conditions);
   } catch (error) {
-    const again = await afterRefusal(session, destination, base, wanted, error);
+    const again = await afterRefusal(destination, base, wanted, error);
     if (again) return again;
     throw error;
   }
   if (base) await awaitCopy(session, destination, base);
-  const made = await inspectDestination(session, destination, { ...wanted, overwrite: false });
+  const made = await inspectDestination(destination, { ...wanted, overwrite: false });
   if (made.kind === 'free') throw new VhdupError('destination-busy', `${destination.uri}: it was deleted or replaced as soon as it was made`);
   return made;
 }
@@ -39,12 +39,12 @@ export async function makeDestination(session: Session, { destination, base, pla
  * After a refusal because of a condition: the base has changed, or somebody made the destination meanwhile. That
  * somebody may be this push itself, when the answer to its request was lost.
  */
-async function afterRefusal(session: Session, destination: PageBlob, base: Base | undefined, wanted: Wanted, error: unknown): Promise<Found | undefined> {
+async function afterRefusal(destination: PageBlob, base: Base | undefined, wanted: Wanted, error: unknown): Promise<Found | undefined> {
   const { status, code } = error instanceof VhdupError ? failureOf(error.cause) : { status: undefined, code: undefined };
   if (code === 'LeaseIdMissing') throw busy(destination, 'it cannot be replaced: it is leased', (await destination.properties())?.metadata ?? {}, error);
   if (status !== 409 && status !== 412 && status !== 404) return undefined;
   if (base) await checkUnchanged(base, 'after it was checked', error);
-  const found = await inspectDestination(session, destination, { ...wanted, overwrite: false });
+  const found = await inspectDestination(destination, { ...wanted, overwrite: false });
   return found.kind === 'free' ? undefined : found;
 }
 

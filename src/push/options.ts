@@ -1,8 +1,9 @@
-import type { BaseCheck } from '../blob/metadata.js';
 import type { CostModel } from '../plan/push-plan.js';
 import type { VerifyScope } from './verify-pushed.js';
 import type { SessionOptions } from '../session/options.js';
 import type { SealWish } from './seal.js';
+
+export type BaseCheckWish = 'content' | 'md5' | 'id';
 
 /** What to push where, and how. */
 export interface PushOptions extends SessionOptions {
@@ -10,8 +11,11 @@ export interface PushOptions extends SessionOptions {
   readonly to?: string | undefined;
   /** URI of the blob to copy from, or `auto` for the nearest ancestor in the destination's container. Without one everything is sent. */
   readonly base?: string | undefined;
-  /** `md5` (default): the base's Content-MD5 must be that of the local ancestor; `id`: its unique id is enough. */
-  readonly baseCheck?: BaseCheck | undefined;
+  /**
+   * What proves that the base is the local ancestor. `content` (default): its tree digest, where a push has noted one,
+   * else its Content-MD5; `md5`: its Content-MD5; `id`: its unique id is enough.
+   */
+  readonly baseCheck?: BaseCheckWish | undefined;
   /** Accept as base only what nobody can change: under an infinite lease, immutable, a snapshot or a version. Default false. */
   readonly requireSealedBase?: boolean | undefined;
   /** Keep the destination from changing once it is complete. */
@@ -23,4 +27,8 @@ export interface PushOptions extends SessionOptions {
   /** Folder for this machine's records; see `docs/PROTOCOL.md`. */
   readonly stateFolder?: string | undefined;
   readonly cost?: CostModel | undefined;
+  /** `false` leaves out Content-MD5, for which the whole disk would be read; the tree digest is noted all the same. */
+  readonly contentMd5?: boolean | undefined;
+  /** Folder for digests of unchanged files, which are then not read again; `false` for none. See `docs/DIGEST.md`. */
+  readonly cacheFolder?: string | false | undefined;
 }

@@ -1,26 +1,28 @@
 import { createHash } from 'node:crypto';
 import { VhdupError } from '../errors.js';
 import { isSameBlob } from '../blob/location.js';
-import { stateOf, type BaseCheck, type PushState } from '../blob/metadata.js';
+import { stateOf, type PushState } from '../blob/metadata.js';
 import type { PageBlob } from '../blob/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../disk/fixed-stream.js';
 import { makePushPlan, type PlannedExtent, type PushPlan } from '../plan/push-plan.js';
-import { baseLocationOf, checkBase, destinationOf, findBase, findBaseInContainer, isMismatch, type Base } from './base.js';
+import { baseLocationOf, checkBase, destinationOf, findBase, findBaseInContainer, isMismatch, type Base, type BaseRules } from './base.js';
 import { inspectDestination, type Found } from './destination.js';
 import type { PushOptions } from './options.js';
+import { DiskDigests } from '../session/disk-digests.js';
 import { thisHolder } from '../session/holder.js';
 import type { Session } from '../session/session.js';
 import { SourceGuard } from '../session/source-guard.js';
+import { DigestCache, defaultCacheFolder } from '../state/digest-cache.js';
 
 /** All that is decided before the first request that changes anything. */
 export interface Preparation {
   readonly destination: PageBlob;
   readonly base: Base | undefined;
-  readonly baseCheck: BaseCheck;
   readonly plan: PushPlan;
   readonly stream: FixedStream;
   readonly guard: SourceGuard;
+  readonly digests: DiskDigests;
   /** What the destination's metadata says while the push runs; only `state` changes. */
   readonly identity: Omit<PushState, 'state'>;
   readonly found: Found;
@@ -41,12 +43,11 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
   if (disk.size % MIB !== 0) session.warn(`${pathOf(disk)}: the size of ${disk.size} bytes is no whole number of MiB: no virtual machine of the service starts from such a disk`);
 
   const destination = await session.blob(destinationOf(pathOf(disk), options.to, options.base));
-  const baseCheck = options.baseCheck ?? 'md5';
-  const check = baseCheck === 'md5';
-  const { base, isChecked } = await chooseBase(session, disk, destination, options, check);
+  const digests = new DiskDigests(session, disk, options.cacheFolder === false ? undefined : new DigestCache(options.cacheFolder ?? defaultCacheFolder()));
+  const { base, isChecked } = await chooseBase(session, disk, destination, digests, options);
   const plan = makePushPlan({ size: disk.size, extents: await extentsOf(disk, base), base: base && { blobSize: base.properties.size }, ...(options.cost ? { cost: options.cost } : {}) });
-  const identity = identityOf(disk, guard, base && { ...base, check: baseCheck }, plan);
-  const found = await inspectDestination(session, destination, { identity, stream, overwrite: options.overwrite ?? false });
+  const identity = identityOf(disk, guard, base, plan);
+  const found = await inspectDestination(destination, { identity, stream, digests, overwrite: options.overwrite ?? false });
 
   // What an earlier run of this very push checked needs no second look, as long as nothing touched the files since.
   const wasChecked = isChecked || (found.kind === 'ours' && found.state.times === identity.times);
@@ -58,12 +59,12 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
     if (base.blob.location.endpoint !== destination.location.endpoint && base.blob.access.kind !== 'sas') {
       throw new VhdupError('not-authorised', `the base ${base.blob.uri} is in another account than the destination, and has no SAS`, { hint: 'add a SAS that allows reading to the URI of the base: the service needs it to copy from there' });
     }
-    if (check && !wasChecked) await checkBase(session, disk, base);
-    if (!check) session.warn(`the base was taken for ${disk.layers[base.layer]?.path ?? ''} by its id alone; its content was not checked`);
+    if (!wasChecked) await checkBase(digests, disk, base);
+    if (base.check === 'id') session.warn(`the base was taken for ${disk.layers[base.layer]?.path ?? ''} by its id alone; its content was not checked`);
     if (stateOf(base.properties.metadata)?.base?.check === 'id') session.warn(`the base ${base.blob.uri} was itself pushed over a base whose content was not checked`);
     if (base.properties.protection === undefined) session.warn(`nothing keeps the base ${base.blob.uri} from changing: seal it with vhdup seal, or name a snapshot of it`);
   }
-  return { destination, base, baseCheck, plan, stream, guard, identity, found };
+  return { destination, base, plan, stream, guard, digests, identity, found };
 }
 
 interface ChosenBase {
@@ -71,25 +72,26 @@ interface ChosenBase {
   readonly isChecked: boolean;
 }
 
-async function chooseBase(session: Session, disk: Disk, destination: PageBlob, options: PushOptions, check: boolean): Promise<ChosenBase> {
+async function chooseBase(session: Session, disk: Disk, destination: PageBlob, digests: DiskDigests, options: PushOptions): Promise<ChosenBase> {
+  const rules: BaseRules = { check: options.baseCheck ?? 'content', isSealed: options.requireSealedBase ?? false };
   if (options.base === undefined) return { base: undefined, isChecked: false };
-  if (options.base !== 'auto') return { base: await findBase(session, disk, baseLocationOf(options.base, destination.location), options.requireSealedBase), isChecked: false };
-  const begun = await begunBase(session, disk, destination, options.requireSealedBase);
+  if (options.base !== 'auto') return { base: await findBase(session, disk, baseLocationOf(options.base, destination.location), rules), isChecked: false };
+  const begun = await begunBase(session, disk, destination, rules);
   if (begun) return begun;
-  const base = await findBaseInContainer(session, disk, destination, check, options.requireSealedBase);
+  const base = await findBaseInContainer(session, disk, destination, digests, rules);
   session.note(base ? `base: ${base.blob.uri}` : 'no ancestor of this disk is in the container: everything is sent');
   return { base, isChecked: true };
 }
 
 /** What an interrupted push to the destination found: looking again could find another base meanwhile. */
-async function begunBase(session: Session, disk: Disk, destination: PageBlob, requireSealed = false): Promise<ChosenBase | undefined> {
+async function begunBase(session: Session, disk: Disk, destination: PageBlob, rules: BaseRules): Promise<ChosenBase | undefined> {
   const state = stateOf((await destination.properties())?.metadata ?? {});
   if (!state || state.state === 'complete' || state.id !== disk.id) return undefined;
   if (!state.base) return { base: undefined, isChecked: false };
   try {
     const location = baseLocationOf(state.base.uri, destination.location);
     // Metadata is somebody's text: no credential follows it to another account.
-    return location.endpoint === destination.location.endpoint ? { base: await findBase(session, disk, location, requireSealed), isChecked: false } : undefined;
+    return location.endpoint === destination.location.endpoint ? { base: await findBase(session, disk, location, rules), isChecked: false } : undefined;
   } catch (error) {
     if (isMismatch(error) || (error instanceof VhdupError && error.code === 'usage')) return undefined;
     throw error;
@@ -102,7 +104,7 @@ async function extentsOf(disk: Disk, base: Base | undefined): Promise<PlannedExt
   return extents;
 }
 
-function identityOf(disk: Disk, guard: SourceGuard, base: (Base & { readonly check: BaseCheck }) | undefined, plan: PushPlan): Omit<PushState, 'state'> {
+function identityOf(disk: Disk, guard: SourceGuard, base: Base | undefined, plan: PushPlan): Omit<PushState, 'state'> {
   const ranges = (set: PushPlan['write']) => set.map(({ offset, length }) => [offset, length]);
   const fingerprint = createHash('sha256').update(JSON.stringify({
     source: guard.structure,

@@ -13,10 +13,10 @@ import type { PushOptions } from './options.js';
 import { together } from '../session/parallel.js';
 import { prepare, type Preparation } from './prepare.js';
 import { Session } from '../session/session.js';
-import { digestStream } from '../session/stream-digest.js';
+import { completed, type Digests } from '../session/digest-pass.js';
 import { sealFree, sealHeld, type Seal } from './seal.js';
 import { compareWritten, transfer, type Sent } from './transfer.js';
-import { verifyPushed, type VerifyScope } from './verify-pushed.js';
+import { verifyPushed } from './verify-pushed.js';
 import { summarise, summaryOf, type PlannedPush, type PushResult } from './result.js';
 
 /**
@@ -27,13 +27,14 @@ import { summarise, summaryOf, type PlannedPush, type PushResult } from './resul
 export async function push(disk: Disk, options: PushOptions): Promise<PushResult> {
   const session = new Session(options);
   const preparation = await prepare(session, disk, options);
-  const wanted: Wanted = { identity: preparation.identity, stream: preparation.stream, overwrite: options.overwrite ?? false };
+  const wanted: Wanted = { identity: preparation.identity, stream: preparation.stream, digests: preparation.digests, overwrite: options.overwrite ?? false };
   const isResumed = preparation.found.kind === 'ours';
   const { destination } = preparation;
   const stateFolder = options.stateFolder ?? defaultStateFolder();
 
   const made = await makeDestination(session, preparation, wanted, stateFolder);
   if (made.kind === 'complete') {
+    if (options.contentMd5 !== false && !made.properties.contentMd5) session.warn(`${destination.uri} has no Content-MD5: it was pushed with --no-md5`);
     await letGoCrashed(destination, stateFolder);
     if (options.verify !== undefined) await verifyPushed(session, disk, preparation, options.verify, { ifMatch: made.properties.etag }, false);
     const seal = options.seal && await sealFree(session, destination, made.properties, options.seal, stateFolder);
@@ -44,13 +45,13 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
   const lease = await hold(session, destination, stateFolder);
   try {
     // Only who holds the lease may trust what the blob says: another push may have ended between the look and the lease.
-    const found = await inspectDestination(session, destination, { ...wanted, overwrite: false });
+    const found = await inspectDestination(destination, { ...wanted, overwrite: false });
     const sealed = () => options.seal && sealHeld(session, destination, lease, options.seal, stateFolder);
     if (found.kind === 'complete') return done(session, preparation, 'already-there', { contentMd5: found.properties.contentMd5, seal: await sealed() });
     if (found.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
     await signOn(destination, found, preparation.identity, lease.conditions);
-    const { sent, contentMd5 } = await fill(session, disk, preparation, found.properties, lease, options.verify);
-    return done(session, preparation, isResumed ? 'resumed' : 'pushed', { contentMd5, sent, seal: await sealed() });
+    const { sent, digests } = await fill(session, disk, preparation, found.properties, lease, options);
+    return done(session, preparation, isResumed ? 'resumed' : 'pushed', { contentMd5: digests.md5, sent, seal: await sealed() });
   } finally {
     await letGo(lease, destination, stateFolder);
   }
@@ -59,11 +60,11 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
 /** What `push` would do with the same options; reads the disk, the base and the destination, and changes nothing. */
 export async function planPush(disk: Disk, options: PushOptions): Promise<PlannedPush> {
   const session = new Session(options);
-  const { destination, base, baseCheck, plan, found } = await prepare(session, disk, options);
+  const { destination, base, plan, found } = await prepare(session, disk, options);
   return {
     destination: destination.uri,
     action: found.kind === 'complete' ? 'nothing' : found.kind === 'ours' ? 'resume' : 'push',
-    base: base && summaryOf(base, baseCheck),
+    base: base && summaryOf(base),
     plan,
     warnings: session.warnings,
   };
@@ -75,7 +76,7 @@ async function signOn(destination: PageBlob, { state, properties }: Found & { ki
 }
 
 /** From a destination that this process holds to a complete one. */
-async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, lease: Lease, verify: VerifyScope | undefined): Promise<{ sent: Sent; contentMd5: Buffer }> {
+async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, lease: Lease, { verify, contentMd5 = true }: PushOptions): Promise<{ sent: Sent; digests: Digests }> {
   const { destination, base, plan, stream, guard, identity } = preparation;
   if (base) await dropCopySource(session, base, identity.fingerprint);
   // Before the first byte changes, nothing vouches for the blob any longer.
@@ -88,17 +89,18 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
   const left = subtract(plan.write, there);
   const kept = totalLength(plan.write) - totalLength(left);
   if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
-  const [sent, contentMd5] = await together(
+  const pass = await preparation.digests.pass(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest');
+  const [sent, digests] = await together(
     transfer(session, disk, destination, left, plan.gap, lease.conditions),
-    digestStream(session, 'digest', stream),
+    completed(session, disk, pass),
     session.fail,
   );
   // While there is no footer yet, nobody takes what may be wrong for a disk.
   if (verify !== undefined) await verifyPushed(session, disk, preparation, verify, lease.conditions, true);
   await guard.check();
   session.progress('finish', 0, 0);
-  await completeDestination(destination, { bytes: stream.footer, md5: md5(stream.footer) }, identity, plan, contentMd5, lease.conditions);
-  return { sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 }, contentMd5 };
+  await completeDestination(destination, { bytes: stream.footer, md5: md5(stream.footer) }, identity, plan, digests, lease.conditions);
+  return { sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 }, digests };
 }
 
 /**
@@ -114,6 +116,6 @@ async function trustWritten(session: Session, disk: Disk, { destination, plan, i
   await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
 }
 
-function done(session: Session, { destination, base, baseCheck, plan, identity }: Preparation, outcome: PushResult['outcome'], { contentMd5, sent, seal }: { contentMd5: Uint8Array | undefined; sent?: Sent; seal: Seal | undefined }): PushResult {
-  return summarise({ destination: destination.uri, id: identity.id, base: base && summaryOf(base, baseCheck), plan, outcome, contentMd5, sent, seal, warnings: session.warnings });
+function done(session: Session, { destination, base, plan, identity }: Preparation, outcome: PushResult['outcome'], { contentMd5, sent, seal }: { contentMd5: Uint8Array | undefined; sent?: Sent; seal: Seal | undefined }): PushResult {
+  return summarise({ destination: destination.uri, id: identity.id, base: base && summaryOf(base), plan, outcome, contentMd5, sent, seal, warnings: session.warnings });
 }

@@ -64,8 +64,8 @@ export interface Outcome {
   readonly warnings: readonly string[];
 }
 
-export function summaryOf(base: Base, check: BaseCheck): BaseSummary {
-  return { uri: base.blob.uri, id: base.id, layer: base.layer, check, protection: base.properties.protection };
+export function summaryOf(base: Base): BaseSummary {
+  return { uri: base.blob.uri, id: base.id, layer: base.layer, check: base.check, protection: base.properties.protection };
 }
 
 export function summarise({ destination, outcome, id, base, plan, contentMd5, sent, seal, warnings }: Outcome): PushResult {

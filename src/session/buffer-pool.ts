@@ -1,4 +1,4 @@
-/** Buffers of one size, used again: no more exist than were ever in use at a time. */
+/** Buffers of one size, used again: no more exist than were ever in use at a time. They are in memory that threads share. */
 export class BufferPool {
   readonly #length: number;
   readonly #free: Uint8Array[] = [];
@@ -7,13 +7,22 @@ export class BufferPool {
     this.#length = length;
   }
 
-  /** Lends the first `length` bytes of a buffer to `work`, with whatever content. */
+  /** A buffer with whatever content. */
+  take(): Uint8Array {
+    return this.#free.pop() ?? new Uint8Array(new SharedArrayBuffer(this.#length));
+  }
+
+  give(buffer: Uint8Array): void {
+    this.#free.push(buffer);
+  }
+
+  /** Lends the first `length` bytes of a buffer to `work`. */
   async use(length: number, work: (buffer: Uint8Array) => Promise<void>): Promise<void> {
-    const buffer = this.#free.pop() ?? new Uint8Array(this.#length);
+    const buffer = this.take();
     try {
       await work(buffer.subarray(0, length));
     } finally {
-      this.#free.push(buffer);
+      this.give(buffer);
     }
   }
 }

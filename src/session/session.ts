@@ -3,7 +3,7 @@ import { accessTo } from '../blob/credential.js';
 import { Container } from '../blob/container.js';
 import type { BlobLocation } from '../blob/location.js';
 import { PageBlob } from '../blob/page-blob.js';
-import { Retrier, type Stop } from '../blob/retry.js';
+import { Retrier, throwIfStopped, type Stop } from '../blob/retry.js';
 import { DEFAULT_CONCURRENCY, type SessionOptions } from './options.js';
 import type { Listener, Phase } from './events.js';
 
@@ -29,6 +29,11 @@ export class Session {
   readonly abort = (reason: unknown): void => {
     this.#abort.abort(reason);
   };
+
+  /** Throws where the work is to end. */
+  throwIfStopped(): void {
+    throwIfStopped(this.stop);
+  }
 
   /** Ends the rest after a failure: at once, but on request, when running requests are finished. */
   readonly fail = (error: unknown): void => {

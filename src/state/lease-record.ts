@@ -26,7 +26,7 @@ export function readLeaseRecord(folder: string, uri: string): Promise<LeaseRecor
 
 /** Keeps a record, readable by its owner only. A folder that cannot be written is no reason to fail. */
 export async function writeLeaseRecord(folder: string, record: LeaseRecord): Promise<void> {
-  await writeRecord('lease', folder, record).catch(() => undefined);
+  await writeRecord('lease', folder, record.uri, record).catch(() => undefined);
 }
 
 export async function deleteLeaseRecord(folder: string, uri: string): Promise<void> {

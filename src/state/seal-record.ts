@@ -16,7 +16,7 @@ export function readSealRecord(folder: string, uri: string): Promise<SealRecord 
 
 /** Keeps a record, readable by its owner only; throws where the folder cannot be written: the id is then known nowhere else. */
 export async function writeSealRecord(folder: string, record: SealRecord): Promise<void> {
-  await writeRecord('seal', folder, record);
+  await writeRecord('seal', folder, record.uri, record);
 }
 
 export async function deleteSealRecord(folder: string, uri: string): Promise<void> {

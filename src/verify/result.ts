@@ -21,6 +21,8 @@ export interface VerifyResult {
   };
   /** `equal`: it is the MD5 of the disk in the blob's form; `other`: it is not; `absent`: the blob has none; `unchecked`: the disk has no form of the blob's size. */
   readonly contentMd5: 'equal' | 'other' | 'absent' | 'unchecked';
+  /** The same of the tree digest that a push has noted on the blob. */
+  readonly tree: VerifyResult['contentMd5'];
   /** Where one side alone has something; that may still be zeros. */
   readonly allocation: { readonly onlyDisk: number; readonly onlyBlob: number };
   /** What differs besides bytes, and what keeps the blob from being a finished disk. */

@@ -1,6 +1,6 @@
 import { VhdupError } from '../errors.js';
 import { parseBlobUri } from '../blob/location.js';
-import { isUnfinishedElsewhere, stateOf } from '../blob/metadata.js';
+import { isUnfinishedElsewhere, notedTree, stateOf } from '../blob/metadata.js';
 import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream, FOOTER_LENGTH, parseFixedTail } from '../disk/fixed-stream.js';
@@ -9,7 +9,7 @@ import { dataRanges } from '../session/data-ranges.js';
 import { together } from '../session/parallel.js';
 import { Session } from '../session/session.js';
 import { SourceGuard } from '../session/source-guard.js';
-import { digestStream } from '../session/stream-digest.js';
+import { digestsOf } from '../session/digest-pass.js';
 import { compare } from './compare.js';
 import type { VerifyOptions } from './options.js';
 import type { VerifyResult } from './result.js';
@@ -41,16 +41,16 @@ export async function verify(disk: Disk, uri: string, options: VerifyOptions = {
   const deep = options.deep ?? true;
   // Without the blob's content, what only the disk has can still be compared: there the blob is zero.
   const ranges = intersect(deep ? rangeSet([...data, ...pages]) : onlyDisk, both);
-  const [{ differences, fetched }, contentMd5] = await together(
+  const [{ differences, fetched }, digests] = await together(
     compare(session, { disk, blob, ranges, pages: deep ? pages : [], conditions, phase: 'compare' }),
-    compareMd5(session, properties, tail.stream),
+    compareDigests(session, properties, tail.stream),
     session.fail,
   );
   const behind = deep ? await notZero(session, disk, blob, properties, pages) : [];
   await guard.check();
 
   const all = rangeSet([...differences, ...behind, ...(tail.differs ? [{ offset: content, length: size - content }] : [])]);
-  const problems = [...problemsOf(properties), ...tail.problems, ...(contentMd5 === 'other' ? ['its Content-MD5 is not that of the disk'] : [])];
+  const problems = [...problemsOf(properties), ...tail.problems, ...(digests.contentMd5 === 'other' ? ['its Content-MD5 is not that of the disk'] : []), ...(digests.tree === 'other' ? ['its tree digest is not that of the disk'] : [])];
   return {
     blob: blob.uri,
     equal: all.length === 0 && problems.length === 0,
@@ -59,7 +59,7 @@ export async function verify(disk: Disk, uri: string, options: VerifyOptions = {
     compared: totalLength(ranges),
     fetched,
     differences: { first: all.slice(0, NAMED), count: all.length, bytes: totalLength(all) },
-    contentMd5,
+    ...digests,
     allocation: { onlyDisk: totalLength(onlyDisk), onlyBlob: totalLength(onlyBlob) },
     problems,
   };
@@ -112,8 +112,10 @@ async function notZero(session: Session, disk: Disk, blob: PageBlob, { size, eta
   return differences;
 }
 
-async function compareMd5(session: Session, { contentMd5 }: BlobProperties, stream: FixedStream | undefined): Promise<VerifyResult['contentMd5']> {
-  if (!contentMd5) return 'absent';
-  if (!stream) return 'unchecked';
-  return contentMd5.equals(await digestStream(session, 'digest', stream)) ? 'equal' : 'other';
+async function compareDigests(session: Session, { contentMd5, metadata, size }: BlobProperties, stream: FixedStream | undefined): Promise<Pick<VerifyResult, 'contentMd5' | 'tree'>> {
+  const noted = notedTree(stateOf(metadata), contentMd5);
+  const verdict = (theirs: Buffer | undefined, ours: Buffer | undefined) => (!theirs ? 'absent' : !ours ? 'unchecked' : theirs.equals(ours) ? 'equal' : 'other');
+  // The tree is that of a disk without padding.
+  const ours = stream && await digestsOf(session, stream.disk, { md5: contentMd5 && stream, tree: noted !== undefined && stream.size === size }, 'digest');
+  return { contentMd5: verdict(contentMd5, ours?.md5), tree: verdict(noted, ours?.tree) };
 }

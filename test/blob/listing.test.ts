@@ -77,7 +77,7 @@ t.test('a push is resumed over 10,000 page ranges, listed in pages with trouble 
   const folder = await temporaryFolder(t);
   const content = randomBytes(SIZE);
   const { path } = await writeImage({ path: join(folder, 'many.vhd'), type: 'fixed', size: SIZE, writes: [{ offset: 0, data: content }] });
-  const options: PushOptions = { to: `${gate.url}/vhds/many`, environment: gate.env, stateFolder: folder, retry: { attempts: 4, firstDelayMs: 1, maxDelayMs: 5 } };
+  const options: PushOptions = { to: `${gate.url}/vhds/many`, environment: gate.env, stateFolder: folder, cacheFolder: false, retry: { attempts: 4, firstDelayMs: 1, maxDelayMs: 5 } };
   const pushed = async () => {
     await using disk = await openDisk(path);
     return await push(disk, options);

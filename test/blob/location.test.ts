@@ -38,11 +38,11 @@ t.test('secrets go to the account that they belong to, and nowhere else', async 
 });
 
 t.test('the state of a push survives the metadata of a blob, whose keys have no case', (t) => {
-  const state = { state: 'writing', fingerprint: 'f', times: 't', id: 'i', parentId: 'p', base: { uri: 'https://a/b', etag: '0x1', id: 'j', check: 'md5' }, holder: 'web-7/12', completedAt: undefined } as const;
+  const state = { state: 'writing', fingerprint: 'f', times: 't', id: 'i', parentId: 'p', base: { uri: 'https://a/b', etag: '0x1', id: 'j', check: 'md5' }, holder: 'web-7/12', completedAt: undefined, digests: undefined } as const;
   const metadata = withState({ owner: 'me', vhdup_state: 'clearing' }, state);
   t.equal(metadata['owner'], 'me');
   t.strictSame(stateOf(Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key.toUpperCase(), value]))), state);
-  const complete = { ...state, state: 'complete', holder: undefined, completedAt: new Date(1_795_000_000_000) } as const;
+  const complete = { ...state, state: 'complete', holder: undefined, completedAt: new Date(1_795_000_000_000), digests: { tree: 'ab'.repeat(32), md5: 'cd'.repeat(16) } } as const;
   t.strictSame(stateOf(withState({}, complete)), complete);
   t.equal(isChangedSince(complete, new Date(1_795_000_005_000)), false, 'the last request of the push itself');
   t.equal(isChangedSince(complete, new Date(1_795_000_006_000)), true, 'somebody else\'s later one');

@@ -33,7 +33,7 @@ async function killAndResume(t: Test, { azurite, container, folder, scene, itera
     const written = putsIn(gate.records);
     gate.records = [];
     await using disk = await openDisk(scene.child);
-    await push(disk, { to, environment: gate.env, stateFolder: otherMachine ? join(folder, 'other-state') : stateFolder, ...(iterative ? { base } : {}) });
+    await push(disk, { to, environment: gate.env, stateFolder: otherMachine ? join(folder, 'other-state') : stateFolder, cacheFolder: false, ...(iterative ? { base } : {}) });
     t.ok((await bytesOf(container, name)).subarray(0, -512).equals(scene.content), `equal bytes after a kill at request ${at}`);
     t.match(await factsOf(container, name), { metadata: { vhdup_state: 'complete' }, leaseState: 'available', contentMd5: /./ });
     const again = putsIn(gate.records).filter(({ offset }) => offset < scene.content.length);
@@ -96,7 +96,7 @@ t.test('a process killed while it takes over the lease of a killed one leaves no
     t.ok(await kill({ request: changes, moment: 'before' }), 'again, before it is changed');
     const notes: string[] = [];
     await using disk = await openDisk(scene.child);
-    await push(disk, { to, environment: gate.env, stateFolder, onEvent: (event) => { if (event.type === 'note') notes.push(event.message); } });
+    await push(disk, { to, environment: gate.env, stateFolder, cacheFolder: false, onEvent: (event) => { if (event.type === 'note') notes.push(event.message); } });
     t.notOk(notes.some((note) => note.includes('waiting')), notes.join('; '));
     t.ok((await bytesOf(container, 'twice')).subarray(0, -512).equals(scene.content));
   });

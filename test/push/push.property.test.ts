@@ -30,7 +30,7 @@ t.test('any chain over any of its layers arrives as the oracle says, and the bas
     const base = layers[pick % layers.length];
     if (!top || !base) return;
     const name = `run-${++run}`;
-    const options = { environment: gate.env, stateFolder: own, cost: { bytesPerSecond: 60 * 1024 * 1024, requestsPerSecond } };
+    const options = { environment: gate.env, stateFolder: own, cacheFolder: join(own, 'cache'), cost: { bytesPerSecond: 60 * 1024 * 1024, requestsPerSecond } };
     {
       await using disk = await openDisk(base.path);
       await push(disk, { ...options, to: `${gate.url}/vhds/${name}-base` });

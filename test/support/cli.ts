@@ -1,4 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
@@ -17,9 +19,14 @@ export interface CliProcess {
   readonly ended: Promise<CliRun>;
 }
 
+/** The cache of the user who runs the tests is left alone. */
+function cacheBeside({ VHDUP_STATE_DIR: state }: Readonly<Record<string, string>>): Record<string, string> {
+  return { VHDUP_CACHE_DIR: state === undefined ? join(tmpdir(), 'vhdup-test-cache') : `${state}-cache` };
+}
+
 /** Starts `vhdup` with nothing of this process's credentials. */
 export function startCli(args: readonly string[], env: Readonly<Record<string, string>>): CliProcess {
-  const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...cacheBeside(env), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = Promise.all([
     text(child.stdout),
     text(child.stderr),

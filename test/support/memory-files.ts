@@ -51,7 +51,7 @@ export class MemoryFiles implements Files {
         this.reads.push({ path: resolve(path), position, length: into.length });
         into.set(content.subarray(position, position + into.length));
       },
-      statPath: async () => ({ size: content.length, mtimeNs: 0n, ctimeNs: 0n }),
+      statPath: async () => ({ identity: resolve(path), size: content.length, mtimeNs: 0n, ctimeNs: 0n }),
       close: async () => { this.unclosed--; },
     };
   }

@@ -15,9 +15,9 @@ export interface Stage {
   /** Not told to go through the gate, but by its account. */
   readonly container: ContainerClient;
   /** For the library: credential, state folder, and retries that do not take long. */
-  readonly options: { readonly environment: Record<string, string>; readonly stateFolder: string; readonly retry: NonNullable<PushOptions['retry']> };
+  readonly options: { readonly environment: Record<string, string>; readonly stateFolder: string; readonly cacheFolder: string; readonly retry: NonNullable<PushOptions['retry']> };
   /** For the command line. */
-  readonly env: { readonly AZURE_STORAGE_CONNECTION_STRING: string; readonly VHDUP_STATE_DIR: string };
+  readonly env: { readonly AZURE_STORAGE_CONNECTION_STRING: string; readonly VHDUP_STATE_DIR: string; readonly VHDUP_CACHE_DIR: string };
   readonly uri: (name: string) => string;
   readonly pushed: (path: string, more: PushOptions) => Promise<PushResult>;
 }
@@ -32,13 +32,14 @@ export async function stage(t: Test): Promise<Stage> {
   });
   const stateFolder = join(folder, 'state');
   await mkdir(stateFolder, { mode: 0o700 });
-  const options = { environment: { ...gate.env }, stateFolder, retry: { attempts: 6, firstDelayMs: 2, maxDelayMs: 20 } };
+  const cacheFolder = join(folder, 'cache');
+  const options = { environment: { ...gate.env }, stateFolder, cacheFolder, retry: { attempts: 6, firstDelayMs: 2, maxDelayMs: 20 } };
   return {
     folder,
     gate,
     container: await containerOf(azurite, 'vhds'),
     options,
-    env: { ...gate.env, VHDUP_STATE_DIR: stateFolder },
+    env: { ...gate.env, VHDUP_STATE_DIR: stateFolder, VHDUP_CACHE_DIR: cacheFolder },
     uri: (name) => `${gate.url}/vhds/${name}`,
     pushed: async (path, more) => {
       await using disk = await openDisk(path);

@@ -61,7 +61,7 @@ t.test('a base in another account is copied by its own SAS', async (t) => {
   await other.create();
   {
     await using disk = await openDisk(basePath);
-    await push(disk, { to: `${endpoint}/images/base`, environment: { AZURE_STORAGE_CONNECTION_STRING: connectionString }, stateFolder: folder });
+    await push(disk, { to: `${endpoint}/images/base`, environment: { AZURE_STORAGE_CONNECTION_STRING: connectionString }, stateFolder: folder, cacheFolder: false });
   }
   const source = other.getBlobClient('base');
   const before = await source.getProperties();

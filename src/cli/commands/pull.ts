@@ -61,7 +61,7 @@ function resultLines({ blob, output, outcome, format, size: bytes, id, fetched, 
       ['id', id ?? 'none'],
       ['fetched', `${size(fetched)} in ${count(requests, 'request')}`],
       ['stored', size(stored)],
-      ['Content-MD5', `${contentMd5 ?? 'none'}${checked === 'md5' ? ', compared' : ', not compared'}`],
+      ['Content-MD5', `${contentMd5 ?? 'none'}${checked === 'md5' ? ', compared' : checked === 'tree' ? '; the tree digest was compared' : ', not compared'}`],
     ]),
   ];
 }

@@ -3,7 +3,7 @@ import { VhdupError } from '../../errors.js';
 import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../blob/location.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
-import type { PushOptions } from '../../push/options.js';
+import type { BaseCheckWish, PushOptions } from '../../push/options.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import { concurrencyOf, diskFlags, once, openOptions, workFlags, type Command, type DiskFlags, type WorkFlags } from '../command.js';
 import { interruptible } from '../interrupt.js';
@@ -16,10 +16,12 @@ interface PushFlags extends DiskFlags, WorkFlags, BlobFlags, SealFlags {
   readonly disk: string;
   readonly to: string | readonly string[] | undefined;
   readonly base: string | readonly string[] | undefined;
-  readonly baseCheck: 'md5' | 'id';
+  readonly baseCheck: BaseCheckWish;
   readonly requireSealedBase: boolean;
   readonly overwrite: boolean;
   readonly verify: 'sent' | 'all' | undefined;
+  readonly md5: boolean;
+  readonly cache: boolean;
   readonly dryRun: boolean;
 }
 
@@ -31,10 +33,12 @@ export const pushCommand: Command<PushFlags> = {
     .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
     .option('to', { type: 'string', requiresArg: true, describe: 'URI of the destination blob (default: the base\'s container and the file\'s name)' })
     .option('base', { type: 'string', requiresArg: true, describe: 'URI of an ancestor\'s blob to copy from, or "auto" to look in the destination\'s container' })
-    .option('base-check', { choices: ['md5', 'id'] as const, default: 'md5' as const, describe: 'what proves that the base is the ancestor' })
+    .option('base-check', { choices: ['content', 'md5', 'id'] as const, default: 'content' as const, describe: 'what proves that the base is the ancestor: its tree digest or else its Content-MD5, always the latter, or its id alone' })
     .option('require-sealed-base', { type: 'boolean', default: false, describe: 'accept only a base that nobody can change' })
     .option('overwrite', { type: 'boolean', default: false, describe: 'replace another blob at the destination' })
     .option('verify', { choices: ['sent', 'all'] as const, describe: 'fetch what was sent, or all, and compare it before the blob is complete; --verify alone means sent' })
+    .option('md5', { type: 'boolean', default: true, describe: 'set Content-MD5 on the blob (--no-md5 does not: other tools miss it, and the whole disk need not be read)' })
+    .option('cache', { type: 'boolean', default: true, describe: 'use and keep digests of unchanged files in the user\'s cache folder (--no-cache does neither)' })
     .option('dry-run', { type: 'boolean', default: false, describe: 'print the plan and change nothing' })
     .example('$0 push disk.vhd --to https://acct.blob.core.windows.net/vhds/disk.vhd', 'send everything but zeros')
     .example('$0 push child.vhd --base https://acct.blob.core.windows.net/vhds/parent.vhd', 'copy the parent there, send the differences')
@@ -54,7 +58,7 @@ export const pushCommand: Command<PushFlags> = {
     await interruptible(async (signal) => {
       const options: PushOptions = {
         ...access, to, base, baseCheck: flags.baseCheck, requireSealedBase: flags.requireSealedBase, overwrite: flags.overwrite,
-        verify: flags.verify, seal, concurrency, signal, onEvent: view.onEvent,
+        verify: flags.verify, contentMd5: flags.md5, ...(flags.cache ? {} : { cacheFolder: false }), seal, concurrency, signal, onEvent: view.onEvent,
       };
       if (flags.dryRun) {
         const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
@@ -105,10 +109,12 @@ function planLines({ destination, action, base, plan }: PlannedPush): string[] {
   ];
 }
 
+const PROOF: Readonly<Record<BaseSummary['check'], string>> = { tree: 'id and tree digest', md5: 'id and MD5', id: 'id alone' };
+
 function baseRows(base: BaseSummary | undefined): (readonly [name: string, value: string])[] {
   if (!base) return [];
   return [
-    ['base', `${base.uri} (layer ${base.layer}, by ${base.check === 'md5' ? 'id and MD5' : 'id alone'})`],
+    ['base', `${base.uri} (layer ${base.layer}, by ${PROOF[base.check]})`],
     ['kept by', base.protection ?? 'nothing: the base can be changed'],
   ];
 }

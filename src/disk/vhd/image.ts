@@ -34,7 +34,8 @@ class VhdImage implements Image {
     this.#structure = structure;
     this.layer = layerOf(file.path, structure, findings);
     this.footer = fixedFooter(structure.footer);
-    this.openedFile = this.#describe(opened, structure.footer);
+    // What is read is the file that was opened, whatever the path leads to meanwhile.
+    this.openedFile = this.#describe({ ...opened, identity: file.identity }, structure.footer);
   }
 
   async segments(offset: number, length: number): Promise<Segment[]> {
@@ -85,11 +86,11 @@ class VhdImage implements Image {
     return this.#file.close();
   }
 
-  #describe(times: FileTimes, footer: Footer): SourceFile {
+  #describe({ identity, size, mtimeNs, ctimeNs }: FileTimes, footer: Footer): SourceFile {
     const hash = createHash('sha256').update(footer.bytes);
     const { sparse } = this.#structure;
     if (sparse) hash.update(sparse.header.bytes).update(sparse.bat.bytes());
-    return { path: this.#file.path, ...times, structure: hash.digest('hex') };
+    return { path: this.#file.path, fileId: identity, size, mtimeNs, ctimeNs, structure: hash.digest('hex') };
   }
 
   async #bitmap(blockIndex: number, position: number, length: number): Promise<Uint8Array> {

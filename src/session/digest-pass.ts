@@ -1,0 +1,88 @@
+import { hashHere } from '../digest/hashing.js';
+import { hashInWorkers } from '../digest/hash-workers.js';
+import type { Disk } from '../disk/disk.js';
+import { rangeSet, totalLength } from '../plan/range.js';
+import { dataRanges } from './data-ranges.js';
+import { passOver, type Consumer } from './disk-pass.js';
+import type { Phase } from './events.js';
+import { Md5Consumer, type BlobForm } from './md5-consumer.js';
+import type { Session } from './session.js';
+import { TreeConsumer, type KnownLeaves, type LeafRun } from './tree-consumer.js';
+
+/** Which digests are wanted. */
+export interface DigestWish {
+  /** The MD5 in this form of a blob. */
+  readonly md5?: BlobForm | undefined;
+  readonly tree?: boolean | undefined;
+}
+
+/** Digests as they were wished for. */
+export interface Digests {
+  /** 16 bytes. */
+  readonly md5: Buffer | undefined;
+  /** 32 bytes, as `docs/DIGEST.md` says. */
+  readonly tree: Buffer | undefined;
+}
+
+/** What digests are computed of: a disk, or what stands for one. */
+export type Content = Pick<Disk, 'size' | 'read' | 'extents'>;
+
+/** Digests that are computed while the content is read, perhaps for others too. */
+export interface DigestPass {
+  /** Who has to see the content first; nobody, where all is known. */
+  readonly consumers: readonly Consumer[];
+  /** After the pass. */
+  finish(): Promise<Digests>;
+  /** Ends what the pass began; never throws. */
+  close(): Promise<void>;
+}
+
+/** What helps with the tree digest. */
+export interface TreeHelp {
+  readonly known?: KnownLeaves | undefined;
+  /** Gets the leaves as they become known. */
+  readonly keep?: ((run: LeafRun) => Promise<void>) | undefined;
+}
+
+/** Up to so many bytes are hashed in this thread. */
+const LITTLE = 48 * 1024 * 1024;
+/** Windows in memory while nothing is sent. */
+const WINDOWS = 8;
+
+/** Readies digests for a pass over `content`. Whoever takes it closes it. */
+export async function startDigestPass(session: Session, content: Content, wish: DigestWish, phase: Phase, { known, keep = () => Promise.resolve() }: TreeHelp = {}): Promise<DigestPass> {
+  const { size } = content;
+  const data = await dataRanges(content);
+  const toHash = (wish.md5 ? size : 0) + (wish.tree === true ? totalLength(known ? rangeSet(known.changed) : data) : 0);
+  const hashing = toHash > LITTLE ? hashInWorkers() : hashHere();
+  const progress = (done: number) => {
+    session.throwIfStopped();
+    session.progress(phase, Math.min(done, size), size);
+  };
+  const md5 = wish.md5 && new Md5Consumer(size, data, wish.md5, hashing, progress);
+  const tree = wish.tree === true ? new TreeConsumer(size, data, known, hashing, keep, md5 ? () => undefined : progress) : undefined;
+  return {
+    consumers: [md5, tree].filter((consumer) => consumer !== undefined),
+    finish: async () => {
+      const digests = { md5: await md5?.digest(), tree: await tree?.digest() };
+      session.progress(phase, size, size);
+      return digests;
+    },
+    close: () => hashing.close(),
+  };
+}
+
+/** Reads `content` for its digests alone. */
+export async function digestsOf(session: Session, content: Content, wish: DigestWish, phase: Phase): Promise<Digests> {
+  return completed(session, content, await startDigestPass(session, content, wish, phase));
+}
+
+/** Runs a pass that nobody else takes part in. */
+export async function completed(session: Session, content: Content, pass: DigestPass): Promise<Digests> {
+  try {
+    await passOver(session, content, pass.consumers, () => WINDOWS);
+    return await pass.finish();
+  } finally {
+    await pass.close();
+  }
+}

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import type { Disk, SourceFile } from '../disk/disk.js';
+import { TreeHasher } from '../digest/tree.js';
+import { rangeSet, type Range, type RangeSet } from '../plan/range.js';
+import type { DigestCache } from '../state/digest-cache.js';
+import { completed, startDigestPass, type DigestPass, type DigestWish, type Digests } from './digest-pass.js';
+import type { Phase } from './events.js';
+import type { BlobForm } from './md5-consumer.js';
+import type { Session } from './session.js';
+import type { LeafRun } from './tree-consumer.js';
+
+/**
+ * The digests of a disk and of its ancestors. Those of files that are as they were when this machine computed them come
+ * from its records; of a disk whose ancestor is known only what changed is read for the tree digest.
+ */
+export class DiskDigests {
+  readonly #session: Session;
+  readonly #disk: Disk;
+  readonly #cache: DigestCache | undefined;
+  readonly #known = new Map<string, Promise<Digests>>();
+
+  /** Without a cache nothing is looked up or kept. */
+  constructor(session: Session, disk: Disk, cache: DigestCache | undefined) {
+    this.#session = session;
+    this.#disk = disk;
+    this.#cache = cache;
+  }
+
+  /** Digests of the disk as layer `layer` saw it; computed at most once. */
+  of(layer: number, wish: DigestWish, phase: Phase): Promise<Digests> {
+    const key = `${layer} ${wish.tree === true} ${wish.md5 ? formText(wish.md5) : ''}`;
+    let digests = this.#known.get(key);
+    if (!digests) {
+      digests = this.#compute(layer, wish, phase);
+      this.#known.set(key, digests);
+    }
+    return digests;
+  }
+
+  async #compute(layer: number, wish: DigestWish, phase: Phase): Promise<Digests> {
+    return completed(this.#session, this.#disk.ancestor(layer), await this.pass(layer, wish, phase));
+  }
+
+  /** Readies the computation for somebody who reads the disk as layer `layer` saw it anyway. */
+  async pass(layer: number, wish: DigestWish, phase: Phase): Promise<DigestPass> {
+    const disk = this.#disk.ancestor(layer);
+    const files = this.#disk.openedFiles.slice(layer);
+    const identity = identityOf(files);
+    const md5Key = wish.md5 && `${identity}\n${formText(wish.md5)}`;
+    const leaves = wish.tree === true ? await this.#nearestLeaves(layer) : undefined;
+    const found: Digests = {
+      md5: md5Key === undefined ? undefined : await this.#cache?.md5(md5Key),
+      tree: leaves?.layer === layer ? leaves.digest : undefined,
+    };
+    const missing: DigestWish = { md5: found.md5 ? undefined : wish.md5, tree: wish.tree === true && !found.tree };
+    if (!missing.md5 && missing.tree !== true) return { consumers: [], finish: () => Promise.resolve(found), close: () => Promise.resolve() };
+
+    const mayKeep = this.#cache?.trusts(files) ?? false;
+    const writer = missing.tree === true && mayKeep ? await this.#cache?.keepLeaves() : undefined;
+    const pass = await startDigestPass(this.#session, disk, missing, phase, {
+      known: leaves && { runs: leaves.runs(), changed: await changedAbove(disk, leaves.layer - layer) },
+      keep: async (run) => writer?.add(run),
+    });
+    return {
+      consumers: pass.consumers,
+      finish: async () => {
+        const { md5, tree } = await pass.finish();
+        if (this.#cache && mayKeep && await this.#isStill(layer, identity)) {
+          if (md5 && md5Key !== undefined) await this.#cache.keepMd5(md5Key, md5);
+          if (tree) await writer?.commit(identity, tree).catch(() => undefined);
+          await this.#cache.trim();
+        }
+        return { md5: md5 ?? found.md5, tree: tree ?? found.tree };
+      },
+      close: async () => {
+        await pass.close();
+        await writer?.discard();
+      },
+    };
+  }
+
+  /** The kept leaves of the nearest layer from `layer` on downwards, checked; damaged ones are forgotten. */
+  async #nearestLeaves(layer: number): Promise<{ layer: number; digest: Buffer; runs: () => AsyncIterable<LeafRun> } | undefined> {
+    for (let at = layer; this.#cache && at < this.#disk.layers.length; at++) {
+      const key = identityOf(this.#disk.openedFiles.slice(at));
+      const found = await this.#cache.leaves(key);
+      if (!found) continue;
+      if (await hasDigest(found.runs(), this.#disk.layers[at]?.size ?? 0, found.digest)) return { layer: at, digest: found.digest, runs: () => found.runs() };
+      await this.#cache.forgetLeaves(key);
+    }
+    return undefined;
+  }
+
+  /** True where the files are still those that were read. */
+  async #isStill(layer: number, identity: string): Promise<boolean> {
+    const now = await this.#disk.sourceFiles().catch(() => undefined);
+    return now !== undefined && identityOf(now.slice(layer)) === identity;
+  }
+}
+
+async function hasDigest(runs: AsyncIterable<LeafRun>, size: number, digest: Uint8Array): Promise<boolean> {
+  const tree = new TreeHasher(size);
+  try {
+    for await (const { index, values } of runs) tree.add(index, values);
+    return tree.digest().equals(digest);
+  } catch {
+    return false;
+  }
+}
+
+/** Where the layers above layer `layer` decide, and where the ancestor holds more than the disk shows. */
+async function changedAbove(disk: Disk, layer: number): Promise<RangeSet> {
+  const changed: Range[] = [];
+  for await (const { offset, length, kind } of disk.extents({ above: layer })) if (kind !== 'absent') changed.push({ offset, length });
+  const ancestorSize = disk.layers[layer]?.size ?? 0;
+  // A disk that ends within a leaf shows zeros where a larger ancestor had more.
+  if (ancestorSize > disk.size) changed.push({ offset: disk.size - 512, length: 512 });
+  return rangeSet(changed);
+}
+
+/** What makes the content of a chain what it is: on this machine, the same text only for the same bytes. */
+function identityOf(files: readonly SourceFile[]): string {
+  return ['vhdup digest 1', ...files.map(({ fileId, size, mtimeNs, ctimeNs, structure }) => `${fileId} ${size} ${mtimeNs} ${ctimeNs} ${structure}`)].join('\n');
+}
+
+function formText({ padding, footer }: BlobForm): string {
+  return `${padding} ${createHash('sha256').update(footer).digest('hex')}`;
+}

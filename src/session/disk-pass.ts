@@ -1,0 +1,157 @@
+import type { Disk } from '../disk/disk.js';
+import { endOf, rangeSet, splitAt, type Range, type RangeSet } from '../plan/range.js';
+import { BufferPool } from './buffer-pool.js';
+import type { Session } from './session.js';
+
+/** Bytes that are read and worked on at a time; a window begins at a multiple of this. */
+export const WINDOW = 4 * 1024 * 1024;
+/** Windows that are read before anybody waits for them. */
+const READ_AHEAD = 3;
+
+/** Somebody who looks at a disk's content on its way past. */
+export interface Consumer {
+  /** Where it wants to see the content, within the disk. */
+  readonly needs: RangeSet;
+  /**
+   * Gets each window in which it needs something, in order, and begins with the next one before it has ended with this.
+   * Its bytes stay as they are until the promise ends.
+   */
+  take(view: View): Promise<void>;
+}
+
+/** A window as a consumer gets it. */
+export interface View {
+  /** Where on the disk it begins. */
+  readonly offset: number;
+  /** The content where any consumer needs it, zeros elsewhere. */
+  readonly bytes: Uint8Array;
+  /** What of its needs lies here, in order; offsets of the disk. */
+  readonly ranges: readonly Range[];
+}
+
+/**
+ * Reads what the consumers need of a disk, once and in order, and shows it to all who need something there. So many
+ * windows are in memory as `windows` says at the time. A failure ends the rest: `session.fail` is told, what runs is
+ * waited for, and it is thrown.
+ */
+export async function passOver(session: Session, disk: Pick<Disk, 'size' | 'read'>, consumers: readonly Consumer[], windows: () => number): Promise<void> {
+  const pool = new BufferPool(WINDOW);
+  const pending = windowsOf(consumers, disk.size);
+  const ahead: Promise<Loaded>[] = [];
+  const running = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  const fail = (error: unknown) => {
+    if (failures.push(error) === 1) session.fail(error);
+  };
+  let next = pending.next();
+  while (failures.length === 0 && (ahead.length > 0 || !next.done)) {
+    try {
+      session.throwIfStopped();
+    } catch (error) {
+      fail(error);
+      break;
+    }
+    while (!next.done && ahead.length < READ_AHEAD && (running.size + ahead.length === 0 || running.size + ahead.length < windows())) {
+      const loaded = load(disk, next.value, pool);
+      loaded.catch(() => undefined);
+      ahead.push(loaded);
+      next = pending.next();
+    }
+    const first = ahead.shift();
+    if (!first) {
+      await Promise.race(running);
+      continue;
+    }
+    try {
+      const { window, bytes, release } = await first;
+      const task = Promise.all(window.takers.map(({ consumer, ranges }) => consumer.take({ offset: window.offset, bytes, ranges })))
+        .then(() => undefined, fail)
+        .finally(() => {
+          release();
+          running.delete(task);
+        });
+      running.add(task);
+    } catch (error) {
+      fail(error);
+    }
+  }
+  await Promise.allSettled([...running, ...ahead]);
+  if (failures.length > 0) throw failures[0];
+}
+
+interface Window extends Range {
+  /** What is read of it. */
+  readonly read: Range[];
+  readonly takers: readonly { readonly consumer: Consumer; readonly ranges: readonly Range[] }[];
+}
+
+interface Loaded {
+  readonly window: Window;
+  readonly bytes: Uint8Array;
+  readonly release: () => void;
+}
+
+/** The windows in which anybody needs something, in order. */
+function* windowsOf(consumers: readonly Consumer[], size: number): Generator<Window, undefined> {
+  const cursors = consumers.map((consumer) => ({ consumer, cursor: new Cursor(consumer.needs) }));
+  const all = rangeSet(consumers.flatMap(({ needs }) => needs));
+  let offset = -1;
+  let read: Range[] = [];
+  const window = (): Window => {
+    const length = Math.min(WINDOW, size - offset);
+    const takers = cursors.map(({ consumer, cursor }) => ({ consumer, ranges: cursor.within({ offset, length }) })).filter(({ ranges }) => ranges.length > 0);
+    return { offset, length, read, takers };
+  };
+  for (const piece of splitAt(all, WINDOW)) {
+    const start = Math.floor(piece.offset / WINDOW) * WINDOW;
+    if (start !== offset && read.length > 0) {
+      yield window();
+      read = [];
+    }
+    offset = start;
+    read.push(piece);
+  }
+  if (read.length > 0) yield window();
+  return undefined;
+}
+
+/** A place in a set of ranges, for questions in ascending order. */
+class Cursor {
+  readonly #ranges: RangeSet;
+  #next = 0;
+
+  constructor(ranges: RangeSet) {
+    this.#ranges = ranges;
+  }
+
+  /** What of the set lies in `window`. */
+  within(window: Range): Range[] {
+    for (let range = this.#ranges[this.#next]; range && endOf(range) <= window.offset; range = this.#ranges[this.#next]) this.#next++;
+    const found: Range[] = [];
+    for (let at = this.#next, range = this.#ranges[at]; range && range.offset < endOf(window); range = this.#ranges[++at]) {
+      const offset = Math.max(range.offset, window.offset);
+      found.push({ offset, length: Math.min(endOf(range), endOf(window)) - offset });
+    }
+    return found;
+  }
+}
+
+async function load(disk: Pick<Disk, 'read'>, window: Window, pool: BufferPool): Promise<Loaded> {
+  const buffer = pool.take();
+  const bytes = buffer.subarray(0, window.length);
+  const release = () => { pool.give(buffer); };
+  let filled = 0;
+  try {
+    for (const { offset, length } of window.read) {
+      const at = offset - window.offset;
+      bytes.fill(0, filled, at);
+      filled = at + length;
+      await disk.read(offset, bytes.subarray(at, filled));
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  bytes.fill(0, filled);
+  return { window, bytes, release };
+}

@@ -1,0 +1,86 @@
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import envPaths from 'env-paths';
+import { LeafFileWriter, deleteLeafFile, openLeafFile, type LeafFile } from './leaf-file.js';
+import { readRecord, writeRecord } from './record-file.js';
+
+/** So many bytes of records are kept; the longest unused go first. */
+const MAX_BYTES = 1024 ** 3;
+/** What crashed processes left is deleted after so long, in milliseconds. */
+const STALE_MS = 24 * 60 * 60 * 1000;
+
+/** Where digests are kept: `VHDUP_CACHE_DIR`, else the user's cache folder. It may be deleted at any time. */
+export function defaultCacheFolder(): string {
+  return process.env['VHDUP_CACHE_DIR'] ?? envPaths('vhdup', { suffix: '' }).cache;
+}
+
+/**
+ * Files that changed so shortly before they are read are not remembered: a write right afterwards could leave them with
+ * the same times. Two seconds is the coarsest clock of a file system (FAT).
+ */
+const YOUNG_MS = 2_000;
+
+/** Times of a file, in nanoseconds since the epoch. */
+interface Times {
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+}
+
+/**
+ * Digests that were computed on this machine, under keys that say of what: the same key only for the same bytes. A
+ * record that is damaged counts as none; that one cannot be kept is no failure.
+ */
+export class DigestCache {
+  readonly #folder: string;
+  readonly #youngMs: number;
+
+  constructor(folder: string, youngMs = YOUNG_MS) {
+    this.#folder = folder;
+    this.#youngMs = youngMs;
+  }
+
+  /** Whether what is read of these files from now on may be remembered by their times. */
+  trusts(files: readonly Times[]): boolean {
+    const before = BigInt(Date.now() - this.#youngMs) * 1_000_000n;
+    return files.every(({ mtimeNs, ctimeNs }) => mtimeNs < before && ctimeNs < before);
+  }
+
+  async md5(key: string): Promise<Buffer | undefined> {
+    const record = await readRecord<{ readonly md5: string }>('md5', this.#folder, key);
+    return record && Buffer.from(record.md5, 'hex');
+  }
+
+  async keepMd5(key: string, digest: Buffer): Promise<void> {
+    await writeRecord('md5', this.#folder, key, { md5: digest.toString('hex') }).catch(() => undefined);
+  }
+
+  /** The leaves that were kept, unchecked. */
+  leaves(key: string): Promise<LeafFile | undefined> {
+    return openLeafFile(this.#folder, key);
+  }
+
+  /** Begins to keep leaves; `undefined` where the folder cannot be written. */
+  keepLeaves(): Promise<LeafFileWriter | undefined> {
+    return LeafFileWriter.create(this.#folder).catch(() => undefined);
+  }
+
+  forgetLeaves(key: string): Promise<void> {
+    return deleteLeafFile(this.#folder, key);
+  }
+
+  /** Deletes the longest unused records where there are too many. Never throws. */
+  async trim(maxBytes = MAX_BYTES): Promise<void> {
+    const names = await readdir(this.#folder).catch(() => []);
+    const files = (await Promise.all(names.map(async (name) => {
+      const path = join(this.#folder, name);
+      const found = await stat(path).catch(() => undefined);
+      return found && { path, size: found.size, usedMs: found.mtimeMs };
+    }))).filter((file) => file !== undefined).sort((a, b) => b.usedMs - a.usedMs);
+    let kept = 0;
+    for (const { path, size, usedMs } of files) {
+      const isStale = path.endsWith('.fresh') && Date.now() - usedMs > STALE_MS;
+      kept += size;
+      if (isStale || (kept > maxBytes && !path.endsWith('.fresh'))) await rm(path, { force: true }).catch(() => undefined);
+    }
+  }
+}

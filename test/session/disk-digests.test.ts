@@ -1,0 +1,212 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { appendFile, copyFile, mkdir, open, readdir, readFile, rename, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
+import { FixedStream, openDisk, type Disk, type Extent } from '../../src/index.js';
+import { TreeHasher, leafValues } from '../../src/digest/tree.js';
+import { DiskDigests } from '../../src/session/disk-digests.js';
+import { Session } from '../../src/session/session.js';
+import { DigestCache } from '../../src/state/digest-cache.js';
+import { flatten, writeImage, type Write } from '../../fixtures/vhd.js';
+import { chains, writeChain } from '../support/chains.js';
+import { temporaryFolder } from '../support/folder.js';
+import { scaled } from '../support/scale.js';
+
+const seed = Date.now();
+t.comment(`seed ${seed}`);
+const MIB = 1024 ** 2;
+
+/** A disk that counts what is read of it. */
+class CountingDisk implements Disk {
+  readonly #disk: Disk;
+  readonly #count: { read: number };
+
+  constructor(disk: Disk, count: { read: number }) {
+    this.#disk = disk;
+    this.#count = count;
+  }
+
+  get size() { return this.#disk.size; }
+  get layers() { return this.#disk.layers; }
+  get id() { return this.#disk.id; }
+  get footer() { return this.#disk.footer; }
+  get warnings() { return this.#disk.warnings; }
+  get openedFiles() { return this.#disk.openedFiles; }
+  extents(options?: { readonly above?: number }): AsyncIterable<Extent> { return this.#disk.extents(options); }
+  sourceFiles() { return this.#disk.sourceFiles(); }
+  close() { return this.#disk.close(); }
+  [Symbol.asyncDispose]() { return this.close(); }
+  ancestor(layer: number): Disk { return new CountingDisk(this.#disk.ancestor(layer), this.#count); }
+
+  async read(offset: number, into: Uint8Array): Promise<void> {
+    this.#count.read += into.length;
+    await this.#disk.read(offset, into);
+  }
+}
+
+/** Both digests of a layer of a disk, as a process would find them, and how many bytes it read. */
+async function digests(path: string, cache: DigestCache | undefined, layer = 0): Promise<{ md5: string; tree: string; read: number }> {
+  const count = { read: 0 };
+  await using disk = new CountingDisk(await openDisk(path), count);
+  const found = await new DiskDigests(new Session({}), disk, cache).of(layer, { md5: new FixedStream(disk.ancestor(layer)), tree: true }, 'digest');
+  return { md5: found.md5?.toString('hex') ?? '', tree: found.tree?.toString('hex') ?? '', read: count.read };
+}
+
+/** What they have to be. */
+async function expected(path: string, content: Buffer, layer = 0): Promise<{ md5: string; tree: string }> {
+  await using disk = await openDisk(path);
+  const tree = new TreeHasher(content.length);
+  if (content.length > 0) tree.add(0, leafValues(content));
+  return { md5: createHash('md5').update(content).update(disk.ancestor(layer).footer).digest('hex'), tree: tree.digest().toString('hex') };
+}
+
+/** One that remembers files however young they are. */
+function cacheIn(folder: string): DigestCache {
+  return new DigestCache(folder, -60_000);
+}
+
+async function scene(t: Test) {
+  const folder = await temporaryFolder(t);
+  const size = 9 * MIB + 512;
+  const parentWrites: Write[] = [{ offset: 0, data: randomBytes(MIB) }, { offset: 5 * MIB - 512, data: randomBytes(MIB) }];
+  const childWrites: Write[] = [{ offset: 512, data: randomBytes(512) }, { offset: 5 * MIB, data: Buffer.alloc(64 * 1024) }, { offset: size - 512, data: randomBytes(512) }];
+  const parent = await writeImage({ path: join(folder, 'parent.vhd'), type: 'dynamic', size, writes: parentWrites });
+  const child = await writeImage({ path: join(folder, 'child.vhd'), type: 'differencing', size, parent, writes: childWrites });
+  const cacheFolder = join(folder, 'cache');
+  return {
+    folder, cacheFolder, cache: cacheIn(cacheFolder), parent: parent.path, child: child.path,
+    parentContent: flatten([{ size, writes: parentWrites }]), content: flatten([{ size, writes: parentWrites }, { size, writes: childWrites }]),
+  };
+}
+
+t.test('the digests of any layer of any chain are right, whichever ancestor is known', async (t) => {
+  const folder = await temporaryFolder(t);
+  let number = 0;
+  await fc.assert(fc.asyncProperty(chains, fc.nat(5), fc.nat(5), async (specs, known, wanted) => {
+    const own = join(folder, String(number++));
+    await mkdir(own);
+    const written = await writeChain(own, specs);
+    const path = written.at(-1)?.path ?? '';
+    const cache = cacheIn(join(own, 'cache'));
+    for (const layer of [known, wanted, 0].map((any) => any % written.length)) {
+      const content = written[written.length - 1 - layer]?.content ?? Buffer.alloc(0);
+      const { read, ...found } = await digests(path, cache, layer);
+      t.strictSame(found, await expected(path, content, layer), `layer ${layer} of ${written.length}, ${read} bytes read`);
+    }
+  }), { seed, numRuns: scaled(40) });
+});
+
+t.test('of an unchanged disk nothing is read again, of a child only what changed', async (t) => {
+  const { child, parent, cache, content, parentContent } = await scene(t);
+  const first = await digests(parent, cache);
+  t.ok(first.read >= 2 * MIB, 'all blocks that the parent has');
+  t.match(first, await expected(parent, parentContent));
+  t.strictSame(await digests(parent, cache), { ...first, read: 0 });
+  t.strictSame({ ...await digests(child, cache, 1), read: 0 }, { ...first, read: 0 }, 'also as the ancestor of another');
+
+  const count = { read: 0 };
+  await using disk = new CountingDisk(await openDisk(child), count);
+  const { tree } = await new DiskDigests(new Session({}), disk, cache).of(0, { tree: true }, 'digest');
+  t.equal(tree?.toString('hex'), (await expected(child, content)).tree);
+  // Three places changed; the second one lies across no other leaf than its own.
+  t.ok(count.read <= 3 * 64 * 1024, `${count.read} bytes`);
+});
+
+t.test('a file that may be another one is read again', async (t) => {
+  const { folder, parent, cache, parentContent } = await scene(t);
+  await digests(parent, cache);
+  const other = Buffer.from(parentContent);
+  other.writeUInt8(other.readUInt8(0) ^ 1, 0);
+  const where = (await readFile(parent)).indexOf(parentContent.subarray(0, 512));
+  const before = await stat(parent, { bigint: true });
+  await t.test('written to, its time of modification put back', async (t) => {
+    const file = await open(parent, 'r+');
+    await file.write(other, 0, 1, where);
+    await file.close();
+    await utimes(parent, Number(before.atimeNs) / 1e9, Number(before.mtimeNs) / 1e9);
+    t.match(await digests(parent, cache), await expected(parent, other));
+  });
+  await t.test('replaced by a copy', async (t) => {
+    const copy = join(folder, 'copy.vhd');
+    await copyFile(parent, copy);
+    await utimes(copy, Number(before.atimeNs) / 1e9, Number(before.mtimeNs) / 1e9);
+    await rename(copy, parent);
+    const { read } = await digests(parent, cache);
+    t.ok(read > 0);
+    t.equal((await digests(parent, cache)).read, 0, 'and then remembered');
+  });
+  await t.test('touched', async (t) => {
+    await utimes(parent, new Date(), new Date());
+    t.ok((await digests(parent, cache)).read > 0);
+  });
+});
+
+t.test('a file that changed less than two seconds ago is not remembered, nor one with times to come', async (t) => {
+  const { parent, cacheFolder } = await scene(t);
+  const cache = new DigestCache(cacheFolder);
+  await digests(parent, cache);
+  await utimes(parent, new Date(Date.now() + 1e6), new Date(Date.now() + 1e6));
+  await digests(parent, cache);
+  t.strictSame(await readdir(cacheFolder).catch(() => []), []);
+  const times = (ms: number) => ({ mtimeNs: BigInt(ms) * 1_000_000n, ctimeNs: BigInt(ms) * 1_000_000n });
+  t.equal(cache.trusts([times(Date.now() - 2500)]), true);
+  t.equal(cache.trusts([times(Date.now() - 1500)]), false);
+  t.equal(cache.trusts([times(Date.now() - 2500), { ...times(Date.now() - 2500), ctimeNs: BigInt(Date.now()) * 1_000_000n }]), false);
+});
+
+t.test('what changes while it is read is not remembered', async (t) => {
+  const { parent, cacheFolder, cache } = await scene(t);
+  await using disk = await openDisk(parent);
+  const found = new DiskDigests(new Session({}), disk, cache);
+  const pass = await found.pass(0, { tree: true, md5: new FixedStream(disk) }, 'digest');
+  await utimes(parent, new Date(), new Date());
+  for (const consumer of pass.consumers) for (const { offset, length } of consumer.needs) t.ok(offset + length <= disk.size);
+  await pass.finish();
+  await pass.close();
+  t.strictSame(await readdir(cacheFolder), []);
+});
+
+t.test('records that are damaged count as none', async (t) => {
+  const { parent, cache, cacheFolder, parentContent } = await scene(t);
+  const right = await expected(parent, parentContent);
+  await digests(parent, cache);
+  for (const name of await readdir(cacheFolder)) {
+    const path = join(cacheFolder, name);
+    const whole = await readFile(path);
+    if (process.platform !== 'win32') t.equal((await stat(path)).mode & 0o777, 0o600);
+    const places = [0, 20, 50, 90, 93, 100, whole.length - 13, whole.length - 1].filter((at) => at < whole.length);
+    for (const at of places) {
+      const damaged = Buffer.from(whole);
+      damaged.writeUInt8(damaged.readUInt8(at) ^ 0x10, at);
+      await writeFile(path, damaged);
+      t.match(await digests(parent, cache), right, `${name}: byte ${at}`);
+    }
+    await truncate(path, whole.length - 20);
+    t.match(await digests(parent, cache), right, `${name} cut short`);
+    await writeFile(path, '');
+    t.match(await digests(parent, cache), right, `${name} empty`);
+  }
+  t.equal((await digests(parent, cache)).read, 0, 'what was computed instead is remembered');
+});
+
+t.test('a folder that cannot be written is no failure, and what crashed runs left is cleared away', async (t) => {
+  const { parent, folder, cacheFolder, cache, parentContent } = await scene(t);
+  await writeFile(join(folder, 'file'), '');
+  t.match(await digests(parent, new DigestCache(join(folder, 'file', 'below'), -60_000)), await expected(parent, parentContent));
+  t.match(await digests(parent, undefined), await expected(parent, parentContent));
+
+  await mkdir(cacheFolder);
+  const left = join(cacheFolder, 'crashed.fresh');
+  await appendFile(left, 'x');
+  const old = new Date(Date.now() - 2 * 24 * 60 * 60 * 1000);
+  await utimes(left, old, old);
+  await digests(parent, cache);
+  const names = await readdir(cacheFolder);
+  t.equal(names.includes('crashed.fresh'), false);
+  t.equal(names.length, 2);
+  const [oldest = '', newest = ''] = names.map((name) => join(cacheFolder, name));
+  await utimes(oldest, old, old);
+  await cache.trim((await stat(newest)).size);
+  t.strictSame(await readdir(cacheFolder), names.slice(1), 'the longest unused goes first');
+});
