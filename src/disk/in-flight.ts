@@ -12,8 +12,8 @@ export async function inFlight<T>(items: Iterable<T>, work: (item: T) => Promise
   const workOff = async (): Promise<void> => {
     while (!next.done && failures.length === 0) {
       const { value } = next;
-      next = iterator.next();
       try {
+        next = iterator.next();
         await work(value);
       } catch (error) {
         failures.push(error);
