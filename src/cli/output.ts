@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { VhdupError, messageOf } from '../errors.js';
 import { withoutSecrets } from '../blob/without-secrets.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
@@ -7,21 +8,73 @@ const SCHEMA = 1;
 
 /** Writes the result of a command: lines for people, or one object for programs. Nothing else goes to stdout. */
 export function printResult(json: boolean, result: object, lines: () => readonly string[]): void {
-  process.stdout.write(json ? jsonLine({ vhdup: SCHEMA, ...result }) : lines().map((line) => `${printableLine(withoutSecrets(line))}\n`).join(''));
+  process.stdout.write(json ? jsonLine({ vhdup: SCHEMA, ...result }) : lines().map(textLine).join(''));
+}
+
+/** A result with a list that is too long to be held. */
+export interface LongResult<Item extends object> {
+  /** All but the list, for programs. */
+  readonly result: object;
+  /** The name of the list; it is the last member of the object. */
+  readonly list: string;
+  readonly items: AsyncIterable<Item>;
+  /** The first line for people, and the line of an item. */
+  readonly heading: string;
+  readonly line: (item: Item) => string;
+}
+
+/** So many characters are written at a time. */
+const CHUNK = 64 * 1024;
+
+/**
+ * Writes a long result as it comes, no faster than it is taken. For programs it stays one object on one line, also where
+ * the list breaks off: then it ends with the members of an error, and the exit code is set.
+ */
+export async function printLongResult<Item extends object>(json: boolean, { result, list, items, heading, line }: LongResult<Item>): Promise<void> {
+  let text = json ? `${jsonText({ vhdup: SCHEMA, ...result }).slice(0, -1)},${jsonText(list)}:[` : textLine(heading);
+  let separator = '';
+  let end = ']}\n';
+  try {
+    for await (const item of items) {
+      text += json ? separator + jsonText(item) : textLine(line(item));
+      separator = ',';
+      if (text.length < CHUNK) continue;
+      await taken(text);
+      text = '';
+    }
+  } catch (error) {
+    if (!json) {
+      await taken(text);
+      throw error;
+    }
+    const failure = failureOf(error);
+    end = `],${jsonText(failure).slice(1)}\n`;
+    process.exitCode = failure.exitCode;
+  }
+  await taken(json ? text + end : text);
+}
+
+/** Writes to stdout, and waits where its reader is behind. */
+async function taken(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
 /** Writes an error, and returns the exit code that belongs to it. */
-export function printError(json: boolean, error: unknown): number {
-  const told = error instanceof VhdupError ? error : new VhdupError('unexpected', `unexpected error: ${messageOf(error)}`, { hint: 'please report this' });
-  const exitCode = error instanceof VhdupError ? exitCodeOf(error.code) : EXIT.unexpected;
+export function printError(json: boolean, thrown: unknown): number {
+  const { error, exitCode } = failureOf(thrown);
   if (json) {
-    const { code, message, hint } = told;
-    process.stdout.write(jsonLine({ vhdup: SCHEMA, error: { code, message, hint }, exitCode }));
+    process.stdout.write(jsonLine({ vhdup: SCHEMA, error, exitCode }));
   } else {
-    printMessage(`vhdup: ${told.message}`);
-    if (told.hint !== undefined) printMessage(`  ${told.hint}`);
+    printMessage(`vhdup: ${error.message}`);
+    if (error.hint !== undefined) printMessage(`  ${error.hint}`);
   }
   return exitCode;
+}
+
+/** An error as programs read it. */
+function failureOf(error: unknown): { readonly error: Pick<VhdupError, 'code' | 'message' | 'hint'>; readonly exitCode: number } {
+  const { code, message, hint } = error instanceof VhdupError ? error : new VhdupError('unexpected', `unexpected error: ${messageOf(error)}`, { hint: 'please report this' });
+  return { error: { code, message, hint }, exitCode: error instanceof VhdupError ? exitCodeOf(error.code) : EXIT.unexpected };
 }
 
 /** Writes a message for people to stderr. Its further lines are indented: no text in it passes for a message of its own. */
@@ -50,11 +103,20 @@ function shown(char: string): string {
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
 }
 
-/** One object on one line; JSON itself would send C1 controls and overrides of the writing direction as they are. */
+function textLine(line: string): string {
+  return `${printableLine(withoutSecrets(line))}\n`;
+}
+
+/** One object on one line. */
 function jsonLine(value: object): string {
+  return `${jsonText(value)}\n`;
+}
+
+/** JSON itself would send C1 controls and overrides of the writing direction as they are. */
+function jsonText(value: object | string): string {
   // What the user typed comes back in messages, and may be a URI in the wrong place.
   const text = JSON.stringify(value, (_, member: unknown) => (typeof member === 'string' ? withoutSecrets(member) : member));
-  return `${text.replace(CONTROL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`;
+  return text.replace(CONTROL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Names and values in two columns. */

@@ -1,8 +1,7 @@
 import type { Disk, Extent, Layer, SourceFile } from './disk.js';
-import type { Image } from './image.js';
-
-/** How much of the disk is asked for its segments at a time, in bytes. */
-const WINDOW = 64 * 1024 * 1024;
+import type { Image, View } from './image.js';
+import { inFlight } from './in-flight.js';
+import { Cursor, resolve, type Resolved } from './resolve.js';
 
 export async function closeAll(images: readonly Image[]): Promise<void> {
   await Promise.all(images.map((image) => image.close()));
@@ -30,18 +29,20 @@ export class ChainDisk implements Disk {
 
   async read(offset: number, into: Uint8Array): Promise<void> {
     if (offset < 0 || offset + into.length > this.size) throw new RangeError(`[${offset}, ${offset + into.length}) is not within the disk's ${this.size} bytes`);
-    await this.#read(0, offset, into);
+    for await (const parts of this.#resolved(this.#images.length, offset, offset + into.length)) {
+      await inFlight(toRead(parts, offset, into), ({ layer, position, part }) => this.#image(layer).readAt(position, part));
+    }
   }
 
   async *extents({ above = this.#images.length }: { readonly above?: number } = {}): AsyncGenerator<Extent> {
     let last: Extent | undefined;
-    for (let offset = 0; offset < this.size; offset += WINDOW) {
-      for (const extent of await this.#resolve(0, above, offset, Math.min(WINDOW, this.size - offset))) {
-        if (last?.kind === extent.kind && last.layer === extent.layer) {
-          last = { ...last, length: last.length + extent.length };
+    for await (const parts of this.#resolved(above, 0, this.size)) {
+      for (const { offset, length, kind, layer } of parts) {
+        if (last?.kind === kind && last.layer === layer) {
+          last = { offset: last.offset, length: last.length + length, kind, layer };
         } else {
           if (last) yield last;
-          last = extent;
+          last = { offset, length, kind, layer };
         }
       }
     }
@@ -68,34 +69,52 @@ export class ChainDisk implements Disk {
     return this.close();
   }
 
-  /** Fills `into` as the chain from `layer` downwards has it; beyond the end of a layer all is zero. */
-  async #read(layer: number, offset: number, into: Uint8Array): Promise<void> {
-    const image = this.#images[layer];
-    const inside = image ? Math.max(0, Math.min(into.length, image.layer.size - offset)) : 0;
-    into.fill(0, inside);
-    if (!image || inside === 0) return;
-    for (const segment of await image.segments(offset, inside)) {
-      const part = into.subarray(segment.offset - offset, segment.offset - offset + segment.length);
-      if (segment.kind === 'data') await image.readAt(segment.position, part);
-      else if (segment.kind === 'zero') part.fill(0);
-      else await this.#read(layer + 1, segment.offset, part);
+  /**
+   * `[offset, end)` as the layers with an index smaller than `above` have it, in stretches. Each layer goes at its own pace:
+   * what it has loaded serves until its end, whatever the others need, so that nothing is read twice.
+   */
+  async *#resolved(above: number, offset: number, end: number): AsyncGenerator<Iterable<Resolved>> {
+    const layers = this.#images.slice(0, above);
+    const cursors: Cursor[] = [];
+    for (let at = offset; at < end;) {
+      let to = end;
+      for (const [index, image] of layers.entries()) {
+        let cursor = cursors[index];
+        if (!cursor || cursor.end <= at) {
+          cursor = new Cursor(await load(image, at, end, cursors.slice(0, index)));
+          cursors[index] = cursor;
+        }
+        to = Math.min(to, cursor.end);
+      }
+      yield resolve(cursors, at, to);
+      at = to;
     }
   }
 
-  /** The extents of a stretch as the layers `[layer, above)` have it. */
-  async #resolve(layer: number, above: number, offset: number, length: number): Promise<Extent[]> {
+  #image(layer: number): Image {
     const image = this.#images[layer];
-    if (layer >= above) return [{ offset, length, kind: 'absent', layer }];
-    const inside = image ? Math.max(0, Math.min(length, image.layer.size - offset)) : 0;
-    const extents: Extent[] = [];
-    if (image && inside > 0) {
-      for (const segment of await image.segments(offset, inside)) {
-        if (segment.kind === 'absent') {
-          for (const extent of await this.#resolve(layer + 1, above, segment.offset, segment.length)) extents.push(extent);
-        } else extents.push({ offset: segment.offset, length: segment.length, kind: segment.kind, layer });
-      }
-    }
-    if (inside < length) extents.push({ offset: offset + inside, length: length - inside, kind: 'zero', layer: Math.min(layer, this.#images.length - 1) });
-    return extents;
+    if (!image) throw new RangeError(`the chain has no layer ${layer}`);
+    return image;
+  }
+}
+
+/** Loads a stretch of an image below others. Beyond its end an image is zero. */
+async function load(image: Image, offset: number, end: number, above: readonly Cursor[]): Promise<View> {
+  const { size } = image.layer;
+  if (offset >= size) return { end, segmentAt: (at) => ({ offset: at, length: end - at, kind: 'zero', position: 0 }) };
+  const cursors = above.map((cursor) => cursor.fork());
+  return image.load(offset, Math.min(end, size), (from, to) => cursors.some((cursor) => {
+    if (cursor.end < to) return false;
+    const segment = cursor.at(from);
+    return segment.kind !== 'absent' && segment.offset + segment.length >= to;
+  }));
+}
+
+/** Fills with zeros what no file holds, and yields what is to be read. */
+function* toRead(parts: Iterable<Resolved>, offset: number, into: Uint8Array): Generator<{ readonly layer: number; readonly position: number; readonly part: Uint8Array }> {
+  for (const { offset: at, length, kind, layer, position } of parts) {
+    const part = into.subarray(at - offset, at - offset + length);
+    if (kind === 'data') yield { layer, position, part };
+    else part.fill(0);
   }
 }

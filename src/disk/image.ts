@@ -11,6 +11,20 @@ export interface Segment {
   readonly position: number;
 }
 
+/**
+ * A stretch of one image, with all that it takes to tell its segments in memory: asking it waits for nothing. Whoever has
+ * it keeps what it holds.
+ */
+export interface View {
+  /** First byte behind the stretch. */
+  readonly end: number;
+  /** The segment from `offset`, an offset within the stretch, to where it ends or the stretch does. Neighbours may be of one kind. */
+  segmentAt(offset: number): Segment;
+}
+
+/** Whether no sector of `[from, to)` is asked of an image, because images above it have them all. */
+export type IsHidden = (from: number, to: number) => boolean;
+
 /** How an image names its parent. */
 export interface ParentReference {
   readonly id: string | undefined;
@@ -39,8 +53,12 @@ export interface Image {
   readonly layer: Layer;
   /** The footer of a fixed VHD with this image's identity and size. */
   readonly footer: Uint8Array;
-  /** The segments of `[offset, offset + length)`, in order and without gaps, within the image's size. */
-  segments(offset: number, length: number): Promise<Segment[]>;
+  /**
+   * Reads what it takes to tell the segments of `[offset, end)`, within the image's size. The view may end before that: at
+   * once no more is read than a small amount of memory holds. What is hidden need not be read, and must not be asked for;
+   * `isHidden` is called with ascending stretches.
+   */
+  load(offset: number, end: number, isHidden: IsHidden): Promise<View>;
   /** Fills `into` from the file, at a position that a `data` segment named. */
   readAt(position: number, into: Uint8Array): Promise<void>;
   /** The file as it was before anything of it was read. */

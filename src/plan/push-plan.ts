@@ -1,4 +1,4 @@
-import { intersect, rangeSet, splitAt, subtract, totalLength, type Range, type RangeSet } from './range.js';
+import { RangeMerger, endOf, pieceCount, totalLength, union, type Range, type RangeSet } from './range.js';
 
 /** What a request and a byte cost, by the service's targets for one blob. */
 export interface CostModel {
@@ -23,13 +23,17 @@ export interface PlannedBase {
   readonly blobSize: number;
 }
 
-export interface PlanSource {
+/** What is pushed over what, and what it costs. */
+export interface PlanTarget {
   /** Virtual size in bytes; the footer comes behind it. */
   readonly size: number;
-  /** All of `[0, size)` in order. Over a base: what the layers above it say; without one nothing is `absent`. */
-  readonly extents: Iterable<PlannedExtent>;
   readonly base?: PlannedBase | undefined;
   readonly cost?: CostModel;
+}
+
+export interface PlanSource extends PlanTarget {
+  /** All of `[0, size)` in order. Over a base: what the layers above it say; without one nothing is `absent`. */
+  readonly extents: Iterable<PlannedExtent>;
 }
 
 /** What a push does to the destination. The same source gives the same plan. */
@@ -60,40 +64,63 @@ export interface PushPlan {
 }
 
 /**
- * Makes the plan of a push.
+ * Makes the plan of a push of extents that come one by one: it holds only the ranges that become the plan.
  * Ranges close to each other are merged where sending the bytes between them costs less than the requests it saves:
  * one Put Page, and over a base one Clear Pages too. Over a base the bytes between are unchanged or zero, and are sent
  * from the local disk.
  */
-export function makePushPlan({ size, extents, base, cost = STANDARD_PAGE_BLOB }: PlanSource): PushPlan {
-  const changed: Range[] = [];
-  const zeroed: Range[] = [];
-  for (const { offset, length, kind } of extents) {
-    if (kind === 'data') changed.push({ offset, length });
-    else if (kind === 'zero' && base) zeroed.push({ offset, length });
+export class PushPlanner {
+  readonly #size: number;
+  readonly #base: PlannedBase | undefined;
+  readonly #gap: number;
+  readonly #write: RangeMerger;
+  readonly #zeroed = new RangeMerger();
+
+  constructor({ size, base, cost = STANDARD_PAGE_BLOB }: PlanTarget) {
+    this.#size = size;
+    this.#base = base;
+    this.#gap = gapLimit(cost, base ? 2 : 1);
+    this.#write = new RangeMerger(this.#gap);
   }
-  const gap = gapLimit(cost, base ? 2 : 1);
-  const data = rangeSet(changed);
-  const write = rangeSet(data, gap);
-  const footer = { offset: size, length: PAGE };
-  const disk = [{ offset: 0, length: size }];
-  const clear = base ? intersect(rangeSet([...write, ...zeroed, ...oldFooter(base)]), disk) : [];
-  const send = totalLength(write) + PAGE;
-  return {
-    size: size + PAGE,
-    copied: base?.blobSize ?? 0,
-    clear,
-    write,
-    footer,
-    gap,
-    totals: {
-      send,
-      gaps: totalLength(write) - totalLength(data),
-      clear: totalLength(clear),
-      skip: totalLength(subtract(subtract(disk, write), clear)),
-      requests: [...splitAt(write, MAX_WRITE)].length + clear.length + 1,
-    },
-  };
+
+  /** Takes the next extent, in order: all of `[0, size)`. Without a base nothing is `absent`. */
+  add(extent: PlannedExtent): void {
+    if (extent.kind === 'data') this.#write.add(extent);
+    else if (extent.kind === 'zero' && this.#base) this.#zeroed.add(extent);
+  }
+
+  /** The plan, when all extents were added. */
+  plan(): PushPlan {
+    const size = this.#size;
+    const base = this.#base;
+    const write = this.#write.finish();
+    const clear = base ? upTo(size, union(union(write, this.#zeroed.finish()), oldFooter(base))) : [];
+    const written = totalLength(write);
+    const cleared = totalLength(clear);
+    return {
+      size: size + PAGE,
+      copied: base?.blobSize ?? 0,
+      clear,
+      write,
+      footer: { offset: size, length: PAGE },
+      gap: this.#gap,
+      totals: {
+        send: written + PAGE,
+        gaps: written - this.#write.added,
+        clear: cleared,
+        // Over a base all that is written is cleared before.
+        skip: size - (base ? cleared : written),
+        requests: pieceCount(write, MAX_WRITE) + clear.length + 1,
+      },
+    };
+  }
+}
+
+/** The plan of a push whose extents are at hand. */
+export function makePushPlan({ extents, ...target }: PlanSource): PushPlan {
+  const planner = new PushPlanner(target);
+  for (const extent of extents) planner.add(extent);
+  return planner.plan();
 }
 
 /** The longest stretch worth sending to save some requests, in bytes, whole pages. */
@@ -104,4 +131,11 @@ function gapLimit({ bytesPerSecond, requestsPerSecond }: CostModel, requests: nu
 /** In a disk that grew, the base's footer would lie within the data. */
 function oldFooter({ blobSize }: PlannedBase): Range[] {
   return [{ offset: blobSize - PAGE, length: PAGE }];
+}
+
+/** The part of a set before `end`. */
+function upTo(end: number, set: RangeSet): RangeSet {
+  const last = set.at(-1);
+  if (!last || endOf(last) <= end) return set;
+  return set.filter(({ offset }) => offset < end).map((range) => (endOf(range) <= end ? range : { offset: range.offset, length: end - range.offset }));
 }

@@ -31,6 +31,44 @@ export function rangeSet(ranges: readonly Range[], gap = 0): Range[] {
   return set;
 }
 
+/**
+ * Makes a set of ranges that come in ascending order, as they come; ranges no more than `gap` bytes apart become one, the
+ * gap included.
+ */
+export class RangeMerger {
+  readonly #gap: number;
+  readonly #set: Range[] = [];
+  #last: Range | undefined;
+  /** Bytes that were added: without the gaps. */
+  added = 0;
+
+  constructor(gap = 0) {
+    this.#gap = gap;
+  }
+
+  /** Adds a range that begins where the last one ended, or behind it. */
+  add(range: Range): void {
+    const { offset, length } = range;
+    const last = this.#last;
+    if (last && offset < endOf(last)) throw new RangeError(`the range at ${offset} comes after one that ends at ${endOf(last)}`);
+    if (length === 0) return;
+    this.added += length;
+    if (last && offset - endOf(last) <= this.#gap) {
+      this.#last = { offset: last.offset, length: offset + length - last.offset };
+    } else {
+      if (last) this.#set.push(last);
+      this.#last = { offset, length };
+    }
+  }
+
+  /** All that was added, as a set. Nothing is added afterwards. */
+  finish(): RangeSet {
+    if (this.#last) this.#set.push(this.#last);
+    this.#last = undefined;
+    return this.#set;
+  }
+}
+
 /** What is in `ranges` and not in `without`. */
 export function subtract(ranges: RangeSet, without: RangeSet): Range[] {
   const left: Range[] = [];
@@ -54,6 +92,26 @@ export function intersect(ranges: RangeSet, others: RangeSet): Range[] {
   return subtract(ranges, subtract(ranges, others));
 }
 
+/** What is in either of two sets, or in both. */
+export function union(one: RangeSet, other: RangeSet): RangeSet {
+  if (other.length === 0) return one;
+  const all: Range[] = [];
+  let next = 0;
+  for (const range of one) {
+    for (let before = other[next]; before && before.offset < range.offset; before = other[++next]) append(all, before);
+    append(all, range);
+  }
+  for (; next < other.length; next++) append(all, at(other, next));
+  return all;
+}
+
+/** Puts a range at the end of a set; it begins not before the last one of it. */
+function append(set: Range[], range: Range): void {
+  const last = set.at(-1);
+  if (!last || range.offset > endOf(last)) set.push(range);
+  else if (endOf(range) > endOf(last)) set[set.length - 1] = { offset: last.offset, length: endOf(range) - last.offset };
+}
+
 /** Cuts ranges at every multiple of `step` bytes, so that no piece is longer than that. */
 export function* splitAt(ranges: RangeSet, step: number): Generator<Range> {
   for (const range of ranges) {
@@ -63,6 +121,11 @@ export function* splitAt(ranges: RangeSet, step: number): Generator<Range> {
       offset = end;
     }
   }
+}
+
+/** How many pieces `splitAt` makes. */
+export function pieceCount(ranges: RangeSet, step: number): number {
+  return ranges.reduce((sum, range) => sum + Math.ceil(endOf(range) / step) - Math.floor(range.offset / step), 0);
 }
 
 function at(ranges: RangeSet, index: number): Range {

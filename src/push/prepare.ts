@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto';
 import { VhdupError } from '../errors.js';
 import { isSameBlob } from '../blob/location.js';
 import { stateOf, type PushState } from '../blob/metadata.js';
 import type { PageBlob } from '../blob/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../disk/fixed-stream.js';
-import { makePushPlan, type PlannedExtent, type PushPlan } from '../plan/push-plan.js';
+import { PushPlanner, type CostModel, type PushPlan } from '../plan/push-plan.js';
 import { baseLocationOf, checkBase, destinationOf, findBase, findBaseInContainer, isMismatch, type Base, type BaseRules } from './base.js';
 import { inspectDestination, type Found } from './destination.js';
+import { fingerprintOf } from './fingerprint.js';
 import type { PushOptions } from './options.js';
 import { DiskDigests } from '../session/disk-digests.js';
 import { thisHolder } from '../session/holder.js';
@@ -45,7 +45,7 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
   const destination = await session.blob(destinationOf(pathOf(disk), options.to, options.base));
   const digests = new DiskDigests(session, disk, options.cacheFolder === false ? undefined : new DigestCache(options.cacheFolder ?? defaultCacheFolder()));
   const { base, isChecked } = await chooseBase(session, disk, destination, digests, options);
-  const plan = makePushPlan({ size: disk.size, extents: await extentsOf(disk, base), base: base && { blobSize: base.properties.size }, ...(options.cost ? { cost: options.cost } : {}) });
+  const plan = await planOf(disk, base, options.cost);
   const identity = identityOf(disk, guard, base, plan);
   const found = await inspectDestination(destination, { identity, stream, digests, overwrite: options.overwrite ?? false });
 
@@ -98,21 +98,15 @@ async function begunBase(session: Session, disk: Disk, destination: PageBlob, ru
   }
 }
 
-async function extentsOf(disk: Disk, base: Base | undefined): Promise<PlannedExtent[]> {
-  const extents: PlannedExtent[] = [];
-  for await (const { offset, length, kind } of disk.extents(base ? { above: base.layer } : {})) extents.push({ offset, length, kind });
-  return extents;
+async function planOf(disk: Disk, base: Base | undefined, cost: CostModel | undefined): Promise<PushPlan> {
+  const planner = new PushPlanner({ size: disk.size, base: base && { blobSize: base.properties.size }, ...(cost ? { cost } : {}) });
+  for await (const extent of disk.extents(base ? { above: base.layer } : {})) planner.add(extent);
+  return planner.plan();
 }
 
 function identityOf(disk: Disk, guard: SourceGuard, base: Base | undefined, plan: PushPlan): Omit<PushState, 'state'> {
-  const ranges = (set: PushPlan['write']) => set.map(({ offset, length }) => [offset, length]);
-  const fingerprint = createHash('sha256').update(JSON.stringify({
-    source: guard.structure,
-    base: base && [base.id, base.properties.etag, base.check],
-    plan: [plan.size, plan.gap, ranges(plan.clear), ranges(plan.write)],
-  })).digest('hex');
   return {
-    fingerprint,
+    fingerprint: fingerprintOf(guard.structure, base && [base.id, base.properties.etag, base.check], plan),
     times: guard.times,
     id: disk.id,
     parentId: disk.layers[0]?.parentId,

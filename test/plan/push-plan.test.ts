@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { makePushPlan, type PlannedExtent } from '../../src/index.js';
+import { makePushPlan, STANDARD_PAGE_BLOB, type PlannedExtent, type PlanSource } from '../../src/index.js';
 import { nonZeroRanges } from '../../src/plan/non-zero.js';
 import { intersect, rangeSet, splitAt, subtract, totalLength, type Range } from '../../src/plan/range.js';
 
@@ -71,6 +71,56 @@ t.test('over a base: all that differs is cleared, what is data is written, and n
       && plan.totals.skip === size - new Set([...write, ...clear]).size * 512
       && JSON.stringify(plan) === JSON.stringify(makePushPlan({ size, extents: list, base: { blobSize: basePages * 512 }, cost: model }));
   }), options);
+  t.end();
+});
+
+/** The plan as a formula on sets: what interrupted pushes were made with, so it must not change. */
+function planByFormula({ size, extents: all, base, cost: { bytesPerSecond, requestsPerSecond } = STANDARD_PAGE_BLOB }: PlanSource) {
+  const kinds = (kind: PlannedExtent['kind']) => [...all].filter((extent) => extent.kind === kind).map(({ offset, length }) => ({ offset, length }));
+  const gap = Math.floor(((base ? 2 : 1) * bytesPerSecond) / requestsPerSecond / 512) * 512;
+  const data = rangeSet(kinds('data'));
+  const write = rangeSet(data, gap);
+  const disk = [{ offset: 0, length: size }];
+  const clear = base ? intersect(rangeSet([...write, ...kinds('zero'), { offset: base.blobSize - 512, length: 512 }]), disk) : [];
+  return {
+    size: size + 512,
+    copied: base?.blobSize ?? 0,
+    clear,
+    write,
+    footer: { offset: size, length: 512 },
+    gap,
+    totals: {
+      send: totalLength(write) + 512,
+      gaps: totalLength(write) - totalLength(data),
+      clear: totalLength(clear),
+      skip: totalLength(subtract(subtract(disk, write), clear)),
+      requests: [...splitAt(write, 4 * 1024 * 1024)].length + clear.length + 1,
+    },
+  };
+}
+
+/** Extents from sectors to many MiB, so that gaps of both kinds and cuts at 4 MiB are met; neighbours may be of one kind. */
+const largeExtents = fc.array(fc.tuple(fc.constantFrom<PlannedExtent['kind']>('data', 'zero', 'absent'), fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom(244, 245, 246, 490, 491, 492, 8192), fc.integer({ min: 1, max: 40_000 }))), { minLength: 1, maxLength: 40 }).map((items) => {
+  let offset = 0;
+  return items.map(([kind, pages]) => {
+    const extent = { offset, length: pages * 512, kind };
+    offset += extent.length;
+    return extent;
+  });
+});
+
+t.test('extents one by one make the plan that the formula makes of all of them', (t) => {
+  fc.assert(fc.property(fc.oneof(extents(true), largeExtents), fc.option(fc.double({ min: 0, max: 2, noNaN: true }), { nil: undefined }), fc.option(cost, { nil: undefined }), (list, share, model) => {
+    const size = sizeOf(list);
+    const source = { size, extents: list, base: share === undefined ? undefined : { blobSize: (1 + Math.floor((share * size) / 512)) * 512 }, ...(model ? { cost: model } : {}) };
+    return JSON.stringify(makePushPlan(source)) === JSON.stringify(planByFormula(source));
+  }), { numRuns: 2000, seed });
+  t.end();
+});
+
+t.test('extents out of order are refused: the plan would be wrong', (t) => {
+  const at = (offset: number): PlannedExtent => ({ offset, length: 1024, kind: 'data' });
+  for (const list of [[at(1024), at(0)], [at(0), at(512)]]) t.throws(() => makePushPlan({ size: 4096, extents: list }), RangeError);
   t.end();
 });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { endOf, intersect, rangeSet, splitAt, subtract, totalLength, type Range } from '../../src/plan/range.js';
+import { RangeMerger, endOf, intersect, pieceCount, rangeSet, splitAt, subtract, totalLength, union, type Range } from '../../src/plan/range.js';
 
 const PAGE = 512;
 const PAGES = 80;
@@ -49,13 +49,25 @@ t.test('any ranges become the shortest list of the same pages, gaps up to the li
   t.end();
 });
 
-t.test('difference and intersection are those of the pages', (t) => {
+t.test('ranges that come in order become the set that all of them become at once', (t) => {
+  fc.assert(fc.property(ranges, fc.nat(12), (list, gap) => {
+    const merger = new RangeMerger(gap * PAGE);
+    // Cut into pages and put in order they touch, as extents do.
+    const inOrder = rangeSet(list).flatMap((range) => [...splitAt([range], 3 * PAGE)]);
+    for (const range of inOrder) merger.add(range);
+    return same(merger.finish(), rangeSet(list, gap * PAGE)) && merger.added === totalLength(inOrder);
+  }), options);
+  t.end();
+});
+
+t.test('difference, intersection and union are those of the pages', (t) => {
   fc.assert(fc.property(ranges, ranges, (a, b) => {
     const [setA, setB] = [rangeSet(a), rangeSet(b)];
     const [pagesA, pagesB] = [pagesOf(a), pagesOf(b)];
     return same(subtract(setA, setB), rangesOf(pagesA.map((isSet, page) => isSet && pagesB[page] !== true)))
       && same(intersect(setA, setB), rangesOf(pagesA.map((isSet, page) => isSet && pagesB[page] === true)))
       && same(intersect(setA, setB), intersect(setB, setA))
+      && same(union(setA, setB), rangesOf(pagesA.map((isSet, page) => isSet || pagesB[page] === true)))
       && totalLength(setA) === pagesA.filter(Boolean).length * PAGE;
   }), options);
   t.end();
@@ -69,6 +81,7 @@ t.test('ranges are cut at every multiple of the step, nowhere else, and nothing 
     const cuts = pieces.filter(({ offset }) => !set.some((range) => range.offset === offset));
     return same(rangesOf(pagesOf(pieces)), set)
       && totalLength(pieces) === totalLength(set)
+      && pieces.length === pieceCount(set, step)
       && pieces.every((piece, index) => index === 0 || piece.offset >= endOf(pieces[index - 1] ?? piece))
       && pieces.every(({ length }) => length > 0 && length <= step)
       && cuts.every(({ offset }) => offset % step === 0)

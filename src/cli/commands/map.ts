@@ -1,9 +1,8 @@
 import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../blob/location.js';
-import type { Extent } from '../../disk/disk.js';
 import { openDisk } from '../../disk/open.js';
 import { diskFlags, openOptions, type Command, type DiskFlags } from '../command.js';
-import { printResult } from '../output.js';
+import { printLongResult } from '../output.js';
 
 interface MapFlags extends DiskFlags {
   readonly disk: string;
@@ -18,12 +17,13 @@ export const mapCommand: Command<MapFlags> = {
   handler: async (flags) => {
     if (isBlobUri(flags.disk)) throw new VhdupError('usage', 'map takes a local file', { hint: 'vhdup info shows what is known of a blob' });
     await using disk = await openDisk(flags.disk, openOptions(flags));
-    const extents: Extent[] = [];
-    for await (const extent of disk.extents()) extents.push(extent);
     const { layers, size } = disk;
-    printResult(flags.json, { size, layers: layers.map(({ path, id, type }) => ({ path, id, type })), extents }, () => [
-      `${'offset'.padStart(15)} ${'length'.padStart(15)}  kind  file`,
-      ...extents.map(({ offset, length, kind, layer }) => `${String(offset).padStart(15)} ${String(length).padStart(15)}  ${kind}  ${kind === 'data' ? layers[layer]?.path ?? '' : '-'}`),
-    ]);
+    await printLongResult(flags.json, {
+      result: { size, layers: layers.map(({ path, id, type }) => ({ path, id, type })) },
+      list: 'extents',
+      items: disk.extents(),
+      heading: `${'offset'.padStart(15)} ${'length'.padStart(15)}  kind  file`,
+      line: ({ offset, length, kind, layer }) => `${String(offset).padStart(15)} ${String(length).padStart(15)}  ${kind}  ${kind === 'data' ? layers[layer]?.path ?? '' : '-'}`,
+    });
   },
 };

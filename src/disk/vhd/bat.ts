@@ -16,9 +16,9 @@ export class Bat {
   readonly #sectors: Uint32Array;
   readonly allocatedBlocks: number;
 
-  private constructor(sectors: Uint32Array) {
+  private constructor(sectors: Uint32Array, allocatedBlocks: number) {
     this.#sectors = sectors;
-    this.allocatedBlocks = sectors.reduce((count, sector) => count + (sector === NOT_ALLOCATED ? 0 : 1), 0);
+    this.allocatedBlocks = allocatedBlocks;
   }
 
   /** Reads and checks the table; `undefined`, with an error, where it is more than can be held. */
@@ -33,8 +33,9 @@ export class Bat {
     const bytes = Buffer.from(sectors.buffer);
     await file.read(header.tableOffset, bytes);
     if (endianness() === 'LE') bytes.swap32();
-    check(sectors, header, size, dataEnd, findings);
-    return new Bat(sectors);
+    const inFile = allocated(sectors);
+    check(sectors, inFile, header, size, dataEnd, findings);
+    return new Bat(sectors, inFile.length);
   }
 
   /** Where a block begins in the file, its bitmap first; `undefined` where the file does not hold it. */
@@ -43,14 +44,37 @@ export class Bat {
     return sector === NOT_ALLOCATED ? undefined : sector * SECTOR;
   }
 
+  /** The first block from `blockIndex` on that the file holds, or `end` where none before it is one. */
+  nextAllocated(blockIndex: number, end: number): number {
+    const sectors = this.#sectors;
+    const last = Math.min(end, sectors.length);
+    for (let index = blockIndex; index < last; index++) if (sectors[index] !== NOT_ALLOCATED) return index;
+    return end;
+  }
+
   /** The entries as bytes, for a digest. */
   bytes(): Uint8Array {
     return new Uint8Array(this.#sectors.buffer);
   }
 }
 
-/** Reports each block that is not wholly inside the file's data, or overlaps something else; many of them as a count. */
-function check(sectors: Uint32Array, header: Header, size: number, dataEnd: number, findings: Findings): void {
+/** The entries of the blocks that the file holds, as a copy. A table has a million entries, so this counts before it takes memory. */
+function allocated(sectors: Uint32Array): Uint32Array {
+  let count = 0;
+  for (let index = 0; index < sectors.length; index++) if (sectors[index] !== NOT_ALLOCATED) count++;
+  const found = new Uint32Array(count);
+  for (let index = 0, next = 0; next < count; index++) {
+    const sector = sectors[index] ?? NOT_ALLOCATED;
+    if (sector !== NOT_ALLOCATED) found[next++] = sector;
+  }
+  return found;
+}
+
+/**
+ * Reports each block that is not wholly inside the file's data, or overlaps something else; many of them as a count.
+ * `inFile`, the entries of allocated blocks, is put in order.
+ */
+function check(sectors: Uint32Array, inFile: Uint32Array, header: Header, size: number, dataEnd: number, findings: Findings): void {
   let wrong = 0;
   const refuse = (blockIndex: number, problem: string) => {
     if (++wrong > MAX_TOLD) return;
@@ -66,7 +90,7 @@ function check(sectors: Uint32Array, header: Header, size: number, dataEnd: numb
     const problem = misplaced(start, end, start + prefix, header, dataEnd);
     if (problem !== undefined) refuse(blockIndex, problem);
   }
-  const inFile = sectors.filter((sector) => sector !== NOT_ALLOCATED).sort();
+  inFile.sort();
   const stride = (prefix + header.blockSize) / SECTOR;
   for (let index = 1; index < inFile.length; index++) {
     const before = inFile[index - 1] ?? 0;

@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { FileTimes, SourceHandle } from '../file.js';
 import { Findings } from '../findings.js';
-import type { Image, ImageOptions, ImageReader, Segment } from '../image.js';
+import type { Image, ImageOptions, ImageReader, IsHidden, View } from '../image.js';
 import type { Layer, SourceFile } from '../disk.js';
-import { bitmapLength, bitmapRuns } from './bitmap.js';
+import { bitmapLength } from './bitmap.js';
+import { Bitmaps } from './bitmaps.js';
 import { creatorName, findFooter, fixedFooter, type Footer } from './footer.js';
 import { SECTOR } from './layout.js';
 import { readStructure, type Structure } from './structure.js';
-
-/** Bitmaps kept in memory for one image. */
-const BITMAP_CACHE_BYTES = 4 * 1024 * 1024;
+import { SparseView } from './view.js';
 
 /** Reads a VHD file: fixed, dynamic or differencing. */
 export const readVhd: ImageReader = async (file, options, findings) => {
@@ -26,47 +25,38 @@ class VhdImage implements Image {
   readonly #file: SourceHandle;
   readonly #options: ImageOptions;
   readonly #structure: Structure;
-  readonly #bitmaps = new Map<number, Uint8Array>();
+  readonly #bitmaps: Bitmaps;
 
   constructor(file: SourceHandle, opened: FileTimes, options: ImageOptions, structure: Structure, findings: Findings) {
     this.#file = file;
     this.#options = options;
     this.#structure = structure;
+    this.#bitmaps = new Bitmaps(file, bitmapLength(structure.sparse?.header.blockSize ?? SECTOR));
     this.layer = layerOf(file.path, structure, findings);
     this.footer = fixedFooter(structure.footer);
     // What is read is the file that was opened, whatever the path leads to meanwhile.
     this.openedFile = this.#describe({ ...opened, identity: file.identity }, structure.footer);
   }
 
-  async segments(offset: number, length: number): Promise<Segment[]> {
+  async load(offset: number, end: number, isHidden: IsHidden): Promise<View> {
     const { sparse } = this.#structure;
-    if (!sparse) return [{ offset, length, kind: 'data', position: offset }];
+    if (!sparse) return { end, segmentAt: (at) => ({ offset: at, length: end - at, kind: 'data', position: at }) };
     const { header: { blockSize }, bat } = sparse;
-    const prefix = bitmapLength(blockSize);
-    const isDifferencing = this.layer.type === 'differencing';
-    const unallocated = isDifferencing ? 'absent' : 'zero';
-    const segments: Segment[] = [];
-    for (let at = offset; at < offset + length;) {
-      const blockIndex = Math.floor(at / blockSize);
-      const blockStart = blockIndex * blockSize;
-      const end = Math.min(offset + length, blockStart + blockSize);
+    if (this.layer.type !== 'differencing') return new SparseView({ bat, blockSize, end });
+    const positions = new Map<number, number>();
+    const blockEnd = Math.ceil(end / blockSize);
+    let reached = end;
+    for (let blockIndex = bat.nextAllocated(Math.floor(offset / blockSize), blockEnd); blockIndex < blockEnd; blockIndex = bat.nextAllocated(blockIndex + 1, blockEnd)) {
+      const start = blockIndex * blockSize;
       const position = bat.position(blockIndex);
-      if (position === undefined) {
-        append(segments, { offset: at, length: end - at, kind: unallocated, position: 0 });
-      } else if (!isDifferencing) {
-        segments.push({ offset: at, length: end - at, kind: 'data', position: position + prefix + at - blockStart });
-      } else {
-        const bitmap = await this.#bitmap(blockIndex, position, prefix);
-        const firstSector = Math.floor((at - blockStart) / SECTOR);
-        for (const run of bitmapRuns(bitmap, firstSector, Math.ceil((end - blockStart) / SECTOR))) {
-          const from = Math.max(at, blockStart + run.sectorIndex * SECTOR);
-          const to = Math.min(end, blockStart + (run.sectorIndex + run.sectorCount) * SECTOR);
-          append(segments, { offset: from, length: to - from, kind: run.present ? 'data' : 'absent', position: run.present ? position + prefix + from - blockStart : 0 });
-        }
+      if (position === undefined || isHidden(Math.max(offset, start), Math.min(end, start + blockSize))) continue;
+      if (positions.size === this.#bitmaps.most) {
+        reached = start;
+        break;
       }
-      at = end;
+      positions.set(blockIndex, position);
     }
-    return segments;
+    return new SparseView({ bat, blockSize, end: reached, bitmaps: await this.#bitmaps.load(positions) });
   }
 
   readAt(position: number, into: Uint8Array): Promise<void> {
@@ -91,26 +81,6 @@ class VhdImage implements Image {
     const { sparse } = this.#structure;
     if (sparse) hash.update(sparse.header.bytes).update(sparse.bat.bytes());
     return { path: this.#file.path, fileId: identity, size, mtimeNs, ctimeNs, structure: hash.digest('hex') };
-  }
-
-  async #bitmap(blockIndex: number, position: number, length: number): Promise<Uint8Array> {
-    const cached = this.#bitmaps.get(blockIndex);
-    if (cached) return cached;
-    const bitmap = new Uint8Array(length);
-    await this.#file.read(position, bitmap);
-    const oldest = this.#bitmaps.keys().next();
-    if (!oldest.done && (this.#bitmaps.size + 1) * length > BITMAP_CACHE_BYTES) this.#bitmaps.delete(oldest.value);
-    this.#bitmaps.set(blockIndex, bitmap);
-    return bitmap;
-  }
-}
-
-function append(segments: Segment[], next: Segment): void {
-  const last = segments.at(-1);
-  if (last?.kind === next.kind && next.kind !== 'data') {
-    segments[segments.length - 1] = { ...last, length: last.length + next.length };
-  } else {
-    segments.push(next);
   }
 }
 

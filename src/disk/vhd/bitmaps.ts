@@ -1,0 +1,52 @@
+import type { SourceHandle } from '../file.js';
+import { inFlight } from '../in-flight.js';
+
+/** As many bytes are loaded at a time: with 128 layers that makes 32 MiB. */
+const LOADED = 256 * 1024;
+/** As many bytes are kept for those who read here and there. */
+const KEPT = 256 * 1024;
+/** Who loads more than this many blocks goes through the disk once: it would only push out what others come back to. */
+const KEPT_AT_ONCE = 16;
+
+/** The sector bitmaps of an image's blocks, by the index of the block. */
+export type BlockBitmaps = ReadonlyMap<number, Uint8Array>;
+
+/** Reads the sector bitmaps of an image, many at a time. */
+export class Bitmaps {
+  /** So many blocks may be loaded at a time. */
+  readonly most: number;
+  readonly #file: SourceHandle;
+  readonly #length: number;
+  /** The oldest first. */
+  readonly #kept = new Map<number, Uint8Array>();
+
+  /** `length`: bytes of a bitmap in the file. */
+  constructor(file: SourceHandle, length: number) {
+    this.#file = file;
+    this.#length = length;
+    this.most = Math.max(1, Math.floor(LOADED / length));
+  }
+
+  /** The bitmaps of blocks, given as where they begin in the file. They are the caller's, also when others are loaded. */
+  async load(positions: ReadonlyMap<number, number>): Promise<BlockBitmaps> {
+    const bytes = new Uint8Array(positions.size * this.#length);
+    const loaded = new Map<number, Uint8Array>();
+    const missing: { readonly position: number; readonly bitmap: Uint8Array }[] = [];
+    for (const [blockIndex, position] of positions) {
+      const bitmap = this.#kept.get(blockIndex) ?? bytes.subarray(loaded.size * this.#length, (loaded.size + 1) * this.#length);
+      if (!this.#kept.has(blockIndex)) missing.push({ position, bitmap });
+      loaded.set(blockIndex, bitmap);
+    }
+    await inFlight(missing, ({ position, bitmap }) => this.#file.read(position, bitmap));
+    if (missing.length > 0 && positions.size <= KEPT_AT_ONCE) this.#keep(loaded);
+    return loaded;
+  }
+
+  #keep(loaded: BlockBitmaps): void {
+    for (const [blockIndex, bitmap] of loaded) this.#kept.set(blockIndex, bitmap);
+    for (const blockIndex of this.#kept.keys()) {
+      if (this.#kept.size * this.#length <= KEPT) break;
+      this.#kept.delete(blockIndex);
+    }
+  }
+}

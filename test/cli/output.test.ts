@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const SOURCE = fileURLToPath(new URL('../../src/', import.meta.url));
+
+/** Runs a process that prints a long result of `count` items; where told so it breaks off behind them. */
+function print({ json, count, broken }: { json: boolean; count: number; broken: boolean }) {
+  const script = `
+    import { VhdupError } from ${JSON.stringify(`${SOURCE}errors.ts`)};
+    import { printLongResult, printError } from ${JSON.stringify(`${SOURCE}cli/output.ts`)};
+    async function* items() {
+      for (let n = 0; n < ${count}; n++) yield { n };
+      if (${broken}) throw new VhdupError('disk-unreadable', 'a.vhd?sig=secret broke');
+    }
+    const result = { result: { name: 'x\\u009b?sig=secret' }, list: 'items', items: items(), heading: 'heading\\u009b', line: ({ n }) => 'item ' + n + ' sig=secret' };
+    try { await printLongResult(${json}, result); } catch (error) { process.exitCode = printError(${json}, error); }`;
+  return spawn(process.execPath, ['--import=tsx', '--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+async function run(what: Parameters<typeof print>[0]) {
+  const child = print(what);
+  const exit = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  const stderr = text(child.stderr);
+  return { stdout: await text(child.stdout), stderr: await stderr, exitCode: await exit };
+}
+
+t.test('a long list is one object on one line, or lines, without secrets and control characters', async (t) => {
+  for (const count of [0, 1, 20_000]) {
+    const { stdout, exitCode } = await run({ json: true, count, broken: false });
+    t.equal(exitCode, 0);
+    t.equal(stdout.indexOf('\n'), stdout.length - 1);
+    t.strictSame(JSON.parse(stdout), { vhdup: 1, name: 'x\u009b?sig=REDACTED', items: Array.from({ length: count }, (_, n) => ({ n })) });
+    t.notMatch(stdout, '\u009b');
+    const lines = await run({ json: false, count, broken: false });
+    t.equal(lines.stdout, ['heading\\x9b', ...Array.from({ length: count }, (_, n) => `item ${n} sig=REDACTED`), ''].join('\n'));
+  }
+});
+
+t.test('where a list breaks off, programs still get one object, with the error; people get what there was', async (t) => {
+  for (const count of [0, 20_000]) {
+    const { stdout, exitCode } = await run({ json: true, count, broken: true });
+    t.equal(exitCode, 3);
+    t.match(JSON.parse(stdout), { vhdup: 1, items: { length: count }, error: { code: 'disk-unreadable', message: 'a.vhd?sig=REDACTED broke' }, exitCode: 3 });
+    const lines = await run({ json: false, count, broken: true });
+    t.equal(lines.exitCode, 3);
+    t.equal(lines.stdout.split('\n').length, count + 2);
+    t.match(lines.stderr, 'vhdup: a.vhd?sig=REDACTED broke');
+  }
+});
