@@ -36,7 +36,7 @@ export class Session {
   };
 
   async blob(location: BlobLocation): Promise<PageBlob> {
-    return new PageBlob(location, await accessTo(location, this.#options.environment, { allowHttp: this.#options.allowHttp ?? false }), this.#retrier);
+    return new PageBlob(location, await accessTo(location, this.#options.environment, { allowHttp: this.#options.allowHttp, deadlineMs: this.#options.retry?.deadlineMs }), this.#retrier);
   }
 
   containerOf({ location, access }: PageBlob): Container {
