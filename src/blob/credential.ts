@@ -1,5 +1,6 @@
 import { AnonymousCredential, BlobServiceClient, StorageSharedKeyCredential, newPipeline, type Pipeline } from '@azure/storage-blob';
 import { VhdupError } from '../errors.js';
+import { DEADLINE_MS, httpClient } from './http-client.js';
 import type { BlobLocation } from './location.js';
 import { rememberSas, rememberSecret } from './without-secrets.js';
 
@@ -15,22 +16,30 @@ export interface Access {
   readonly kind: 'sas' | 'account-key' | 'token';
 }
 
+/** How requests may travel. */
+export interface AccessOptions {
+  /** Sends a credential over plain http also to other hosts than this machine. Default false. */
+  readonly allowHttp?: boolean | undefined;
+  /** How long a request may stand still. Default 30 s. */
+  readonly deadlineMs?: number | undefined;
+}
+
 /**
  * Chooses the credential for a blob: the SAS in its URI; else what the environment has for its account
  * (`AZURE_STORAGE_CONNECTION_STRING`, `AZURE_STORAGE_ACCOUNT` with `AZURE_STORAGE_KEY` or `AZURE_STORAGE_SAS_TOKEN`);
  * else the Azure identity chain. Secrets go to the account that they belong to, tokens only over https to the service;
  * a SAS or a key goes over plain http only to loopback, unless `allowHttp` says that the network is trusted.
  */
-export async function accessTo(location: BlobLocation, environment: Environment = process.env, { allowHttp = false } = {}): Promise<Access> {
+export async function accessTo(location: BlobLocation, environment: Environment = process.env, { allowHttp = false, deadlineMs }: AccessOptions = {}): Promise<Access> {
   if (location.sas !== undefined) {
     refuseHttp(location, allowHttp);
-    return bySas(location.sas);
+    return bySas(location.sas, deadlineMs);
   }
   const configured = fromEnvironment(environment);
   if (configured && belongsTo(configured, location)) {
     refuseHttp(location, allowHttp);
-    if (configured.sas !== undefined) return bySas(configured.sas);
-    return { pipeline: pipelineFor(configured.credential), sas: undefined, kind: 'account-key' };
+    if (configured.sas !== undefined) return bySas(configured.sas, deadlineMs);
+    return { pipeline: pipelineFor(configured.credential, deadlineMs), sas: undefined, kind: 'account-key' };
   }
   if (!isService(location.endpoint)) {
     throw new VhdupError('not-authorised', `no credential for ${location.endpoint}`, {
@@ -38,11 +47,14 @@ export async function accessTo(location: BlobLocation, environment: Environment 
     });
   }
   const { DefaultAzureCredential } = await import('@azure/identity');
-  return { pipeline: pipelineFor(new DefaultAzureCredential()), sas: undefined, kind: 'token' };
+  return { pipeline: pipelineFor(inTime(new DefaultAzureCredential(), deadlineMs), deadlineMs), sas: undefined, kind: 'token' };
 }
 
 export const CREDENTIALS =
   'set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or add a SAS to the URI, or sign in with "az login"';
+
+type Credential = Parameters<typeof newPipeline>[0];
+type TokenCredential = Extract<Credential, { getToken: unknown }>;
 
 interface Configured {
   readonly account: string | undefined;
@@ -104,9 +116,9 @@ function isLoopback(endpoint: string): boolean {
   return /^https?:\/\/(127(\.\d+){3}|localhost|\[::1\])(:\d+)?(\/|$)/i.test(endpoint);
 }
 
-function bySas(sas: string): Access {
+function bySas(sas: string, deadlineMs: number | undefined): Access {
   rememberSas(sas);
-  return { pipeline: pipelineFor(new AnonymousCredential()), sas, kind: 'sas' };
+  return { pipeline: pipelineFor(new AnonymousCredential(), deadlineMs), sas, kind: 'sas' };
 }
 
 function sharedKey(account: string, key: string): StorageSharedKeyCredential {
@@ -115,11 +127,21 @@ function sharedKey(account: string, key: string): StorageSharedKeyCredential {
   return new StorageSharedKeyCredential(account, key);
 }
 
+/** Sign-ins have a client of their own, which knows no deadline. */
+function inTime(credential: TokenCredential, deadlineMs = DEADLINE_MS): TokenCredential {
+  return {
+    getToken: (scopes, options) => {
+      const signals = [AbortSignal.timeout(deadlineMs), ...(options?.abortSignal instanceof AbortSignal ? [options.abortSignal] : [])];
+      return credential.getToken(scopes, { ...options, abortSignal: AbortSignal.any(signals) });
+    },
+  };
+}
+
 /** Retries are ours (retry.ts): the SDK's know neither all transient answers nor Retry-After. */
-function pipelineFor(credential: Parameters<typeof newPipeline>[0]): Pipeline {
+function pipelineFor(credential: Credential, deadlineMs: number | undefined): Pipeline {
   return newPipeline(credential, {
+    httpClient: httpClient(deadlineMs),
     retryOptions: { maxTries: 1 },
-    keepAliveOptions: { enable: true },
     userAgentOptions: { userAgentPrefix: 'vhdup' },
   });
 }

@@ -1,14 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VhdupError } from '../errors.js';
-import { failureOf, isTransient, serviceError } from './service-error.js';
+import { failureOf, isThrottled, isTransient, serviceError } from './service-error.js';
 
 /** How long to go on trying. */
 export interface RetryPolicy {
   readonly attempts: number;
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
-  /** How long one request may go unanswered, besides the time that its bytes take. Default 30 s. */
+  /** How long a request may stand still, no byte moving in either direction, before it is tried again. Default 30 s. */
   readonly deadlineMs?: number | undefined;
 }
 
@@ -28,41 +28,56 @@ export interface Attempt {
   /** What is tried, for messages: "write 4096 bytes at 512". */
   readonly what: string;
   readonly uri: string;
-  /** Bytes that the request carries or fetches; large ones get more time. */
+  /** Bytes of content that the request carries or fetches. */
   readonly bytes?: number;
 }
 
-/** The slowest share of a link that is still served (16 requests at 8 KB/s are 1 Mbit/s), and half a minute besides. */
-const SLOWEST_BYTES_PER_MS = 8;
-const DEADLINE_MS = 30_000;
+/** How one attempt ended. */
+export interface AttemptEnd {
+  readonly bytes: number;
+  readonly milliseconds: number;
+  /** `throttled`: the service, or the way to it, could not keep up; `failed`: anything else, which says nothing of the pace. */
+  readonly outcome: 'done' | 'throttled' | 'failed';
+}
+
+/** Who sets the pace of requests. */
+export interface Pacer {
+  /** Resolves when a request with so many bytes of content may begin. */
+  admit(bytes: number): Promise<void>;
+  ended(attempt: AttemptEnd): void;
+}
+
+const UNPACED: Pacer = { admit: () => Promise.resolve(), ended: () => undefined };
 
 /** Before the first answer a wrong address is likelier than a passing trouble: then so many attempts are enough. */
 const ATTEMPTS_UNTIL_REACHED = 4;
 
 /**
  * Runs requests, again where they fail in passing: after an exponential back-off with jitter, or after what the service
- * asks for. Each attempt has a deadline, since a silent server would hang it.
+ * asks for. That an attempt ends, also where the server falls silent, is the business of `http-client.ts`.
  */
 export class Retrier {
   readonly stop: Stop;
   readonly #policy: RetryPolicy;
   readonly #onRetry: (message: string) => void;
+  readonly #pacer: Pacer;
   #isReached = false;
 
-  constructor(stop: Stop, onRetry: (message: string) => void = () => undefined, policy: RetryPolicy = DEFAULT_RETRY) {
+  constructor(stop: Stop, onRetry: (message: string) => void = () => undefined, policy: RetryPolicy = DEFAULT_RETRY, pacer: Pacer = UNPACED) {
     this.stop = stop;
     // Every request under way listens; that is no leak.
     setMaxListeners(0, stop.cancel, stop.abort);
     this.#policy = policy;
     this.#onRetry = onRetry;
+    this.#pacer = pacer;
   }
 
   async run<T>({ what, uri, bytes = 0 }: Attempt, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { firstDelayMs, maxDelayMs, deadlineMs = DEADLINE_MS } = this.#policy;
+    const { firstDelayMs, maxDelayMs } = this.#policy;
     for (let attempt = 1; ; attempt++) {
       throwIfStopped(this.stop);
       try {
-        const result = await withDeadline(deadlineMs + bytes / SLOWEST_BYTES_PER_MS, this.stop.abort, request);
+        const result = await this.#paced(bytes, request);
         this.#isReached = true;
         return result;
       } catch (error) {
@@ -75,6 +90,20 @@ export class Retrier {
         if (attempt > 1) this.#onRetry(`cannot ${what} yet (${code ?? status ?? 'no answer'}): attempt ${attempt + 1} of ${attempts} follows`);
         await pause(Math.max(backOff, Math.min(retryAfter ?? 0, MAX_RETRY_AFTER_MS)), this.stop);
       }
+    }
+  }
+
+  async #paced<T>(bytes: number, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    await this.#pacer.admit(bytes);
+    const begun = performance.now();
+    let outcome: AttemptEnd['outcome'] = 'done';
+    try {
+      return await request(this.stop.abort);
+    } catch (error) {
+      outcome = isThrottled(error) ? 'throttled' : 'failed';
+      throw error;
+    } finally {
+      this.#pacer.ended({ bytes, milliseconds: performance.now() - begun, outcome });
     }
   }
 }
@@ -102,17 +131,4 @@ export function throwIfStopped(stop: Stop): void {
 
 function throwIfAborted(abort: AbortSignal): void {
   if (abort.aborted) throw abort.reason instanceof VhdupError ? abort.reason : new VhdupError('cancelled', 'stopped', { hint: 'run the same command to resume' });
-}
-
-async function withDeadline<T>(milliseconds: number, abort: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const attempt = new AbortController();
-  const cut = () => { attempt.abort(); };
-  const timer = setTimeout(cut, milliseconds);
-  abort.addEventListener('abort', cut);
-  try {
-    return await run(attempt.signal);
-  } finally {
-    clearTimeout(timer);
-    abort.removeEventListener('abort', cut);
-  }
 }

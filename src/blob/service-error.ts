@@ -70,6 +70,14 @@ export function isTransient(error: unknown): boolean {
   return error instanceof RestError || (error instanceof Error && (error.name === 'AbortError' || 'code' in error || error.message.startsWith('Stream drains before')));
 }
 
+const THROTTLED_STATUS = new Set([408, 429, 500, 503]);
+
+/** True where fewer requests at a time may help: the service says so, or a request stood still. */
+export function isThrottled(error: unknown): boolean {
+  const { status, code } = failureOf(error);
+  return status === undefined ? code === 'ETIMEDOUT' : THROTTLED_STATUS.has(status);
+}
+
 const BY_CODE: Readonly<Record<string, ErrorCode>> = {
   LeaseLost: 'lease-lost',
   LeaseIdMismatchWithBlobOperation: 'lease-lost',

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
-import { DEFAULT_CONCURRENCY } from '../session/options.js';
+import { rate } from './units.js';
 
 /** A command of the tool: how it is called, its flags, and what it does. It throws what goes wrong. */
 export interface Command<Flags> {
@@ -28,19 +28,26 @@ export function diskFlags<T>(yargs: Argv<T>): Argv<T & DiskFlags> {
 
 /** Flags of every command that moves or compares content. */
 export interface WorkFlags {
-  readonly concurrency: number;
+  readonly concurrency: number | undefined;
+  readonly limit: string | readonly string[] | undefined;
   readonly quiet: boolean;
 }
 
 export function workFlags<T>(yargs: Argv<T>): Argv<T & WorkFlags> {
   return yargs
-    .option('concurrency', { type: 'number', default: DEFAULT_CONCURRENCY, requiresArg: true, describe: 'requests at a time, up to 4 MiB each' })
+    .option('concurrency', { type: 'number', requiresArg: true, describe: 'requests at a time, up to 4 MiB each (default: as many as help, at most 32)' })
+    .option('limit', { type: 'string', requiresArg: true, describe: 'bytes a second that are sent or fetched at most, such as 50MiB/s (default: no limit)' })
     .option('quiet', { type: 'boolean', default: false, describe: 'show no progress' });
 }
 
-export function concurrencyOf({ concurrency }: WorkFlags): number {
-  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 512) throw new VhdupError('usage', '--concurrency takes a whole number from 1 to 512');
-  return concurrency;
+/** How fast the work may be: the library's options for it. */
+export function paceOptions(flags: WorkFlags): { concurrency: number | undefined; limit: number | undefined } {
+  const { concurrency } = flags;
+  if (concurrency !== undefined && (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 512)) throw new VhdupError('usage', '--concurrency takes a whole number from 1 to 512');
+  const text = once('limit', flags.limit);
+  const limit = text === undefined ? undefined : rate(text);
+  if (text !== undefined && limit === undefined) throw new VhdupError('usage', `--limit takes an amount with a unit, such as 50MiB/s or 400kB/s, of at least 1 KiB/s; not "${text}"`);
+  return { concurrency, limit };
 }
 
 /** For a flag that names one thing: given twice, it is not clear which. */

@@ -11,6 +11,15 @@ export function size(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
 }
 
+const RATE_UNITS: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+/** Reads `50MiB/s`, or `50 MiB`: bytes a second. `undefined` for what is none, has no unit, or is less than 1 KiB. */
+export function rate(text: string): number | undefined {
+  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)(?:\/s)?$/.exec(text) ?? [];
+  const bytes = Number(amount) * (RATE_UNITS[unit] ?? Number.NaN);
+  return bytes >= 1024 && Number.isFinite(bytes) ? bytes : undefined;
+}
+
 /** A count for people: `1 request`, `1,234 requests`. */
 export function count(number: number, singular: string): string {
   return `${number.toLocaleString('en')} ${singular}${number === 1 ? '' : 's'}`;

@@ -58,11 +58,13 @@ export async function fetchAll(session: Session, work: PullWork, part: PartFile,
     await theirs.use(WINDOW, async (piece) => {
       piece.fill(0);
       for (const range of fetch) {
-        await work.source.read(range.offset, piece.subarray(range.offset - offset, range.offset - offset + range.length));
-        requests++;
-        fetched += range.length;
-        unrecorded += range.length;
-        session.progress('fetch', passed + fetched, total);
+        for (const part of session.traffic.requests(range)) {
+          await work.source.read(part.offset, piece.subarray(part.offset - offset, part.offset - offset + part.length));
+          requests++;
+          fetched += part.length;
+          unrecorded += part.length;
+          session.progress('fetch', passed + fetched, total);
+        }
       }
       const inside = Math.max(0, Math.min(WINDOW, size - offset));
       refuseTail(work, piece.subarray(inside));
@@ -78,7 +80,7 @@ export async function fetchAll(session: Session, work: PullWork, part: PartFile,
 
   try {
     session.progress('fetch', 0, total);
-    await inParallel(left(), session.concurrency, fetchWindow, session.fail);
+    await inParallel(left(), session.traffic.lanes(work.parent ? 2 * WINDOW : WINDOW), fetchWindow, session.fail);
     await record();
   } catch (error) {
     // Best effort: the failure itself is what has to be told, and a file that failed says no more that it is durable.

@@ -121,7 +121,7 @@ export async function findBaseInContainer(session: Session, disk: Disk, destinat
     }
   }
   const found: Base[] = [];
-  await inParallel(others, session.concurrency, async (name) => {
+  await inParallel(others, session.traffic.lanes(), async (name) => {
     const base = await candidate(session, disk, destination, name, rules);
     if (base) found.push(base);
   }, session.fail);

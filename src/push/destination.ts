@@ -80,7 +80,7 @@ export async function clearDestination(session: Session, blob: PageBlob, found: 
   const total = totalLength(plan.clear);
   let done = 0;
   session.progress('clear', done, total);
-  await inParallel(plan.clear, session.concurrency, async (range) => {
+  await inParallel(plan.clear, session.traffic.lanes(), async (range) => {
     await blob.clear(range, conditions);
     done += range.length;
     session.progress('clear', done, total);

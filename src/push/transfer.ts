@@ -19,7 +19,8 @@ export interface Sent {
 
 /**
  * Reads ranges of the disk and writes them to the blob, in parallel, all but the zeros: there the blob has no pages, and
- * reads as zeros. In memory are at most as many pieces of 4 MiB as there are requests at a time.
+ * reads as zeros. In memory are at most as many pieces of 4 MiB as there are requests at a time; on a slow link a piece is
+ * sent in several.
  */
 export async function transfer(session: Session, disk: Disk, blob: PageBlob, ranges: RangeSet, gap: number, conditions: Conditions): Promise<Sent> {
   const total = totalLength(ranges);
@@ -28,18 +29,20 @@ export async function transfer(session: Session, disk: Disk, blob: PageBlob, ran
   let requests = 0;
   let zeros = 0;
   session.progress('write', 0, total, 0);
-  await inParallel(splitAt(ranges, MAX_WRITE), session.concurrency, async ({ offset, length }) => {
+  await inParallel(splitAt(ranges, MAX_WRITE), session.traffic.lanes(MAX_WRITE), async ({ offset, length }) => {
     throwIfStopped(session.stop);
     await pool.use(length, async (piece) => {
       await disk.read(offset, piece);
       const parts = nonZeroRanges(piece, gap);
       zeros += length - totalLength(parts);
       for (const part of parts) {
-        const content = piece.subarray(part.offset, part.offset + part.length);
-        await blob.write(offset + part.offset, content, md5(content), conditions);
-        bytes += part.length;
-        requests++;
-        session.progress('write', bytes + zeros, total, zeros);
+        for (const sent of session.traffic.requests(part)) {
+          const content = piece.subarray(sent.offset, sent.offset + sent.length);
+          await blob.write(offset + sent.offset, content, md5(content), conditions);
+          bytes += sent.length;
+          requests++;
+          session.progress('write', bytes + zeros, total, zeros);
+        }
       }
       if (parts.length === 0) session.progress('write', bytes + zeros, total, zeros);
     });
@@ -53,17 +56,21 @@ export async function transfer(session: Session, disk: Disk, blob: PageBlob, ran
  */
 export async function compareWritten(session: Session, disk: Disk, blob: PageBlob, written: RangeSet, conditions: Conditions): Promise<number> {
   const total = totalLength(written);
-  const pool = new BufferPool(MAX_WRITE);
+  const [pool, theirs] = [new BufferPool(MAX_WRITE), new BufferPool(MAX_WRITE)];
   let done = 0;
   let differing = 0;
-  await inParallel(splitAt(written, MAX_WRITE), session.concurrency, async (range) => {
+  await inParallel(splitAt(written, MAX_WRITE), session.traffic.lanes(2 * MAX_WRITE), async (range) => {
     throwIfStopped(session.stop);
     await pool.use(range.length, async (piece) => {
-      const [there] = await Promise.all([blob.read(range, conditions), disk.read(range.offset, piece)]);
-      if (!there.equals(piece)) {
+      await disk.read(range.offset, piece);
+      await theirs.use(range.length, async (there) => {
+        for (const { offset, length } of session.traffic.requests(range)) {
+          await blob.readInto(offset, there.subarray(offset - range.offset, offset - range.offset + length), conditions);
+        }
+        if (Buffer.compare(there, piece) === 0) return;
         await blob.clear(range, conditions);
         differing += range.length;
-      }
+      });
     });
     done += range.length;
     session.progress('compare-written', done, total);

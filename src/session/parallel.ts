@@ -1,24 +1,34 @@
-import pLimit from 'p-limit';
+/** How many items are worked on at a time; the count may change meanwhile. */
+export interface Lanes {
+  readonly count: number;
+}
 
 /**
- * Does `work` for each item, at most `concurrency` at a time, taking items only as they are needed.
+ * Does `work` for each item, so many at a time as there are lanes, taking items only as they are needed.
  * After the first failure `failed` is told and no more is started; what runs is waited for, then the failure is thrown.
  */
-export async function inParallel<T>(items: Iterable<T>, concurrency: number, work: (item: T) => Promise<void>, failed: (error: unknown) => void): Promise<void> {
-  const limit = pLimit(concurrency);
-  const running = new Set<Promise<void>>();
+export async function inParallel<T>(items: Iterable<T> | AsyncIterable<T>, lanes: Lanes, work: (item: T) => Promise<void>, failed: (error: unknown) => void): Promise<void> {
   const failures: unknown[] = [];
-  for (const item of items) {
-    if (running.size >= concurrency) await Promise.race(running);
-    if (failures.length > 0) break;
-    const task = limit(() => work(item))
-      .catch((error: unknown) => {
-        if (failures.push(error) === 1) failed(error);
-      })
-      .finally(() => running.delete(task));
-    running.add(task);
+  let running = 0;
+  let wake: () => void = () => undefined;
+  const oneEnds = () => new Promise<void>((resolve) => { wake = resolve; });
+  const fail = (error: unknown) => {
+    if (failures.push(error) === 1) failed(error);
+  };
+  try {
+    for await (const item of items) {
+      while (running > 0 && running >= lanes.count) await oneEnds();
+      if (failures.length > 0) break;
+      running++;
+      void work(item).catch(fail).finally(() => {
+        running--;
+        wake();
+      });
+    }
+  } catch (error) {
+    fail(error);
   }
-  await Promise.all(running);
+  while (running > 0) await oneEnds();
   if (failures.length > 0) throw failures[0];
 }
 

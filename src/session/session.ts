@@ -4,13 +4,14 @@ import { Container } from '../blob/container.js';
 import type { BlobLocation } from '../blob/location.js';
 import { PageBlob } from '../blob/page-blob.js';
 import { Retrier, throwIfStopped, type Stop } from '../blob/retry.js';
-import { DEFAULT_CONCURRENCY, type SessionOptions } from './options.js';
+import type { SessionOptions } from './options.js';
 import type { Listener, Phase } from './events.js';
+import { Traffic } from './traffic.js';
 
 /** What all parts of one piece of work share: how to stop it, whom to tell, and how to speak to the service. */
 export class Session {
   readonly stop: Stop;
-  readonly concurrency: number;
+  readonly traffic: Traffic;
   readonly tell: Listener;
   readonly warnings: string[] = [];
   readonly #abort = new AbortController();
@@ -20,9 +21,9 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.stop = { cancel: options.signal ?? new AbortController().signal, abort: this.#abort.signal };
-    this.concurrency = options.concurrency ?? DEFAULT_CONCURRENCY;
+    this.traffic = new Traffic(this.stop, options.concurrency, options.limit);
     this.tell = options.onEvent ?? (() => undefined);
-    this.#retrier = new Retrier(this.stop, (message) => { this.note(message); }, options.retry);
+    this.#retrier = new Retrier(this.stop, (message) => { this.note(message); }, options.retry, this.traffic);
   }
 
   /** Cuts off whatever runs; it fails with `reason`. */
@@ -41,7 +42,7 @@ export class Session {
   };
 
   async blob(location: BlobLocation): Promise<PageBlob> {
-    return new PageBlob(location, await accessTo(location, this.#options.environment, { allowHttp: this.#options.allowHttp ?? false }), this.#retrier);
+    return new PageBlob(location, await accessTo(location, this.#options.environment, { allowHttp: this.#options.allowHttp, deadlineMs: this.#options.retry?.deadlineMs }), this.#retrier);
   }
 
   containerOf({ location, access }: PageBlob): Container {

@@ -42,15 +42,17 @@ export async function compare(session: Session, { disk, blob, ranges, pages, con
   let done = 0;
   let fetched = 0;
   session.progress(phase, 0, total);
-  await inParallel(piecesOf(ranges, near), session.concurrency, async ({ piece, fetch }) => {
+  await inParallel(piecesOf(ranges, near), session.traffic.lanes(2 * PIECE), async ({ piece, fetch }) => {
     throwIfStopped(session.stop);
     await ours.use(piece.length, async (here) => {
       await disk.read(piece.offset, here);
       await theirs.use(piece.length, async (there) => {
         there.fill(0);
         for (const range of fetch) {
-          there.set(await read(blob, range, conditions), range.offset - piece.offset);
-          fetched += range.length;
+          for (const { offset, length } of session.traffic.requests(range)) {
+            await read(blob, offset, there.subarray(offset - piece.offset, offset - piece.offset + length), conditions);
+            fetched += length;
+          }
         }
         for (const { offset, length } of differingPages(here, there)) differences.push({ offset: piece.offset + offset, length });
       });
@@ -72,9 +74,9 @@ function* piecesOf(ranges: RangeSet, pages: RangeSet): Generator<{ piece: Range;
   }
 }
 
-async function read(blob: PageBlob, range: Range, conditions: Conditions): Promise<Buffer> {
+async function read(blob: PageBlob, offset: number, into: Uint8Array, conditions: Conditions): Promise<void> {
   try {
-    return await blob.read(range, conditions);
+    await blob.readInto(offset, into, conditions);
   } catch (error) {
     if (conditions.ifMatch === undefined || !(error instanceof VhdupError) || failureOf(error.cause).status !== 412) throw error;
     throw new VhdupError('source-changed', `${blob.uri}: it changed while it was compared`, { cause: error, hint: 'run the same command again' });

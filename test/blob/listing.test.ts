@@ -29,7 +29,7 @@ async function setting(t: Test) {
     const location = parseBlobUri(`${gate.url}/vhds/${name}`);
     const stop = { cancel: new AbortController().signal, abort: new AbortController().signal };
     const retrier = new Retrier(stop, undefined, { attempts: 4, firstDelayMs: 1, maxDelayMs: 5, ...policy });
-    const access = await accessTo(location, gate.env);
+    const access = await accessTo(location, gate.env, policy);
     return { blob: new PageBlob(location, access, retrier), container: new Container(location, access, retrier) };
   };
   const listings = (kind: 'page-ranges' | 'list') => gate.records.filter((record) => record.kind === kind);

@@ -86,7 +86,7 @@ t.test(`${ROUNDS} pushes of random chains, killed at random, are resumed to equa
     const sample = fc.sample(rounds, { seed, numRuns: ROUNDS * 2 });
     for (const [index, round] of sample.entries()) if (killed < ROUNDS) yield { index, round };
   };
-  await inParallel(games(), 2, async ({ index, round }) => {
+  await inParallel(games(), { count: 2 }, async ({ index, round }) => {
     try {
       if (await play(azurite, container, folder, `round-${index}`, round)) killed++;
     } catch (error) {

@@ -61,7 +61,7 @@ for (const { what, upTo, ...variant } of VARIANTS) {
     const points = function* () {
       for (let at = 1; at <= upTo && !isOver; at++) if (isRun(at)) yield at;
     };
-    await inParallel(points(), 2, async (at) => {
+    await inParallel(points(), { count: 2 }, async (at) => {
       if (!await killAndResume(t, { azurite, container, folder, scene, ...variant }, at)) isOver = true;
     }, () => undefined);
     t.equal(isOver, upTo === Infinity, 'every request was a point');

@@ -4,7 +4,7 @@ import { isBlobUri } from '../../blob/location.js';
 import type { PullFormat, PullOptions } from '../../pull/options.js';
 import type { PullResult } from '../../pull/result.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
-import { concurrencyOf, diskFlags, once, openOptions, workFlags, type Command, type DiskFlags, type WorkFlags } from '../command.js';
+import { diskFlags, once, openOptions, paceOptions, workFlags, type Command, type DiskFlags, type WorkFlags } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printMessage, printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
@@ -37,14 +37,14 @@ export const pullCommand: Command<PullFlags> = {
     const { blob, out, json, quiet, format, overwrite, checkMd5 } = flags;
     if (!isBlobUri(blob)) throw new VhdupError('usage', 'the blob to pull is named by its URI', { hint: 'vhdup pull https://ACCOUNT.blob.core.windows.net/CONTAINER/disk.vhd disk.vhd' });
     if (isBlobUri(out)) throw new VhdupError('usage', 'the output is a local file');
-    const concurrency = concurrencyOf(flags);
+    const pace = paceOptions(flags);
     const access = await accessOptions(flags, blob);
     // A limit on the size of files (ulimit -f) comes as a signal that would kill the process; listened to, it is an error of the write.
     process.on('SIGXFSZ', () => undefined);
     const { pull } = await import('../../pull/pull.js');
     const view = progressView(quiet);
     await interruptible(async (signal) => {
-      const options: PullOptions = { ...access, ...openOptions(flags), format, onto: once('onto', flags.onto), overwrite, checkMd5, concurrency, signal, onEvent: view.onEvent };
+      const options: PullOptions = { ...access, ...openOptions(flags), format, onto: once('onto', flags.onto), overwrite, checkMd5, ...pace, signal, onEvent: view.onEvent };
       const result = await view.run(`Pulling ${out}`, () => pull(blob, out, options));
       printResult(json, result, () => resultLines(result));
     }, () => { printMessage('stopping: finishing the requests under way (Ctrl-C again to stop at once)'); });

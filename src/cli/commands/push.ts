@@ -5,7 +5,7 @@ import { isBlobUri } from '../../blob/location.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import type { BaseCheckWish, PushOptions } from '../../push/options.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
-import { concurrencyOf, diskFlags, once, openOptions, workFlags, type Command, type DiskFlags, type WorkFlags } from '../command.js';
+import { diskFlags, once, openOptions, paceOptions, workFlags, type Command, type DiskFlags, type WorkFlags } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printMessage, printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
@@ -46,7 +46,7 @@ export const pushCommand: Command<PushFlags> = {
   handler: async (flags) => {
     const { disk: path, json, quiet } = flags;
     if (isBlobUri(path)) throw new VhdupError('usage', 'the disk is a local file; a blob is named with --to or --base');
-    const concurrency = concurrencyOf(flags);
+    const pace = paceOptions(flags);
     const to = once('to', flags.to);
     const base = once('base', flags.base);
     const seal = sealWish(flags);
@@ -58,7 +58,7 @@ export const pushCommand: Command<PushFlags> = {
     await interruptible(async (signal) => {
       const options: PushOptions = {
         ...access, to, base, baseCheck: flags.baseCheck, requireSealedBase: flags.requireSealedBase, overwrite: flags.overwrite,
-        verify: flags.verify, contentMd5: flags.md5, ...(flags.cache ? {} : { cacheFolder: false }), seal, concurrency, signal, onEvent: view.onEvent,
+        verify: flags.verify, contentMd5: flags.md5, ...(flags.cache ? {} : { cacheFolder: false }), seal, ...pace, signal, onEvent: view.onEvent,
       };
       if (flags.dryRun) {
         const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));

@@ -4,7 +4,7 @@ import { isBlobUri } from '../../blob/location.js';
 import { openDisk } from '../../disk/open.js';
 import type { VerifyResult } from '../../verify/result.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
-import { concurrencyOf, diskFlags, openOptions, workFlags, type Command, type DiskFlags, type WorkFlags } from '../command.js';
+import { diskFlags, openOptions, paceOptions, workFlags, type Command, type DiskFlags, type WorkFlags } from '../command.js';
 import { EXIT } from '../exit-code.js';
 import { interruptible } from '../interrupt.js';
 import { printResult, table } from '../output.js';
@@ -28,12 +28,13 @@ export const verifyCommand: Command<VerifyFlags> = {
     .example('$0 verify child.vhd https://acct.blob.core.windows.net/vhds/child.vhd', 'exit code 0: equal; 9: not') as unknown as Argv<VerifyFlags>),
   handler: async (flags) => {
     if (isBlobUri(flags.disk)) throw new VhdupError('usage', 'the disk is a local file and comes first, then the URI of the blob');
+    const pace = paceOptions(flags);
     const access = await accessOptions(flags, flags.blobUri);
     await using disk = await openDisk(flags.disk, openOptions(flags));
     const { verify } = await import('../../verify/verify.js');
     const view = progressView(flags.quiet);
     const result = await interruptible((signal) => view.run(`Comparing ${flags.disk}`, () =>
-      verify(disk, flags.blobUri, { ...access, deep: flags.deep, concurrency: concurrencyOf(flags), signal, onEvent: view.onEvent })), () => undefined);
+      verify(disk, flags.blobUri, { ...access, deep: flags.deep, ...pace, signal, onEvent: view.onEvent })), () => undefined);
     printResult(flags.json, result, () => resultLines(result));
     if (!result.equal) process.exitCode = EXIT.contentDiffers;
   },

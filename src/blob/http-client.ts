@@ -1,0 +1,130 @@
+import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { RestError, type HttpHeaders, type HttpOperationResponse, type IHttpClient, type WebResource } from '@azure/storage-blob';
+
+/** How long a request may stand still, in milliseconds. */
+export const DEADLINE_MS = 30_000;
+
+/**
+ * Part of a body may lie in the send buffer of the kernel (up to 4 MiB), from where it drains unseen: this slow at worst,
+ * which is 65 s for 4 MiB.
+ */
+const UNSEEN_BYTES_PER_MS = 64;
+
+/** Connections are kept and shared; how many there are follows from how many requests are under way. */
+const AGENTS = { 'http:': new HttpAgent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) };
+
+/**
+ * Sends the SDK's requests. The SDK's own client knows only a time for a whole request; here it counts how long no byte has
+ * moved in either direction: after `deadlineMs` the request fails as a passing trouble with the code `ETIMEDOUT`, while
+ * one that is slow but moves goes on for as long as it takes. A body's bytes that nobody sees move get more time.
+ */
+export function httpClient(deadlineMs = DEADLINE_MS): IHttpClient {
+  return { sendRequest: (request) => send(request, deadlineMs) };
+}
+
+function send(request: WebResource, deadlineMs: number): Promise<HttpOperationResponse> {
+  const signal = request.abortSignal;
+  const body = bodyOf(request);
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(new Aborted());
+      return;
+    }
+    const outgoing = begin(request, deadlineMs + (body?.length ?? 0) / UNSEEN_BYTES_PER_MS);
+    const cut = (error: Error) => {
+      reject(error);
+      // Who reads a streamed answer hears of it there.
+      outgoing.destroy(error);
+    };
+    const abort = () => { cut(new Aborted()); };
+    const standsStill = () => { cut(new RestError(`no byte moved for ${deadlineMs / 1000} s`, { code: 'ETIMEDOUT' })); };
+    // A socket counts for itself; a proxy's agent hands one over only when the proxy has answered.
+    const untilSocket = setTimeout(standsStill, deadlineMs);
+    signal?.addEventListener('abort', abort);
+    outgoing.once('socket', () => { clearTimeout(untilSocket); });
+    outgoing.once('timeout', standsStill);
+    outgoing.once('close', () => {
+      clearTimeout(untilSocket);
+      signal?.removeEventListener('abort', abort);
+    });
+    // The message of a socket names host and port only.
+    outgoing.on('error', (error: NodeJS.ErrnoException) => { reject(new RestError(error.message, { code: error.code ?? RestError.REQUEST_SEND_ERROR })); });
+    outgoing.once('response', (incoming) => {
+      outgoing.setTimeout(deadlineMs);
+      receive(request, incoming).then(resolve, reject);
+    });
+    outgoing.end(body);
+  });
+}
+
+function begin(request: WebResource, timeout: number): ClientRequest {
+  const { protocol, hostname, port, pathname, search } = new URL(request.url);
+  const isPlain = protocol === 'http:';
+  const options: RequestOptions = {
+    agent: (request.agent as HttpAgent | undefined) ?? AGENTS[isPlain ? 'http:' : 'https:'],
+    hostname: hostname.replace(/^\[|\]$/g, ''),
+    port,
+    path: pathname + search,
+    method: request.method,
+    headers: request.headers.toJson({ preserveCase: true }),
+    timeout,
+  };
+  return isPlain ? httpRequest(options) : httpsRequest(options);
+}
+
+/** Bodies are bytes or text here, and sent as they are: a stream could not be sent again. */
+function bodyOf({ body, headers }: WebResource): Buffer | undefined {
+  const given: unknown = typeof body === 'function' ? (body as () => unknown)() : body;
+  if (given === undefined || given === null) return undefined;
+  const bytes = typeof given === 'string' ? Buffer.from(given)
+    : ArrayBuffer.isView(given) ? Buffer.from(given.buffer, given.byteOffset, given.byteLength)
+    : given instanceof ArrayBuffer ? Buffer.from(given)
+    : undefined;
+  if (!bytes) throw new TypeError('the body of a request has to be bytes or text');
+  if (!headers.contains('Content-Length')) headers.set('Content-Length', bytes.length);
+  return bytes;
+}
+
+async function receive(request: WebResource, incoming: IncomingMessage): Promise<HttpOperationResponse> {
+  const status = incoming.statusCode ?? 0;
+  const response = { request, status, headers: headersOf(incoming) };
+  if (request.method === 'HEAD') {
+    incoming.resume();
+    return response;
+  }
+  const streamed = request.streamResponseStatusCodes;
+  if (streamed?.has(status) || streamed?.has(Infinity)) return { ...response, readableStreamBody: incoming };
+  return { ...response, bodyAsText: await textOf(incoming) };
+}
+
+/** What of its interface the SDK calls on an answer's headers. */
+function headersOf({ headers }: IncomingMessage): HttpHeaders {
+  const first: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) first[name] = typeof value === 'string' ? value : value[0] ?? '';
+  }
+  const asked: Pick<HttpHeaders, 'toJson'> = { toJson: () => first };
+  return asked as HttpHeaders;
+}
+
+function textOf(incoming: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    incoming.on('data', (part: Buffer) => { parts.push(part); });
+    incoming.once('end', () => { resolve(parts.length === 0 ? '' : Buffer.concat(parts).toString()); });
+    incoming.once('error', (error: NodeJS.ErrnoException) => {
+      reject(error instanceof Aborted || error instanceof RestError ? error : new RestError(`the answer was cut short: ${error.message}`, { code: error.code ?? RestError.PARSE_ERROR }));
+    });
+  });
+}
+
+/** A request that was stopped, by the name that the SDK gives it. */
+class Aborted extends Error {
+  override readonly name = 'AbortError';
+
+  constructor() {
+    super('the request was stopped');
+  }
+}

@@ -1,0 +1,121 @@
+import { once } from 'node:events';
+import { Agent, createServer, type RequestListener, type Server } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PageBlobClient } from '@azure/storage-blob';
+import t, { type Test } from 'tap';
+import { accessTo } from '../../src/blob/credential.js';
+import { httpClient } from '../../src/blob/http-client.js';
+import { parseBlobUri } from '../../src/blob/location.js';
+import { PageBlob } from '../../src/blob/page-blob.js';
+import { Retrier } from '../../src/blob/retry.js';
+import type { IHttpClient, WebResource } from '@azure/storage-blob';
+
+const DEADLINE = 200;
+
+async function serverOf(t: Test, listener: RequestListener): Promise<Server> {
+  const server = createServer(listener);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return server;
+}
+
+/** A blob on a server that does what `listener` says, tried once a request. */
+async function blobOn(t: Test, listener: RequestListener, { abort = new AbortController(), deadlineMs = DEADLINE } = {}): Promise<PageBlob> {
+  const { port } = (await serverOf(t, listener)).address() as AddressInfo;
+  const location = parseBlobUri(`http://127.0.0.1:${port}/acct/c/b?sig=c2VjcmV0c2VjcmV0`);
+  const retrier = new Retrier({ cancel: new AbortController().signal, abort: abort.signal }, undefined, { attempts: 1, firstDelayMs: 1, maxDelayMs: 1 });
+  return new PageBlob(location, await accessTo(location, {}, { deadlineMs }), retrier);
+}
+
+const headOf = (length: number) => ({ 'content-length': length, 'etag': '"1"', 'last-modified': new Date(0).toUTCString(), 'content-range': `bytes 0-${length - 1}/${length}` });
+
+t.test('an answer that comes slowly, but comes, is waited for', async (t) => {
+  const pieces = 12;
+  const blob = await blobOn(t, async (_, response) => {
+    response.writeHead(206, headOf(pieces * 512));
+    for (let piece = 0; piece < pieces; piece++) {
+      response.write(Buffer.alloc(512, piece));
+      await sleep(DEADLINE / 4);
+    }
+    response.end();
+  });
+  const begun = performance.now();
+  const got = await blob.read({ offset: 0, length: pieces * 512 });
+  t.ok(performance.now() - begun > 2 * DEADLINE, 'it took longer than a request may stand still');
+  t.ok(got.equals(Buffer.concat(Array.from({ length: pieces }, (_, piece) => Buffer.alloc(512, piece)))));
+});
+
+t.test('an answer that stops in the middle is cut off', async (t) => {
+  const blob = await blobOn(t, (_, response) => {
+    response.writeHead(206, headOf(1024));
+    response.write(Buffer.alloc(512));
+  });
+  await t.rejects(blob.read({ offset: 0, length: 1024 }), { code: 'transfer-failed' });
+});
+
+t.test('a listing that stops in the middle is cut off', async (t) => {
+  const blob = await blobOn(t, (_, response) => {
+    response.writeHead(200, headOf(1024));
+    response.write('<?xml version="1.0"?><PageList>');
+  });
+  await t.rejects(blob.pageRanges({}), { code: 'transfer-failed', message: /ETIMEDOUT: no byte moved for 0\.2 s/ });
+});
+
+t.test('a server that never answers is given up, and its error carries no secret', async (t) => {
+  let closed: Promise<unknown> | undefined;
+  const blob = await blobOn(t, (_, response) => { closed = once(response, 'close'); });
+  const error = await blob.write(0, new Uint8Array(512), new Uint8Array(16), {}).catch((caught: unknown) => caught);
+  t.match(error, { code: 'transfer-failed', message: /ETIMEDOUT: no byte moved for 0\.2 s/ });
+  await closed;
+  t.notMatch(JSON.stringify(error, Object.getOwnPropertyNames(error)) + String((error as Error).cause), /c2VjcmV0/);
+});
+
+t.test('an agent that finds no connection is given up too', async (t) => {
+  class Stuck extends Agent {
+    override createConnection(): never {
+      return undefined as never;
+    }
+  }
+  const client = withAgent(httpClient(DEADLINE), new Stuck());
+  const blob = new PageBlobClient('http://127.0.0.1:1/acct/c/b', (await accessVia(client)));
+  await t.rejects(blob.getProperties(), { code: 'ETIMEDOUT' });
+});
+
+t.test('an agent that the SDK names, as for a proxy, makes the connections', async (t) => {
+  const { port } = (await serverOf(t, (_, response) => { response.writeHead(200, headOf(0)).end(); })).address() as AddressInfo;
+  class Elsewhere extends Agent {
+    override createConnection() {
+      return connect(port, '127.0.0.1');
+    }
+  }
+  const agent = new Elsewhere();
+  const client = withAgent(httpClient(DEADLINE), agent);
+  const blob = new PageBlobClient('http://nowhere.invalid/acct/c/b', await accessVia(client));
+  t.equal((await blob.getProperties()).etag, '"1"');
+  agent.destroy();
+});
+
+t.test('a request that is stopped ends at once: before its answer, and within it', async (t) => {
+  for (const isBegun of [false, true]) {
+    const abort = new AbortController();
+    const blob = await blobOn(t, (_, response) => {
+      if (isBegun) response.writeHead(206, headOf(1024)).write(Buffer.alloc(512));
+      setImmediate(() => { abort.abort(); });
+    }, { abort, deadlineMs: 600_000 });
+    await t.rejects(blob.read({ offset: 0, length: 1024 }), { code: 'cancelled' });
+  }
+});
+
+function withAgent(client: IHttpClient, agent: Agent): IHttpClient {
+  return { sendRequest: (request: WebResource) => client.sendRequest(Object.assign(request, { agent })) };
+}
+
+async function accessVia(client: IHttpClient) {
+  const { AnonymousCredential, newPipeline } = await import('@azure/storage-blob');
+  return newPipeline(new AnonymousCredential(), { httpClient: client, retryOptions: { maxTries: 1 } });
+}
