@@ -4,18 +4,18 @@ import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js'
 import { VhdupError } from '../errors.js';
 import type { Disk } from '../disk/disk.js';
 import { md5 } from '../digest/md5.js';
+import { MAX_WRITE } from '../plan/push-plan.js';
 import { intersect, rangeSet, subtract, totalLength } from '../plan/range.js';
 import { defaultStateFolder } from '../state/lease-record.js';
 import { clearDestination, completeDestination, inspectDestination, type Found, type Identity, type Wanted } from './destination.js';
 import { hold, letGo, letGoCrashed } from './hold.js';
 import { awaitCopy, dropCopySource, makeDestination } from './make-destination.js';
 import type { PushOptions } from './options.js';
-import { together } from '../session/parallel.js';
 import { prepare, type Preparation } from './prepare.js';
 import { Session } from '../session/session.js';
-import { completed, type Digests } from '../session/digest-pass.js';
+import { passOverAll, type Digests } from '../session/digest-pass.js';
 import { sealFree, sealHeld, type Seal } from './seal.js';
-import { compareWritten, transfer, type Sent } from './transfer.js';
+import { Upload, compareWritten, type Sent } from './transfer.js';
 import { verifyPushed } from './verify-pushed.js';
 import { summarise, summaryOf, type PlannedPush, type PushResult } from './result.js';
 
@@ -90,11 +90,10 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
   const kept = totalLength(plan.write) - totalLength(left);
   if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
   const pass = await preparation.digests.pass(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest');
-  const [sent, digests] = await together(
-    transfer(session, disk, destination, left, plan.gap, lease.conditions),
-    completed(session, disk, pass),
-    session.fail,
-  );
+  const lanes = session.traffic.lanes(MAX_WRITE);
+  const upload = new Upload(session, destination, left, plan.gap, lease.conditions, lanes);
+  const digests = await passOverAll(session, disk, pass, [upload], () => lanes.count);
+  const { sent } = upload;
   // While there is no footer yet, nobody takes what may be wrong for a disk.
   if (verify !== undefined) await verifyPushed(session, disk, preparation, verify, lease.conditions, true);
   await guard.check();

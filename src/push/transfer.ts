@@ -4,9 +4,10 @@ import type { Disk } from '../disk/disk.js';
 import { md5 } from '../digest/md5.js';
 import { nonZeroRanges } from '../plan/non-zero.js';
 import { MAX_WRITE } from '../plan/push-plan.js';
-import { splitAt, totalLength, type RangeSet } from '../plan/range.js';
+import { endOf, splitAt, totalLength, type Range, type RangeSet } from '../plan/range.js';
 import { BufferPool } from '../session/buffer-pool.js';
-import { inParallel } from '../session/parallel.js';
+import type { Consumer, View } from '../session/disk-pass.js';
+import { Slots, inParallel, type Lanes } from '../session/parallel.js';
 import type { Session } from '../session/session.js';
 
 /** What went over the wire. */
@@ -18,36 +19,65 @@ export interface Sent {
 }
 
 /**
- * Reads ranges of the disk and writes them to the blob, in parallel, all but the zeros: there the blob has no pages, and
- * reads as zeros. In memory are at most as many pieces of 4 MiB as there are requests at a time; on a slow link a piece is
- * sent in several.
+ * Writes ranges of the disk to the blob as they are read, in parallel, all but the zeros: there the blob has no pages,
+ * and reads as zeros. On a slow link a stretch is sent in several requests.
  */
-export async function transfer(session: Session, disk: Disk, blob: PageBlob, ranges: RangeSet, gap: number, conditions: Conditions): Promise<Sent> {
-  const total = totalLength(ranges);
-  const pool = new BufferPool(MAX_WRITE);
-  let bytes = 0;
-  let requests = 0;
-  let zeros = 0;
-  session.progress('write', 0, total, 0);
-  await inParallel(splitAt(ranges, MAX_WRITE), session.traffic.lanes(MAX_WRITE), async ({ offset, length }) => {
-    throwIfStopped(session.stop);
-    await pool.use(length, async (piece) => {
-      await disk.read(offset, piece);
-      const parts = nonZeroRanges(piece, gap);
-      zeros += length - totalLength(parts);
+export class Upload implements Consumer {
+  readonly needs: RangeSet;
+  readonly #session: Session;
+  readonly #blob: PageBlob;
+  readonly #gap: number;
+  readonly #conditions: Conditions;
+  readonly #slots: Slots;
+  readonly #total: number;
+  #bytes = 0;
+  #requests = 0;
+  #zeros = 0;
+
+  /** `lanes`: requests at a time. */
+  constructor(session: Session, blob: PageBlob, ranges: RangeSet, gap: number, conditions: Conditions, lanes: Lanes) {
+    this.needs = ranges;
+    this.#session = session;
+    this.#blob = blob;
+    this.#gap = gap;
+    this.#conditions = conditions;
+    this.#slots = new Slots(lanes);
+    this.#total = totalLength(ranges);
+    this.#tell();
+  }
+
+  get sent(): Sent {
+    return { bytes: this.#bytes, requests: this.#requests, zeros: this.#zeros };
+  }
+
+  async take({ offset, bytes, ranges }: View): Promise<void> {
+    await this.#slots.runAll(this.#writes(offset, bytes, ranges));
+  }
+
+  *#writes(offset: number, bytes: Uint8Array, ranges: readonly Range[]): Generator<() => Promise<void>> {
+    for (const range of ranges) {
+      const content = bytes.subarray(range.offset - offset, endOf(range) - offset);
+      const parts = nonZeroRanges(content, this.#gap);
+      this.#zeros += range.length - totalLength(parts);
+      this.#tell();
       for (const part of parts) {
-        for (const sent of session.traffic.requests(part)) {
-          const content = piece.subarray(sent.offset, sent.offset + sent.length);
-          await blob.write(offset + sent.offset, content, md5(content), conditions);
-          bytes += sent.length;
-          requests++;
-          session.progress('write', bytes + zeros, total, zeros);
+        for (const request of this.#session.traffic.requests(part)) {
+          yield () => this.#write(range.offset + request.offset, content.subarray(request.offset, endOf(request)));
         }
       }
-      if (parts.length === 0) session.progress('write', bytes + zeros, total, zeros);
-    });
-  }, session.fail);
-  return { bytes, requests, zeros };
+    }
+  }
+
+  async #write(offset: number, content: Uint8Array): Promise<void> {
+    await this.#blob.write(offset, content, md5(content), this.#conditions);
+    this.#bytes += content.length;
+    this.#requests++;
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#session.progress('write', this.#bytes + this.#zeros, this.#total, this.#zeros);
+  }
 }
 
 /**

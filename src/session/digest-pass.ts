@@ -3,9 +3,10 @@ import { hashInWorkers } from '../digest/hash-workers.js';
 import type { Disk } from '../disk/disk.js';
 import { rangeSet, totalLength } from '../plan/range.js';
 import { dataRanges } from './data-ranges.js';
-import { passOver, type Consumer } from './disk-pass.js';
+import { READ_AHEAD, passOver, type Consumer } from './disk-pass.js';
 import type { Phase } from './events.js';
 import { Md5Consumer, type BlobForm } from './md5-consumer.js';
+import { together } from './parallel.js';
 import type { Session } from './session.js';
 import { TreeConsumer, type KnownLeaves, type LeafRun } from './tree-consumer.js';
 
@@ -46,8 +47,8 @@ export interface TreeHelp {
 
 /** Up to so many bytes are hashed in this thread. */
 const LITTLE = 48 * 1024 * 1024;
-/** Windows in memory while nothing is sent. */
-const WINDOWS = 8;
+/** Windows that are worked on at a time while nothing is sent. */
+export const WINDOWS = 5;
 
 /** Readies digests for a pass over `content`. Whoever takes it closes it. */
 export async function startDigestPass(session: Session, content: Content, wish: DigestWish, phase: Phase, { known, keep = () => Promise.resolve() }: TreeHelp = {}): Promise<DigestPass> {
@@ -74,13 +75,22 @@ export async function startDigestPass(session: Session, content: Content, wish: 
 
 /** Reads `content` for its digests alone. */
 export async function digestsOf(session: Session, content: Content, wish: DigestWish, phase: Phase): Promise<Digests> {
-  return completed(session, content, await startDigestPass(session, content, wish, phase));
+  return passOverAll(session, content, await startDigestPass(session, content, wish, phase), [], () => WINDOWS);
 }
 
-/** Runs a pass that nobody else takes part in. */
-export async function completed(session: Session, content: Content, pass: DigestPass): Promise<Digests> {
+/**
+ * Computes digests while others look at the disk too; `windows` says how many windows may be in memory at the time. Closes
+ * the pass.
+ */
+export async function passOverAll(session: Session, content: Content, pass: DigestPass, others: readonly Consumer[], windows: () => number): Promise<Digests> {
   try {
-    await passOver(session, content, pass.consumers, () => WINDOWS);
+    const apart = others.length > 0 ? pass.consumers.filter(({ isHeldUp }) => isHeldUp) : [];
+    const shared = pass.consumers.filter((consumer) => !apart.includes(consumer));
+    await together(
+      passOver(session, content, [...others, ...shared], () => windows() + READ_AHEAD),
+      passOver(session, content, apart, () => READ_AHEAD),
+      session.fail,
+    );
     return await pass.finish();
   } finally {
     await pass.close();

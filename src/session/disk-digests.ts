@@ -3,7 +3,7 @@ import type { Disk, SourceFile } from '../disk/disk.js';
 import { TreeHasher } from '../digest/tree.js';
 import { rangeSet, type Range, type RangeSet } from '../plan/range.js';
 import type { DigestCache } from '../state/digest-cache.js';
-import { completed, startDigestPass, type DigestPass, type DigestWish, type Digests } from './digest-pass.js';
+import { WINDOWS, passOverAll, startDigestPass, type DigestPass, type DigestWish, type Digests } from './digest-pass.js';
 import type { Phase } from './events.js';
 import type { BlobForm } from './md5-consumer.js';
 import type { Session } from './session.js';
@@ -38,7 +38,8 @@ export class DiskDigests {
   }
 
   async #compute(layer: number, wish: DigestWish, phase: Phase): Promise<Digests> {
-    return completed(this.#session, this.#disk.ancestor(layer), await this.pass(layer, wish, phase));
+    const pass = await this.pass(layer, wish, phase);
+    return passOverAll(this.#session, this.#disk.ancestor(layer), pass, [], () => WINDOWS);
   }
 
   /** Readies the computation for somebody who reads the disk as layer `layer` saw it anyway. */

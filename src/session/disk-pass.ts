@@ -6,12 +6,14 @@ import type { Session } from './session.js';
 /** Bytes that are read and worked on at a time; a window begins at a multiple of this. */
 export const WINDOW = 4 * 1024 * 1024;
 /** Windows that are read before anybody waits for them. */
-const READ_AHEAD = 3;
+export const READ_AHEAD = 3;
 
 /** Somebody who looks at a disk's content on its way past. */
 export interface Consumer {
   /** Where it wants to see the content, within the disk. */
   readonly needs: RangeSet;
+  /** True where it has to do more than to look at the content, for long, and would hold up others. */
+  readonly isHeldUp?: boolean;
   /**
    * Gets each window in which it needs something, in order, and begins with the next one before it has ended with this.
    * Its bytes stay as they are until the promise ends.

@@ -1,5 +1,5 @@
 import type { Hashing, Md5Stream } from '../digest/hashing.js';
-import type { RangeSet } from '../plan/range.js';
+import { totalLength, type RangeSet } from '../plan/range.js';
 import type { Consumer, View } from './disk-pass.js';
 
 /** What follows a disk's content in a blob: zeros that some older tools put there, and the footer. */
@@ -14,6 +14,8 @@ const ZEROS = 64 * 1024 * 1024;
 /** The MD5 of a disk in the form of a blob. What no layer stores is not read. */
 export class Md5Consumer implements Consumer {
   readonly needs: RangeSet;
+  /** Where most of the disk is holes, hashing their zeros takes longer than all else. */
+  readonly isHeldUp: boolean;
   readonly #size: number;
   readonly #form: BlobForm;
   readonly #stream: Md5Stream;
@@ -24,6 +26,7 @@ export class Md5Consumer implements Consumer {
   /** `data`: where the disk stores bytes. `progress` may throw, to stop. */
   constructor(size: number, data: RangeSet, form: BlobForm, hashing: Hashing, progress: (done: number) => void) {
     this.needs = data;
+    this.isHeldUp = size > 2 * totalLength(data);
     this.#size = size;
     this.#form = form;
     this.#stream = hashing.startMd5();

@@ -32,6 +32,54 @@ export async function inParallel<T>(items: Iterable<T> | AsyncIterable<T>, lanes
   if (failures.length > 0) throw failures[0];
 }
 
+/** Work from several sides that shares the lanes: first come, first served. */
+export class Slots {
+  readonly #lanes: Lanes;
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+
+  constructor(lanes: Lanes) {
+    this.#lanes = lanes;
+  }
+
+  /**
+   * Does all of it, each piece as soon as there is a lane; the next one is made when the one before has begun. After a
+   * failure no more is begun; what runs is waited for, then the first failure is thrown.
+   */
+  async runAll(work: Iterable<() => Promise<void>>): Promise<void> {
+    const running: Promise<void>[] = [];
+    const failures: unknown[] = [];
+    for (const piece of work) {
+      await this.#enter();
+      if (failures.length > 0) {
+        this.#leave();
+        break;
+      }
+      running.push(piece().catch((error: unknown) => void failures.push(error)).finally(() => { this.#leave(); }));
+    }
+    await Promise.all(running);
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#waiting.length === 0 && this.#isFree) this.#running++;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The next ones get their lanes right here: nobody who comes later overtakes them. */
+  #leave(): void {
+    this.#running--;
+    while (this.#waiting.length > 0 && this.#isFree) {
+      this.#running++;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  get #isFree(): boolean {
+    return this.#running < Math.max(1, this.#lanes.count);
+  }
+}
+
 /** Waits for both, also where one fails: then `failed` is told at once, so that the other ends soon, and its error is thrown. */
 export async function together<A, B>(first: Promise<A>, second: Promise<B>, failed: (error: unknown) => void): Promise<[A, B]> {
   first.catch(failed);
