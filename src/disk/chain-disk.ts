@@ -70,8 +70,9 @@ export class ChainDisk implements Disk {
   }
 
   /**
-   * `[offset, end)` as the layers with an index smaller than `above` have it, in stretches. Each layer goes at its own pace:
-   * what it has loaded serves until its end, whatever the others need, so that nothing is read twice.
+   * `[offset, end)` as the layers with an index smaller than `above` have it, in stretches. What a layer has loaded serves
+   * until its end, whatever the others need, so that nothing is read twice. It loads no further than those above it have:
+   * they tell what of it is hidden.
    */
   async *#resolved(above: number, offset: number, end: number): AsyncGenerator<Iterable<Resolved>> {
     const layers = this.#images.slice(0, above);
@@ -81,7 +82,7 @@ export class ChainDisk implements Disk {
       for (const [index, image] of layers.entries()) {
         let cursor = cursors[index];
         if (!cursor || cursor.end <= at) {
-          cursor = new Cursor(await load(image, at, end, cursors.slice(0, index)));
+          cursor = new Cursor(await load(image, at, to, cursors.slice(0, index)));
           cursors[index] = cursor;
         }
         to = Math.min(to, cursor.end);
@@ -98,13 +99,12 @@ export class ChainDisk implements Disk {
   }
 }
 
-/** Loads a stretch of an image below others. Beyond its end an image is zero. */
+/** Loads a stretch of an image below others, which have loaded all of it. Beyond its end an image is zero. */
 async function load(image: Image, offset: number, end: number, above: readonly Cursor[]): Promise<View> {
   const { size } = image.layer;
   if (offset >= size) return { end, segmentAt: (at) => ({ offset: at, length: end - at, kind: 'zero', position: 0 }) };
   const cursors = above.map((cursor) => cursor.fork());
   return image.load(offset, Math.min(end, size), (from, to) => cursors.some((cursor) => {
-    if (cursor.end < to) return false;
     const segment = cursor.at(from);
     return segment.kind !== 'absent' && segment.offset + segment.length >= to;
   }));
