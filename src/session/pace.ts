@@ -32,6 +32,8 @@ const EPOCH_ROUNDS = 2;
 const PATIENCE = 4;
 const MAX_PATIENCE = 32;
 
+/** Of requests refused, the share that is borne is one in so many times the lanes: a lane less would cost more. */
+const REFUSALS = 3;
 /** After it gave way, this long nothing more is made of refusals. */
 const BREATH_MS = 1000;
 
@@ -60,6 +62,8 @@ export class Pace {
   #before: Epoch | undefined;
   /** `grow`, `shrink`: the last change is on trial. */
   #trial: 'grow' | 'shrink' | undefined = 'grow';
+  /** Share of late requests that were refused. */
+  #refused = 0;
   #yieldedAt = -Infinity;
   #isStarting = true;
   #patience = PATIENCE;
@@ -90,8 +94,12 @@ export class Pace {
     this.#measureLink(bytes, milliseconds, outcome);
     if (this.#isFixed) return;
     const began = now - milliseconds;
-    if (outcome === 'throttled' && began >= this.#changedAt) this.#yield(now);
-    if (outcome !== 'done' || began < this.#changedAt) return;
+    if (outcome === 'failed' || began < this.#changedAt) return;
+    this.#refused += ((outcome === 'throttled' ? 1 : 0) - this.#refused) / (4 * this.#lanes);
+    if (outcome === 'throttled') {
+      if (this.#refused > 1 / (REFUSALS * this.#lanes)) this.#yield(now);
+      return;
+    }
     if (this.#began === undefined) {
       this.#began = now;
       return;
@@ -194,6 +202,7 @@ export class Pace {
     this.#lanes = Math.min(MAX_LANES, Math.max(1, lanes));
     this.#changedAt = now;
     this.#held = 0;
+    this.#refused = 0;
     this.#beginEpoch(undefined);
   }
 
