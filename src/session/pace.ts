@@ -16,6 +16,8 @@ const MIN_BYTES = 256 * KIB;
 /** Before anything is known of the link: six of these are through in half a minute at 200 KiB/s. */
 const FIRST_BYTES = 1024 * KIB;
 const MAX_BYTES = 4096 * KIB;
+/** A request of so many bytes tells how fast the link is. */
+const TELLING_BYTES = 64 * KIB;
 /** How long a request should take at most. So in flight is never more than the link carries in that time. */
 const REQUEST_MS = 10_000;
 /** Where they take longer all the same, being as small as they get, there are fewer. */
@@ -125,9 +127,9 @@ export class Pace {
   }
 
   #measureLink(bytes: number, milliseconds: number, outcome: Sample['outcome']): void {
-    if (bytes === 0 || outcome === 'failed') return;
     // A small request says more of the way's length than of its width.
-    const measured = milliseconds / Math.max(bytes, MIN_BYTES);
+    if (bytes < TELLING_BYTES || outcome === 'failed') return;
+    const measured = milliseconds / bytes;
     const known = this.#msPerByte;
     // What was refused at once was not carried.
     if (outcome === 'throttled' && measured < (known ?? 0)) return;

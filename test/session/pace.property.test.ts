@@ -92,6 +92,13 @@ t.test('a link that becomes slow gets smaller requests', (t) => {
   t.end();
 });
 
+t.test('small requests before the first large ones do not make those too large', (t) => {
+  const pace = new Pace();
+  for (let now = 10; now < 1000; now += 10) pace.take({ now, bytes: 512, milliseconds: 1, outcome: 'done' });
+  t.equal(pace.requestBytes, MIB);
+  t.end();
+});
+
 t.test('whatever it is told, it stays within its bounds; a fixed number stays what it is', (t) => {
   const samples = fc.array(fc.record({ wait: fc.integer({ min: 0, max: 5000 }), bytes: fc.integer({ min: 0, max: 4 * MIB }), milliseconds: fc.double({ min: 0, max: 100_000, noNaN: true }), outcome: fc.constantFrom('done' as const, 'throttled' as const, 'failed' as const) }), { maxLength: 300 });
   fc.assert(fc.property(samples, fc.option(fc.integer({ min: 1, max: 512 }), { nil: undefined }), (list, fixed) => {
