@@ -16,6 +16,8 @@ const MIN_BYTES = 256 * KIB;
 /** Before anything is known of the link: six of these are through in half a minute at 200 KiB/s. */
 const FIRST_BYTES = 1024 * KIB;
 const MAX_BYTES = 4096 * KIB;
+/** A request of so many bytes tells how fast the link is. */
+const TELLING_BYTES = 64 * KIB;
 /** How long a request should take at most. So in flight is never more than the link carries in that time. */
 const REQUEST_MS = 10_000;
 /** Where they take longer all the same, being as small as they get, there are fewer. */
@@ -32,6 +34,8 @@ const EPOCH_ROUNDS = 2;
 const PATIENCE = 4;
 const MAX_PATIENCE = 32;
 
+/** Of requests refused, the share that is borne is one in so many times the lanes: a lane less would cost more. */
+const REFUSALS = 3;
 /** After it gave way, this long nothing more is made of refusals. */
 const BREATH_MS = 1000;
 
@@ -60,6 +64,8 @@ export class Pace {
   #before: Epoch | undefined;
   /** `grow`, `shrink`: the last change is on trial. */
   #trial: 'grow' | 'shrink' | undefined = 'grow';
+  /** Share of late requests that were refused. */
+  #refused = 0;
   #yieldedAt = -Infinity;
   #isStarting = true;
   #patience = PATIENCE;
@@ -90,8 +96,12 @@ export class Pace {
     this.#measureLink(bytes, milliseconds, outcome);
     if (this.#isFixed) return;
     const began = now - milliseconds;
-    if (outcome === 'throttled' && began >= this.#changedAt) this.#yield(now);
-    if (outcome !== 'done' || began < this.#changedAt) return;
+    if (outcome === 'failed' || began < this.#changedAt) return;
+    this.#refused += ((outcome === 'throttled' ? 1 : 0) - this.#refused) / (4 * this.#lanes);
+    if (outcome === 'throttled') {
+      if (this.#refused > 1 / (REFUSALS * this.#lanes)) this.#yield(now);
+      return;
+    }
     if (this.#began === undefined) {
       this.#began = now;
       return;
@@ -117,9 +127,9 @@ export class Pace {
   }
 
   #measureLink(bytes: number, milliseconds: number, outcome: Sample['outcome']): void {
-    if (bytes === 0 || outcome === 'failed') return;
     // A small request says more of the way's length than of its width.
-    const measured = milliseconds / Math.max(bytes, MIN_BYTES);
+    if (bytes < TELLING_BYTES || outcome === 'failed') return;
+    const measured = milliseconds / bytes;
     const known = this.#msPerByte;
     // What was refused at once was not carried.
     if (outcome === 'throttled' && measured < (known ?? 0)) return;
@@ -194,6 +204,7 @@ export class Pace {
     this.#lanes = Math.min(MAX_LANES, Math.max(1, lanes));
     this.#changedAt = now;
     this.#held = 0;
+    this.#refused = 0;
     this.#beginEpoch(undefined);
   }
 

@@ -99,7 +99,7 @@ export class SparseFiles implements Files {
         else for (let index = 0; index < into.length; index++) into[index] = byteAt(layer, position + index);
         this.#atOnce--;
       },
-      statPath: async () => ({ size: layer.fileSize, mtimeNs: 0n, ctimeNs: 0n }),
+      statPath: async () => ({ identity: path, size: layer.fileSize, mtimeNs: 0n, ctimeNs: 0n }),
       close: async () => undefined,
     };
   }
