@@ -8,20 +8,22 @@ const ZEROS = Buffer.alloc(PIECE);
 const counted = new Map<string, Promise<number>>();
 
 /** Bytes in the sectors of a disk that are not zero. */
-export function nonZeroBytes({ flat }: Input): Promise<number> {
-  const known = counted.get(flat) ?? countFile(flat);
-  counted.set(flat, known);
+export function nonZeroBytes(input: Input): Promise<number> {
+  const known = counted.get(input.flat) ?? count(input);
+  counted.set(input.flat, known);
   return known;
 }
 
-async function countFile(path: string): Promise<number> {
-  const file = await open(path);
+async function count({ flat, data }: Input): Promise<number> {
+  const file = await open(flat);
   const buffer = Buffer.allocUnsafe(PIECE);
   let bytes = 0;
-  for (let offset = 0; ; offset += PIECE) {
-    const { bytesRead } = await file.read(buffer, 0, PIECE, offset);
-    if (bytesRead === 0) break;
-    bytes += nonZeroIn(buffer.subarray(0, bytesRead));
+  for (const [offset, length] of data) {
+    for (let at = offset; at < offset + length; at += PIECE) {
+      const piece = buffer.subarray(0, Math.min(PIECE, offset + length - at));
+      await file.read(piece, 0, piece.length, at);
+      bytes += nonZeroIn(piece);
+    }
   }
   await file.close();
   return bytes;

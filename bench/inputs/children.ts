@@ -34,7 +34,7 @@ async function child(name: string, path: string, { path: parentPath, size, flat:
   const flat = `${path}.flat`;
   await promisify(execFile)('cp', ['--sparse=always', below, flat]);
   await writeInto(flat, writes);
-  return { name, path, size, flat, parent, changed: extentsOf(writes) };
+  return { name, path, size, flat, data: [[0, size]], parent, changed: extentsOf(writes) };
 }
 
 /** Bytes of the disk that a child changes. */

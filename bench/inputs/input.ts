@@ -16,6 +16,8 @@ export interface Input {
   readonly size: number;
   /** What the disk reads as, without a footer, in a sparse file: what the floor reads, and what blobs are compared with. */
   readonly flat: string;
+  /** Outside of these it is zero. */
+  readonly data: readonly Extent[];
 }
 
 /** A disk over others. */
@@ -35,7 +37,7 @@ export async function writeDynamic(name: string, path: string, size: number, wri
   await (await open(flat, 'w')).close();
   await truncate(flat, size);
   await writeInto(flat, writes);
-  return { name, path, size, flat };
+  return { name, path, size, flat, data: extentsOf(writes) };
 }
 
 /** Writes to a file that is there. */
