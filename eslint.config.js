@@ -17,7 +17,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['test/**/*.ts', 'fixtures/**/*.ts'],
+    files: ['test/**/*.ts', 'fixtures/**/*.ts', 'bench/**/*.ts'],
     extends: [tseslint.configs.recommended],
   },
   ...ORDER.filter((room) => room !== 'cli').map((room) => ({

@@ -1,0 +1,18 @@
+import type { Azcopy } from './contestants/azcopy.js';
+import type { Inputs } from './inputs/inputs.js';
+import type { Sink } from './servers/sink.js';
+
+/** What every group of measurements works with. */
+export interface Bench {
+  /** Temporary; all of it goes at the end. */
+  readonly folder: string;
+  readonly inputs: Inputs;
+  readonly sink: Sink;
+  readonly azcopy: Azcopy;
+  /** Paths of the small programs, as JavaScript: started by Node alone, they cost nothing but themselves. */
+  readonly programs: { readonly floor: string; readonly reads: string };
+  /** How often each contestant runs, where a group knows no better. */
+  readonly rounds: number;
+  /** On stderr. */
+  say(text: string): void;
+}

@@ -1,0 +1,48 @@
+import { installed, touched } from './children.js';
+import type { ChildInput, Input } from './input.js';
+import { metadataOnly } from './metadata-only.js';
+import { rootFileSystem } from './root-file-system.js';
+import { dense, huge, large, scattered, sparse } from './scattered.js';
+import { MIB } from './input.js';
+
+/** All inputs, each made when it is first asked for. */
+export interface Inputs {
+  scattered(): Promise<Input>;
+  large(): Promise<Input>;
+  huge(): Promise<Input>;
+  sparse(): Promise<Input>;
+  /** For the limits of a line: 512 MiB. */
+  dense(): Promise<Input>;
+  /** For a slow line: 24 MiB. */
+  little(): Promise<Input>;
+  root(): Promise<Input>;
+  installed(): Promise<ChildInput>;
+  touched(): Promise<ChildInput>;
+  /** Path of the top of a chain without data. */
+  metadataOnly(): Promise<string>;
+}
+
+/** Inputs in `folder`; `say` hears of each that is made. */
+export function inputsIn(folder: string, say: (text: string) => void): Inputs {
+  const once = <T>(name: string, make: () => Promise<T>): (() => Promise<T>) => {
+    let made: Promise<T> | undefined;
+    return () => {
+      if (!made) say(`making input: ${name}`);
+      return made ??= make();
+    };
+  };
+  const root = once('file system', () => rootFileSystem(folder));
+  const middle = once('child with installed packages', async () => installed(folder, await root()));
+  return {
+    scattered: once('1 GiB', () => scattered(folder)),
+    large: once('8 GiB', () => large(folder)),
+    huge: once('2040 GiB', () => huge(folder)),
+    sparse: once('4 KiB extents', () => sparse(folder)),
+    dense: once('512 MiB in one piece', () => dense(folder, 'dense.vhd', 512 * MIB)),
+    little: once('24 MiB in one piece', () => dense(folder, 'little.vhd', 24 * MIB)),
+    root,
+    installed: middle,
+    touched: once('small child', async () => touched(folder, await middle())),
+    metadataOnly: once('200,000 blocks', () => metadataOnly(folder)),
+  };
+}
