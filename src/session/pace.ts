@@ -27,12 +27,14 @@ const WEIGHT = 0.25;
 
 /** An epoch is long enough to be measured: so many milliseconds, requests, and requests a lane. */
 const EPOCH_MS = 400;
-const EPOCH_REQUESTS = 8;
+const EPOCH_REQUESTS = 4;
 const EPOCH_ROUNDS = 2;
 
 /** Epochs between two looks whether another lane would help, at first, and when it did not for long. */
 const PATIENCE = 4;
 const MAX_PATIENCE = 32;
+/** What refused may have been a passing trouble. */
+const PATIENCE_AFTER_REFUSAL = 2;
 
 /** Of requests refused, the share that is borne is one in so many times the lanes: a lane less would cost more. */
 const REFUSALS = 3;
@@ -195,7 +197,7 @@ export class Pace {
   #yield(now: number): void {
     if (now - this.#yieldedAt < BREATH_MS) return;
     this.#yieldedAt = now;
-    this.#patience = PATIENCE;
+    this.#patience = PATIENCE_AFTER_REFUSAL;
     this.#settle(undefined);
     this.#change(Math.floor(this.#lanes * 0.8), now);
   }

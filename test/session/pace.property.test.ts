@@ -74,7 +74,7 @@ t.test('it gives way while the server refuses, and comes back', (t) => {
     const before = pace.lanes;
     const refusing = simulation.run({ ...link, server: { requests: 500, bytes: 15 * MIB } }, 20_000);
     const during = pace.lanes;
-    simulation.run(link, 40_000);
+    simulation.run(link, 60_000);
     const after = simulation.run(link, 30_000);
     return during <= before / 2 && refusing.rate >= 0.7 * perSecond(15) && after.rate >= 0.9 * perSecond(200) && stayWithin(refusing, after);
   }), options);
