@@ -36,7 +36,7 @@ export class ChainDisk implements Disk {
 
   async *extents({ above = this.#images.length }: { readonly above?: number } = {}): AsyncGenerator<Extent> {
     let last: Extent | undefined;
-    for await (const parts of this.#resolved(above, 0, this.size)) {
+    for await (const parts of this.stretches({ above })) {
       for (const { offset, length, kind, layer } of parts) {
         if (last?.kind === kind && last.layer === layer) {
           last = { offset: last.offset, length: last.length + length, kind, layer };
@@ -47,6 +47,10 @@ export class ChainDisk implements Disk {
       }
     }
     if (last) yield last;
+  }
+
+  stretches({ above = this.#images.length }: { readonly above?: number } = {}): AsyncIterable<Iterable<Extent>> {
+    return this.#resolved(above, 0, this.size);
   }
 
   ancestor(layer: number): Disk {

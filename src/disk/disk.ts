@@ -74,6 +74,11 @@ export interface Disk extends AsyncDisposable {
    * With `above`, only layers with a smaller index are asked; where they say nothing the extent is `absent`.
    */
   extents(options?: { readonly above?: number }): AsyncIterable<Extent>;
+  /**
+   * The same, in stretches and not merged, for those who go through millions of extents: those of one stretch are there
+   * without waiting, until the next stretch is asked for.
+   */
+  stretches(options?: { readonly above?: number }): AsyncIterable<Iterable<Extent>>;
   /** The same disk as one of its layers saw it. It shares the files; closing it is not needed. */
   ancestor(layer: number): Disk;
   /** The files as they were before anything of them was read, top first. */

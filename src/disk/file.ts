@@ -1,4 +1,4 @@
-import { read } from 'node:fs';
+import { read, readSync } from 'node:fs';
 import { constants, open, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { VhdupError, messageOf } from '../errors.js';
 
@@ -20,6 +20,11 @@ export interface SourceHandle {
   readonly identity: string;
   /** Fills `into` from `position`, or throws `disk-unreadable`. */
   read(position: number, into: Uint8Array): Promise<void>;
+  /**
+   * The same without waiting, where the file can be had so: for thousands of small reads, which cost five times as much
+   * when others do them. Nothing else runs meanwhile.
+   */
+  readNow?(position: number, into: Uint8Array): void;
   /** Size and times of what the path leads to now. */
   statPath(): Promise<FileTimes>;
   close(): Promise<void>;
@@ -83,15 +88,34 @@ class LocalFile implements SourceHandle {
       try {
         bytesRead = await readOnce(this.#handle.fd, into, done, position + done);
       } catch (error) {
-        throw new VhdupError('disk-unreadable', `${this.path}: cannot read ${into.length} bytes at offset ${position}: ${reason(error)}`, { cause: error });
+        throw this.#unread(position, into, error);
       } finally {
         if (--this.#reading === 0) this.#ended?.();
       }
-      if (bytesRead === 0) {
-        throw new VhdupError('disk-unreadable', `${this.path}: the file ends at ${done === 0 ? 'or before ' : ''}offset ${position + done}, ${into.length} bytes were expected at offset ${position}`);
-      }
+      if (bytesRead === 0) throw this.#endsBefore(position, into, done);
       done += bytesRead;
     }
+  }
+
+  readNow(position: number, into: Uint8Array): void {
+    for (let done = 0; done < into.length;) {
+      let bytesRead: number;
+      try {
+        bytesRead = readSync(this.#handle.fd, into, done, into.length - done, position + done);
+      } catch (error) {
+        throw this.#unread(position, into, error);
+      }
+      if (bytesRead === 0) throw this.#endsBefore(position, into, done);
+      done += bytesRead;
+    }
+  }
+
+  #unread(position: number, into: Uint8Array, error: unknown): VhdupError {
+    return new VhdupError('disk-unreadable', `${this.path}: cannot read ${into.length} bytes at offset ${position}: ${reason(error)}`, { cause: error });
+  }
+
+  #endsBefore(position: number, into: Uint8Array, done: number): VhdupError {
+    return new VhdupError('disk-unreadable', `${this.path}: the file ends at ${done === 0 ? 'or before ' : ''}offset ${position + done}, ${into.length} bytes were expected at offset ${position}`);
   }
 
   async statPath(): Promise<FileTimes> {

@@ -59,9 +59,9 @@ function flatContent(file: SourceHandle, size: number): Content {
   return {
     size,
     read: (offset, into) => file.read(offset, into),
-    async *extents() {
+    async *stretches() {
       await Promise.resolve();
-      yield { offset: 0, length: size, kind: 'data', layer: 0 };
+      yield [{ offset: 0, length: size, kind: 'data', layer: 0 }];
     },
   };
 }

@@ -100,7 +100,9 @@ async function begunBase(session: Session, disk: Disk, destination: PageBlob, ru
 
 async function planOf(disk: Disk, base: Base | undefined, cost: CostModel | undefined): Promise<PushPlan> {
   const planner = new PushPlanner({ size: disk.size, base: base && { blobSize: base.properties.size }, ...(cost ? { cost } : {}) });
-  for await (const extent of disk.extents(base ? { above: base.layer } : {})) planner.add(extent);
+  for await (const stretch of disk.stretches(base ? { above: base.layer } : {})) {
+    for (const extent of stretch) planner.add(extent);
+  }
   return planner.plan();
 }
 

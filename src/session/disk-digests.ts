@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Disk, SourceFile } from '../disk/disk.js';
 import { TreeHasher } from '../digest/tree.js';
-import { rangeSet, type Range, type RangeSet } from '../plan/range.js';
+import { RangeMerger, rangeSet, type Range, type RangeSet } from '../plan/range.js';
 import type { DigestCache } from '../state/digest-cache.js';
 import { WINDOWS, passOverAll, startDigestPass, type DigestPass, type DigestWish, type Digests } from './digest-pass.js';
 import type { Phase } from './events.js';
@@ -111,12 +111,14 @@ async function hasDigest(runs: AsyncIterable<LeafRun>, size: number, digest: Uin
 
 /** Where the layers above layer `layer` decide, and where the ancestor holds more than the disk shows. */
 async function changedAbove(disk: Disk, layer: number): Promise<RangeSet> {
-  const changed: Range[] = [];
-  for await (const { offset, length, kind } of disk.extents({ above: layer })) if (kind !== 'absent') changed.push({ offset, length });
+  const changed = new RangeMerger();
+  for await (const stretch of disk.stretches({ above: layer })) {
+    for (const extent of stretch) if (extent.kind !== 'absent') changed.add(extent);
+  }
   const ancestorSize = disk.layers[layer]?.size ?? 0;
   // A disk that ends within a leaf shows zeros where a larger ancestor had more.
-  if (ancestorSize > disk.size) changed.push({ offset: disk.size - 512, length: 512 });
-  return rangeSet(changed);
+  const end: Range[] = ancestorSize > disk.size ? [{ offset: disk.size - 512, length: 512 }] : [];
+  return rangeSet([...changed.finish(), ...end]);
 }
 
 /** What makes the content of a chain what it is: on this machine, the same text only for the same bytes. */

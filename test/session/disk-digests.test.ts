@@ -34,6 +34,7 @@ class CountingDisk implements Disk {
   get warnings() { return this.#disk.warnings; }
   get openedFiles() { return this.#disk.openedFiles; }
   extents(options?: { readonly above?: number }): AsyncIterable<Extent> { return this.#disk.extents(options); }
+  stretches(options?: { readonly above?: number }): AsyncIterable<Iterable<Extent>> { return this.#disk.stretches(options); }
   sourceFiles() { return this.#disk.sourceFiles(); }
   close() { return this.#disk.close(); }
   [Symbol.asyncDispose]() { return this.close(); }

@@ -7,9 +7,17 @@ const LOADED = 256 * 1024;
 const KEPT = 256 * 1024;
 /** Who loads more than this many blocks goes through the disk once: it would only push out what others come back to. */
 const KEPT_AT_ONCE = 16;
+/** Nothing else runs for longer than this, in milliseconds, while many bitmaps are read: then others read the rest. */
+const PATIENCE_MS = 10;
+const CHECK_EACH = 8;
 
 /** The sector bitmaps of an image's blocks, by the index of the block. */
 export type BlockBitmaps = ReadonlyMap<number, Uint8Array>;
+
+interface Missing {
+  readonly position: number;
+  readonly bitmap: Uint8Array;
+}
 
 /** Reads the sector bitmaps of an image, many at a time. */
 export class Bitmaps {
@@ -31,15 +39,28 @@ export class Bitmaps {
   async load(positions: ReadonlyMap<number, number>): Promise<BlockBitmaps> {
     const bytes = new Uint8Array(positions.size * this.#length);
     const loaded = new Map<number, Uint8Array>();
-    const missing: { readonly position: number; readonly bitmap: Uint8Array }[] = [];
+    const missing: Missing[] = [];
     for (const [blockIndex, position] of positions) {
       const bitmap = this.#kept.get(blockIndex) ?? bytes.subarray(loaded.size * this.#length, (loaded.size + 1) * this.#length);
       if (!this.#kept.has(blockIndex)) missing.push({ position, bitmap });
       loaded.set(blockIndex, bitmap);
     }
-    await inFlight(missing, ({ position, bitmap }) => this.#file.read(position, bitmap));
+    const left = positions.size > KEPT_AT_ONCE ? this.#readNow(missing) : missing;
+    await inFlight(left, ({ position, bitmap }) => this.#file.read(position, bitmap));
     if (missing.length > 0 && positions.size <= KEPT_AT_ONCE) this.#keep(loaded);
     return loaded;
+  }
+
+  /** Reads without waiting, as long as that is quick; returns what is left to be read. */
+  #readNow(missing: readonly Missing[]): readonly Missing[] {
+    const began = performance.now();
+    let done = 0;
+    for (const { position, bitmap } of missing) {
+      if (!this.#file.readNow || (done % CHECK_EACH === 0 && performance.now() - began > PATIENCE_MS)) break;
+      this.#file.readNow(position, bitmap);
+      done++;
+    }
+    return missing.slice(done);
   }
 
   #keep(loaded: BlockBitmaps): void {
