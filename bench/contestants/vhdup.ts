@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Bench } from '../bench.js';
@@ -19,20 +20,21 @@ export interface Planned {
   readonly totals: { readonly send: number; readonly gaps: number };
 }
 
-/** Pushes a disk, by the tool as a process. Throws unless it was pushed. */
-export async function pushWithVhdup(bench: Bench, path: string, flags: readonly string[]): Promise<Run & { readonly result: Pushed }> {
-  const run = await vhdup(bench, ['push', path, '--json', ...flags]);
+/** Pushes a disk, by the tool as a process; `cache` is the folder of the digest cache, by default a new one. Throws unless it was pushed. */
+export async function pushWithVhdup(bench: Bench, path: string, flags: readonly string[], cache?: string): Promise<Run & { readonly result: Pushed }> {
+  const run = await vhdup(bench, ['push', path, '--json', ...flags], cache);
   const result = JSON.parse(run.stdout) as Pushed;
   if (result.outcome !== 'pushed') throw new Error(`vhdup push ${path}: ${result.outcome}`);
   return { ...run, result };
 }
 
-/** Plans a push; `cache` is the folder of the digest cache, by default one that all runs share. */
+/** Plans a push; `cache` as above. */
 export async function planWithVhdup(bench: Bench, path: string, flags: readonly string[], cache?: string): Promise<Run & { readonly plan: Planned }> {
   const run = await vhdup(bench, ['push', path, '--json', '--dry-run', ...flags], cache);
   return { ...run, plan: JSON.parse(run.stdout) as Planned };
 }
 
-function vhdup({ folder }: Bench, args: readonly string[], cache = join(folder, 'cache')): Promise<Run> {
+/** What an earlier run has learnt of a disk would make the next one's work less: so each has a digest cache of its own. */
+function vhdup({ folder }: Bench, args: readonly string[], cache = join(folder, `cache-${randomUUID()}`)): Promise<Run> {
   return measure(process.execPath, [VHDUP, ...args], { VHDUP_STATE_DIR: join(folder, 'state'), VHDUP_CACHE_DIR: cache });
 }

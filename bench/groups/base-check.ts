@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Bench } from '../bench.js';
 import { dropFromCache, md5OfFile, readFiles } from '../contestants/reads.js';
 import { planWithVhdup } from '../contestants/vhdup.js';
@@ -15,8 +14,7 @@ export async function baseCheck(bench: Bench): Promise<Findings> {
   try {
     const [root, middle, top] = [await bench.inputs.root(), await bench.inputs.installed(), await bench.inputs.touched()];
     const layers = [root.path, middle.path];
-    let caches = 0;
-    const check = (kind: string) => planWithVhdup(bench, top.path, ['--base', base, '--to', azurite.uri('planned'), '--base-check', kind], join(bench.folder, `empty-cache-${caches++}`));
+    const check = (kind: string) => planWithVhdup(bench, top.path, ['--base', base, '--to', azurite.uri('planned'), '--base-check', kind]);
     const contestants: Record<string, () => Promise<Run>> = {
       'vhdup --base-check md5': () => check('md5'),
       'MD5 of the virtual size': () => md5OfFile(bench, middle.flat),

@@ -27,6 +27,8 @@ export async function startSink(script: string): Promise<Sink> {
     reset: async (limits = {}) => { await answerTo({ limits }); },
     report: () => answerTo({ report: true }),
     stop: async () => {
+      // A Ctrl-C reaches it too.
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, 'exit');
       child.kill();
       await ended;
