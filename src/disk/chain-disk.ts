@@ -108,10 +108,14 @@ async function load(image: Image, offset: number, end: number, above: readonly C
   const { size } = image.layer;
   if (offset >= size) return { end, segmentAt: (at) => ({ offset: at, length: end - at, kind: 'zero', position: 0 }) };
   const cursors = above.map((cursor) => cursor.fork());
-  return image.load(offset, Math.min(end, size), (from, to) => cursors.some((cursor) => {
-    const segment = cursor.at(from);
-    return segment.kind !== 'absent' && segment.offset + segment.length >= to;
-  }));
+  return image.load(offset, Math.min(end, size), (from, to) => {
+    for (const cursor of cursors) {
+      const { kind, offset: start, length } = cursor.at(from);
+      // Below a layer that has something there, others need not have loaded what they have.
+      if (kind !== 'absent') return start + length >= to;
+    }
+    return false;
+  });
 }
 
 /** Fills with zeros what no file holds, and yields what is to be read. */
