@@ -14,6 +14,10 @@ export interface Access {
   readonly sas: string | undefined;
   /** What kind it is, for messages. */
   readonly kind: 'sas' | 'account-key' | 'token';
+  /** For an account's key: the value of Authorization, from all that is signed before the resource, and the path of the URL. */
+  readonly sign?: (text: string, path: string) => string;
+  /** How long a request may stand still, in milliseconds. */
+  readonly deadlineMs?: number | undefined;
 }
 
 /** How requests may travel. */
@@ -39,7 +43,7 @@ export async function accessTo(location: BlobLocation, environment: Environment 
   if (configured && belongsTo(configured, location)) {
     refuseHttp(location, allowHttp);
     if (configured.sas !== undefined) return bySas(configured.sas, deadlineMs);
-    return { pipeline: pipelineFor(configured.credential, deadlineMs), sas: undefined, kind: 'account-key' };
+    if (configured.credential) return byKey(configured.credential, deadlineMs);
   }
   if (!isService(location.endpoint)) {
     throw new VhdupError('not-authorised', `no credential for ${location.endpoint}`, {
@@ -118,7 +122,18 @@ function isLoopback(endpoint: string): boolean {
 
 function bySas(sas: string, deadlineMs: number | undefined): Access {
   rememberSas(sas);
-  return { pipeline: pipelineFor(new AnonymousCredential(), deadlineMs), sas, kind: 'sas' };
+  return { pipeline: pipelineFor(new AnonymousCredential(), deadlineMs), sas, kind: 'sas', deadlineMs };
+}
+
+function byKey(credential: StorageSharedKeyCredential, deadlineMs: number | undefined): Access {
+  const { accountName } = credential;
+  return {
+    pipeline: pipelineFor(credential, deadlineMs),
+    sas: undefined,
+    kind: 'account-key',
+    sign: (text, path) => `SharedKey ${accountName}:${credential.computeHMACSHA256(`${text}/${accountName}${path}\ncomp:page`)}`,
+    deadlineMs,
+  };
 }
 
 function sharedKey(account: string, key: string): StorageSharedKeyCredential {

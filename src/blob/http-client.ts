@@ -1,4 +1,4 @@
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { RestError, type HttpHeaders, type HttpOperationResponse, type IHttpClient, type WebResource } from '@azure/storage-blob';
 
@@ -23,15 +23,25 @@ export function httpClient(deadlineMs = DEADLINE_MS): IHttpClient {
   return { sendRequest: (request) => send(request, deadlineMs) };
 }
 
-function send(request: WebResource, deadlineMs: number): Promise<HttpOperationResponse> {
-  const signal = request.abortSignal;
-  const body = bodyOf(request);
+/** A request as Node takes it. */
+export interface Outgoing {
+  /** With the protocol; the agent is the one that all share where none is named. */
+  readonly options: RequestOptions;
+  readonly body: Buffer | undefined;
+  readonly signal: WebResource['abortSignal'];
+  readonly deadlineMs: number;
+}
+
+/** Sends a request; resolves when the answer begins. It fails as `httpClient` says, also while the answer is read. */
+export function exchange({ options, body, signal, deadlineMs }: Outgoing): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(new Aborted());
       return;
     }
-    const outgoing = begin(request, deadlineMs + (body?.length ?? 0) / UNSEEN_BYTES_PER_MS);
+    const isPlain = options.protocol === 'http:';
+    const whole: RequestOptions = { agent: AGENTS[isPlain ? 'http:' : 'https:'], timeout: deadlineMs + (body?.length ?? 0) / UNSEEN_BYTES_PER_MS, ...options };
+    const outgoing = isPlain ? httpRequest(whole) : httpsRequest(whole);
     const cut = (error: Error) => {
       reject(error);
       // Who reads a streamed answer hears of it there.
@@ -52,25 +62,24 @@ function send(request: WebResource, deadlineMs: number): Promise<HttpOperationRe
     outgoing.on('error', (error: NodeJS.ErrnoException) => { reject(new RestError(error.message, { code: error.code ?? RestError.REQUEST_SEND_ERROR })); });
     outgoing.once('response', (incoming) => {
       outgoing.setTimeout(deadlineMs);
-      receive(request, incoming).then(resolve, reject);
+      resolve(incoming);
     });
     outgoing.end(body);
   });
 }
 
-function begin(request: WebResource, timeout: number): ClientRequest {
-  const { protocol, hostname, port, pathname, search } = new URL(request.url);
-  const isPlain = protocol === 'http:';
-  const options: RequestOptions = {
-    agent: (request.agent as HttpAgent | undefined) ?? AGENTS[isPlain ? 'http:' : 'https:'],
-    hostname: hostname.replace(/^\[|\]$/g, ''),
-    port,
-    path: pathname + search,
-    method: request.method,
-    headers: request.headers.toJson({ preserveCase: true }),
-    timeout,
-  };
-  return isPlain ? httpRequest(options) : httpsRequest(options);
+async function send(request: WebResource, deadlineMs: number): Promise<HttpOperationResponse> {
+  const body = bodyOf(request);
+  const { headers, method } = request;
+  const agent = request.agent as HttpAgent | undefined;
+  const options: RequestOptions = { ...optionsFor(request.url), method, headers: headers.toJson({ preserveCase: true }), ...(agent ? { agent } : {}) };
+  return receive(request, await exchange({ options, body, signal: request.abortSignal, deadlineMs }));
+}
+
+/** Where a URL leads, as Node takes it. */
+export function optionsFor(url: string): RequestOptions {
+  const { protocol, hostname, port, pathname, search } = new URL(url);
+  return { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port, path: pathname + search };
 }
 
 /** Bodies are bytes or text here, and sent as they are: a stream could not be sent again. */
@@ -109,7 +118,8 @@ function headersOf({ headers }: IncomingMessage): HttpHeaders {
   return asked as HttpHeaders;
 }
 
-function textOf(incoming: IncomingMessage): Promise<string> {
+/** The text of an answer; fails where it is cut short. */
+export function textOf(incoming: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     incoming.on('data', (part: Buffer) => { parts.push(part); });

@@ -4,6 +4,7 @@ import type { Access } from './credential.js';
 import { uriOf, type BlobLocation } from './location.js';
 import { listing } from './listing.js';
 import type { Metadata } from './metadata.js';
+import { putPageFor, type PutPage } from './put-page.js';
 import type { Retrier } from './retry.js';
 import { failureOf } from './service-error.js';
 
@@ -51,6 +52,7 @@ export class PageBlob {
   readonly access: Access;
   readonly retrier: Retrier;
   readonly #client: PageBlobClient;
+  #putPage: PutPage | undefined;
 
   constructor(location: BlobLocation, access: Access, retrier: Retrier) {
     this.location = location;
@@ -117,8 +119,9 @@ export class PageBlob {
 
   /** Puts whole pages, at most 4 MiB; `md5` is that of the bytes, and the service refuses others. */
   async write(offset: number, bytes: Uint8Array, md5: Uint8Array, conditions: Conditions): Promise<void> {
-    await this.run(`write ${bytes.length} bytes at ${offset}`, (abortSignal) =>
-      this.#client.uploadPages(bytes, offset, bytes.length, { abortSignal, conditions, transactionalContentMD5: md5 }), bytes.length);
+    const put = this.#putPage ??= putPageFor(this.secretUrl, this.access)
+      ?? (async (_, content, contentMd5, under, abortSignal) => { await this.#client.uploadPages(content, offset, content.length, { abortSignal, conditions: under, transactionalContentMD5: contentMd5 }); });
+    await this.run(`write ${bytes.length} bytes at ${offset}`, (abortSignal) => put(offset, bytes, md5, conditions, abortSignal), bytes.length);
   }
 
   async clear({ offset, length }: PageRange, conditions: Conditions): Promise<void> {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { RestError } from '@azure/storage-blob';
 import { VhdupError, messageOf, type ErrorCode } from '../errors.js';
 import { withoutSecrets } from './without-secrets.js';
@@ -30,22 +31,45 @@ export class ServiceFailure extends Error implements Failure {
     super(withoutSecrets(messageOf(error)));
     this.name = error instanceof Error ? error.name : 'Error';
     ({ status: this.status, code: this.code, retryAfter: this.retryAfter } = failureOf(error));
-    this.requestId = error instanceof RestError ? error.response?.headers.get('x-ms-request-id') : undefined;
+    this.requestId = error instanceof RestError ? error.response?.headers.get('x-ms-request-id') : error instanceof Refusal ? error.requestId : undefined;
     if (error instanceof Error && error.stack !== undefined) this.stack = withoutSecrets(error.stack);
+  }
+}
+
+/** What the service answered to a request that did not go by the SDK. */
+export class Refusal extends Error implements Failure {
+  override readonly name = 'Refusal';
+  readonly status: number | undefined;
+  readonly code: string | undefined;
+  readonly retryAfter: number | undefined;
+  readonly requestId: string | undefined;
+
+  /** `text`: the body of the answer, XML. */
+  constructor({ statusCode, headers }: IncomingMessage, text: string) {
+    super(/<Message>([^<]*)/.exec(text)?.[1] ?? `the service answered ${statusCode ?? 'nothing'}`);
+    const [code, requestId] = ['x-ms-error-code', 'x-ms-request-id'].map((name) => headers[name]);
+    this.status = statusCode;
+    this.code = oneWord(typeof code === 'string' ? code : /<Code>([^<]*)/.exec(text)?.[1]);
+    this.requestId = typeof requestId === 'string' ? requestId : undefined;
+    this.retryAfter = millisecondsOf(headers['retry-after']);
   }
 }
 
 /** Reads an error that the SDK threw, or what is left of it as a cause. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof ServiceFailure) return error;
+  if (error instanceof ServiceFailure || error instanceof Refusal) return error;
   if (!(error instanceof RestError)) return { status: undefined, code: (error as { code?: string } | undefined)?.code, retryAfter: undefined };
   const headers = error.response?.headers;
-  const seconds = Number(headers?.get('retry-after') ?? Number.NaN);
   return {
     status: error.statusCode,
     code: oneWord(headers?.get('x-ms-error-code') ?? bodyCode(error) ?? error.code),
-    retryAfter: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+    retryAfter: millisecondsOf(headers?.get('retry-after')),
   };
+}
+
+function millisecondsOf(seconds: string | undefined): number | undefined {
+  const number = Number(seconds ?? Number.NaN);
+  return Number.isFinite(number) ? number * 1000 : undefined;
 }
 
 function bodyCode(error: RestError): string | undefined {
