@@ -10,10 +10,12 @@ const MAX_WORKERS = 4;
 /** Up to so many bytes a message to another thread takes about as long as the work itself. */
 const SMALL = 128 * 1024;
 
-/** Hashes in worker threads. Bytes in shared memory are hashed where they are; others are copied to the thread. */
-export function hashInWorkers(): Hashing {
+/**
+ * Hashes in worker threads, at most `most` for leaves and one for each MD5. Bytes in shared memory are hashed where they
+ * are; others are copied to the thread.
+ */
+export function hashInWorkers(most = Math.min(MAX_WORKERS, availableParallelism())): Hashing {
   const workers: HashWorker[] = [];
-  const most = Math.min(MAX_WORKERS, availableParallelism());
   const spare = (): HashWorker => {
     const idlest = workers.reduce<HashWorker | undefined>((best, worker) => (!best || worker.waiting < best.waiting ? worker : best), undefined);
     if (idlest && (idlest.waiting === 0 || workers.length >= most)) return idlest;

@@ -38,8 +38,10 @@ export interface DigestPass {
   close(): Promise<void>;
 }
 
-/** What helps with the tree digest. */
-export interface TreeHelp {
+/** What helps with the digests. */
+export interface PassHelp {
+  /** The content is read to be sent: that takes longer than to hash it, so one thread is enough for the leaves. */
+  readonly isSent?: boolean | undefined;
   readonly known?: KnownLeaves | undefined;
   /** Gets the leaves as they become known. */
   readonly keep?: ((run: LeafRun) => Promise<void>) | undefined;
@@ -51,11 +53,11 @@ const LITTLE = 48 * 1024 * 1024;
 export const WINDOWS = 5;
 
 /** Readies digests for a pass over `content`. Whoever takes it closes it. */
-export async function startDigestPass(session: Session, content: Content, wish: DigestWish, phase: Phase, { known, keep = () => Promise.resolve() }: TreeHelp = {}): Promise<DigestPass> {
+export async function startDigestPass(session: Session, content: Content, wish: DigestWish, phase: Phase, { isSent = false, known, keep = () => Promise.resolve() }: PassHelp = {}): Promise<DigestPass> {
   const { size } = content;
   const data = await dataRanges(content);
   const toHash = (wish.md5 ? size : 0) + (wish.tree === true ? totalLength(known ? rangeSet(known.changed) : data) : 0);
-  const hashing = toHash > LITTLE ? hashInWorkers() : hashHere();
+  const hashing = toHash > LITTLE ? hashInWorkers(isSent ? 1 : undefined) : hashHere();
   const progress = (done: number) => {
     session.throwIfStopped();
     session.progress(phase, Math.min(done, size), size);

@@ -38,12 +38,12 @@ export class DiskDigests {
   }
 
   async #compute(layer: number, wish: DigestWish, phase: Phase): Promise<Digests> {
-    const pass = await this.pass(layer, wish, phase);
+    const pass = await this.pass(layer, wish, phase, false);
     return passOverAll(this.#session, this.#disk.ancestor(layer), pass, [], () => WINDOWS);
   }
 
-  /** Readies the computation for somebody who reads the disk as layer `layer` saw it anyway. */
-  async pass(layer: number, wish: DigestWish, phase: Phase): Promise<DigestPass> {
+  /** Readies the computation for somebody who reads the disk as layer `layer` saw it anyway, most likely to send it. */
+  async pass(layer: number, wish: DigestWish, phase: Phase, isSent = true): Promise<DigestPass> {
     const disk = this.#disk.ancestor(layer);
     const files = this.#disk.openedFiles.slice(layer);
     const identity = identityOf(files);
@@ -59,6 +59,7 @@ export class DiskDigests {
     const mayKeep = this.#cache?.trusts(files) ?? false;
     const writer = missing.tree === true && mayKeep ? await this.#cache?.keepLeaves() : undefined;
     const pass = await startDigestPass(this.#session, disk, missing, phase, {
+      isSent,
       known: leaves && { runs: leaves.runs(), changed: await changedAbove(disk, leaves.layer - layer) },
       keep: async (run) => writer?.add(run),
     });

@@ -1,0 +1,56 @@
+import yargs, { type Argv } from 'yargs';
+import { VhdupError } from '../errors.js';
+import { abortCommand } from './commands/abort.js';
+import { checkCommand } from './commands/check.js';
+import { infoCommand } from './commands/info.js';
+import { mapCommand } from './commands/map.js';
+import { pullCommand } from './commands/pull.js';
+import { pushCommand } from './commands/push.js';
+import { sealCommand } from './commands/seal.js';
+import { statusCommand } from './commands/status.js';
+import { unsealCommand } from './commands/unseal.js';
+import { verifyCommand } from './commands/verify.js';
+import { EXIT } from './exit-code.js';
+
+/** Parses the arguments and runs the command that they name. Throws what goes wrong. */
+export async function run(args: readonly string[], version: string): Promise<void> {
+  await commandLine(spelledOut(args), version).parseAsync();
+}
+
+/** Flags that mean something without a value, and take one only after an equals sign. */
+const ALONE: Readonly<Record<string, string>> = { '--verify': '--verify=sent', '--seal': '--seal=lease' };
+
+/** yargs would take the next word for the value of such a flag. */
+function spelledOut(args: readonly string[]): string[] {
+  const end = args.includes('--') ? args.indexOf('--') : args.length;
+  return args.map((arg, index) => (index < end ? ALONE[arg] : undefined) ?? arg);
+}
+
+function commandLine(args: readonly string[], version: string): Argv {
+  return yargs([...args])
+    .scriptName('vhdup')
+    .locale('en')
+    .usage('$0 <command>\n\nPush virtual disks to cloud storage, and send only what changed.')
+    .command(pushCommand)
+    .command(pullCommand)
+    .command(verifyCommand)
+    .command(infoCommand)
+    .command(mapCommand)
+    .command(checkCommand)
+    .command(statusCommand)
+    .command(abortCommand)
+    .command(sealCommand)
+    .command(unsealCommand)
+    .demandCommand(1, 'name a command')
+    .strict()
+    .parserConfiguration({ 'greedy-arrays': false, 'parse-positional-numbers': false })
+    .version(version)
+    .alias({ h: 'help' })
+    .wrap(Math.min(110, process.stdout.columns))
+    .epilogue(`Exit codes: 0 done, ${EXIT.usage} usage, ${EXIT.badDisk} bad disk, ${EXIT.baseMismatch} base does not match, ${EXIT.destinationInTheWay} destination in the way, ${EXIT.notAuthorised} not authorised, ${EXIT.resumable} failed but resumable, ${EXIT.sourceChanged} source changed, ${EXIT.contentDiffers} verification found differences, ${EXIT.interrupted} Ctrl-C.`)
+    .exitProcess(false)
+    .fail((message, error) => {
+      // yargs says what is wrong with the words; a command throws what went wrong itself.
+      throw (error as Error | undefined) ?? new VhdupError('usage', message, { hint: 'vhdup --help shows the commands, vhdup <command> --help their flags' });
+    });
+}
