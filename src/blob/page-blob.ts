@@ -4,7 +4,7 @@ import type { Access } from './credential.js';
 import { uriOf, type BlobLocation } from './location.js';
 import { listing } from './listing.js';
 import type { Metadata } from './metadata.js';
-import { putPageFor, type PutPage } from './put-page.js';
+import { putPageFor, type PutPage } from './page-writes.js';
 import type { Retrier } from './retry.js';
 import { failureOf } from './service-error.js';
 
@@ -52,13 +52,18 @@ export class PageBlob {
   readonly access: Access;
   readonly retrier: Retrier;
   readonly #client: PageBlobClient;
-  #putPage: PutPage | undefined;
+  readonly #putPage: PutPage;
 
   constructor(location: BlobLocation, access: Access, retrier: Retrier) {
     this.location = location;
     this.access = access;
     this.retrier = retrier;
-    this.#client = new PageBlobClient(this.secretUrl, access.pipeline);
+    const client = new PageBlobClient(this.secretUrl, access.pipeline);
+    this.#client = client;
+    this.#putPage = putPageFor(this.secretUrl, access) ?? (async ({ offset, length }, content, conditions, abortSignal) => {
+      if (content === 'zeros') await client.clearPages(offset, length, { abortSignal, conditions });
+      else await client.uploadPages(content.bytes, offset, length, { abortSignal, conditions, transactionalContentMD5: content.md5 });
+    });
   }
 
   /** For messages: never with a SAS. */
@@ -119,13 +124,12 @@ export class PageBlob {
 
   /** Puts whole pages, at most 4 MiB; `md5` is that of the bytes, and the service refuses others. */
   async write(offset: number, bytes: Uint8Array, md5: Uint8Array, conditions: Conditions): Promise<void> {
-    const put = this.#putPage ??= putPageFor(this.secretUrl, this.access)
-      ?? (async (_, content, contentMd5, under, abortSignal) => { await this.#client.uploadPages(content, offset, content.length, { abortSignal, conditions: under, transactionalContentMD5: contentMd5 }); });
-    await this.run(`write ${bytes.length} bytes at ${offset}`, (abortSignal) => put(offset, bytes, md5, conditions, abortSignal), bytes.length);
+    const { length } = bytes;
+    await this.run(`write ${length} bytes at ${offset}`, (abortSignal) => this.#putPage({ offset, length }, { bytes, md5 }, conditions, abortSignal), length);
   }
 
-  async clear({ offset, length }: PageRange, conditions: Conditions): Promise<void> {
-    await this.run(`clear ${length} bytes at ${offset}`, (abortSignal) => this.#client.clearPages(offset, length, { abortSignal, conditions }));
+  async clear(range: PageRange, conditions: Conditions): Promise<void> {
+    await this.run(`clear ${range.length} bytes at ${range.offset}`, (abortSignal) => this.#putPage(range, 'zeros', conditions, abortSignal));
   }
 
   async resize(size: number, conditions: Conditions): Promise<void> {

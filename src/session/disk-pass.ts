@@ -12,6 +12,8 @@ export const READ_AHEAD = 3;
 export interface Consumer {
   /** Where it wants to see the content, within the disk. */
   readonly needs: RangeSet;
+  /** True where it looks at whole windows, and finds zeros where nobody needs anything; else it looks only at what it needs. */
+  readonly seesAll?: boolean;
   /** True where it has to do more than to look at the content, for long, and would hold up others. */
   readonly isHeldUp?: boolean;
   /**
@@ -25,7 +27,7 @@ export interface Consumer {
 export interface View {
   /** Where on the disk it begins. */
   readonly offset: number;
-  /** The content where any consumer needs it, zeros elsewhere. */
+  /** The content where any consumer needs it; elsewhere anything, but zeros for those who see all. */
   readonly bytes: Uint8Array;
   /** What of its needs lies here, in order; offsets of the disk. */
   readonly ranges: readonly Range[];
@@ -142,11 +144,12 @@ async function load(disk: Pick<Disk, 'read'>, window: Window, pool: BufferPool):
   const buffer = pool.take();
   const bytes = buffer.subarray(0, window.length);
   const release = () => { pool.give(buffer); };
+  const isSeen = window.takers.some(({ consumer }) => consumer.seesAll);
   let filled = 0;
   try {
     for (const { offset, length } of window.read) {
       const at = offset - window.offset;
-      bytes.fill(0, filled, at);
+      if (isSeen) bytes.fill(0, filled, at);
       filled = at + length;
       await disk.read(offset, bytes.subarray(at, filled));
     }
@@ -154,6 +157,6 @@ async function load(disk: Pick<Disk, 'read'>, window: Window, pool: BufferPool):
     release();
     throw error;
   }
-  bytes.fill(0, filled);
+  if (isSeen) bytes.fill(0, filled);
   return { window, bytes, release };
 }

@@ -14,6 +14,7 @@ const ZEROS = 64 * 1024 * 1024;
 /** The MD5 of a disk in the form of a blob. What no layer stores is not read. */
 export class Md5Consumer implements Consumer {
   readonly needs: RangeSet;
+  readonly seesAll = true;
   /** Where most of the disk is holes, hashing their zeros takes longer than all else. */
   readonly isHeldUp: boolean;
   readonly #size: number;

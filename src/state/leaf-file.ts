@@ -11,7 +11,8 @@ const HEADER = MAGIC.length + 32 + 32;
 const RUN_HEADER = 12;
 /** Leaves of a run, at most: so much is in memory at a time. */
 const MAX_RUN = 32_768;
-const FLUSH = 1024 * 1024;
+/** Read and written at a time, in bytes. */
+const CHUNK = 1024 * 1024;
 
 /** The values of consecutive leaves of a tree digest, the first of them at `index`. */
 export interface StoredRun {
@@ -51,14 +52,28 @@ export async function deleteLeafFile(folder: string, key: string): Promise<void>
 
 async function* runsOf(path: string): AsyncGenerator<StoredRun> {
   const handle = await open(path, 'r');
+  let position = HEADER;
+  let ahead = Buffer.alloc(0);
+  // Runs are short, reads are not.
+  const take = async (length: number): Promise<Buffer> => {
+    while (ahead.length < length) {
+      const more = Buffer.alloc(CHUNK);
+      const { bytesRead } = await handle.read(more, 0, CHUNK, position);
+      if (bytesRead === 0) throw new RangeError(`${path} ends at ${position}`);
+      position += bytesRead;
+      ahead = Buffer.concat([ahead, more.subarray(0, bytesRead)]);
+    }
+    const taken = ahead.subarray(0, length);
+    ahead = ahead.subarray(length);
+    return taken;
+  };
   try {
-    for (let position = HEADER; ;) {
-      const head = await exactly(handle, RUN_HEADER, position);
+    for (;;) {
+      const head = await take(RUN_HEADER);
       const count = head.readUInt32BE(8);
       if (count === 0) return;
       if (count > MAX_RUN) throw new RangeError(`${path}: a run of ${count} leaves`);
-      yield { index: Number(head.readBigUInt64BE(0)), values: await exactly(handle, count * VALUE, position + RUN_HEADER) };
-      position += RUN_HEADER + count * VALUE;
+      yield { index: Number(head.readBigUInt64BE(0)), values: await take(count * VALUE) };
     }
   } finally {
     await handle.close();
@@ -105,7 +120,7 @@ export class LeafFileWriter {
     head.writeUInt32BE(values.length / VALUE, 8);
     this.#put(head);
     this.#put(values);
-    if (this.#waitingBytes >= FLUSH) await this.#flush();
+    if (this.#waitingBytes >= CHUNK) await this.#flush();
   }
 
   async commit(key: string, digest: Uint8Array): Promise<void> {
