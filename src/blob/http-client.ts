@@ -42,9 +42,11 @@ export function exchange({ options, body, signal, deadlineMs }: Outgoing): Promi
     const isPlain = options.protocol === 'http:';
     const whole: RequestOptions = { agent: AGENTS[isPlain ? 'http:' : 'https:'], timeout: deadlineMs + (body?.length ?? 0) / UNSEEN_BYTES_PER_MS, ...options };
     const outgoing = isPlain ? httpRequest(whole) : httpsRequest(whole);
+    let answer: IncomingMessage | undefined;
     const cut = (error: Error) => {
       reject(error);
-      // Who reads a streamed answer hears of it there.
+      // Who reads the answer hears of it there.
+      answer?.destroy(error);
       outgoing.destroy(error);
     };
     const abort = () => { cut(new Aborted()); };
@@ -62,6 +64,7 @@ export function exchange({ options, body, signal, deadlineMs }: Outgoing): Promi
     outgoing.on('error', (error: NodeJS.ErrnoException) => { reject(new RestError(error.message, { code: error.code ?? RestError.REQUEST_SEND_ERROR })); });
     outgoing.once('response', (incoming) => {
       outgoing.setTimeout(deadlineMs);
+      answer = incoming;
       resolve(incoming);
     });
     outgoing.end(body);
