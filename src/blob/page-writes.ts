@@ -57,5 +57,5 @@ async function accepted(answer: IncomingMessage): Promise<void> {
 
 /** The SDK follows these; so small a client does not. */
 function isProxied(environment: Readonly<Record<string, string | undefined>>): boolean {
-  return ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY'].some((name) => Boolean(environment[name] ?? environment[name.toLowerCase()]));
+  return ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY'].some((name) => Boolean(environment[name] || environment[name.toLowerCase()]));
 }

@@ -96,7 +96,7 @@ function nodeValue({ values, isZero }: Level): Uint8Array {
   return isZero ? new Uint8Array(VALUE) : sha256(values);
 }
 
-export function isZeroValue(value: Uint8Array): boolean {
+function isZeroValue(value: Uint8Array): boolean {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength).compare(ZERO_LEAF, 0, value.length) === 0;
 }
 

@@ -45,6 +45,8 @@ export interface SourceFile {
   readonly mtimeNs: bigint;
   /** Time of the last change of content or inode, nanoseconds since the epoch: nobody can set it back. */
   readonly ctimeNs: bigint;
+  /** When the times were looked at, by this machine's clock, milliseconds since the epoch. */
+  readonly seenMs: number;
   /** SHA-256 (hex) of the file's structures: what it says of itself, without the data. */
   readonly structure: string;
 }

@@ -26,7 +26,7 @@ export async function checkContent(session: Session, work: PullWork, path: strin
     return 'none';
   }
   if (options.checkMd5 === false) {
-    session.warn(`${blob.uri}: no digest was compared, as asked for`);
+    session.warn(`${blob.uri}: its ${contentMd5 ? 'Content-MD5' : 'tree digest'} was not compared, as asked for`);
     return 'none';
   }
   const { md5, tree } = await digestsOfFile(session, work, path, options, contentMd5 ? 'md5' : 'tree');

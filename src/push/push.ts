@@ -34,7 +34,7 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
 
   const made = await makeDestination(session, preparation, wanted, stateFolder);
   if (made.kind === 'complete') {
-    if (options.contentMd5 !== false && !made.properties.contentMd5) session.warn(`${destination.uri} has no Content-MD5: it was pushed with --no-md5`);
+    tellOfMissingMd5(session, destination, made.properties, options);
     await letGoCrashed(destination, stateFolder);
     if (options.verify !== undefined) await verifyPushed(session, disk, preparation, options.verify, { ifMatch: made.properties.etag }, false);
     const seal = options.seal && await sealFree(session, destination, made.properties, options.seal, stateFolder);
@@ -47,7 +47,10 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
     // Only who holds the lease may trust what the blob says: another push may have ended between the look and the lease.
     const found = await inspectDestination(destination, { ...wanted, overwrite: false });
     const sealed = () => options.seal && sealHeld(session, destination, lease, options.seal, stateFolder);
-    if (found.kind === 'complete') return done(session, preparation, 'already-there', { contentMd5: found.properties.contentMd5, seal: await sealed() });
+    if (found.kind === 'complete') {
+      tellOfMissingMd5(session, destination, found.properties, options);
+      return done(session, preparation, 'already-there', { contentMd5: found.properties.contentMd5, seal: await sealed() });
+    }
     if (found.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
     await signOn(destination, found, preparation.identity, lease.conditions);
     const { sent, digests } = await fill(session, disk, preparation, found.properties, lease, options);
@@ -70,6 +73,10 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
   };
 }
 
+function tellOfMissingMd5(session: Session, { uri }: PageBlob, found: BlobProperties, { contentMd5 = true }: PushOptions): void {
+  if (contentMd5 && !found.contentMd5) session.warn(`${uri} has no Content-MD5: it was pushed with --no-md5`);
+}
+
 /** Who goes on with another's push says so, and changes nothing else that the metadata says. */
 async function signOn(destination: PageBlob, { state, properties }: Found & { kind: 'ours' }, identity: Identity, conditions: Conditions): Promise<void> {
   if (state.holder !== identity.holder) await destination.setMetadata(withState(properties.metadata, { ...state, holder: identity.holder }), conditions);
@@ -89,9 +96,9 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
   const left = subtract(plan.write, there);
   const kept = totalLength(plan.write) - totalLength(left);
   if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
-  const pass = await preparation.digests.pass(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest');
   const lanes = session.traffic.lanes(MAX_WRITE);
   const upload = new Upload(session, destination, left, plan.gap, lease.conditions, lanes);
+  const pass = await preparation.digests.pass(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest');
   const digests = await passOverAll(session, disk, pass, [upload], () => lanes.count);
   const { sent } = upload;
   // While there is no footer yet, nobody takes what may be wrong for a disk.

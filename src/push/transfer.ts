@@ -41,7 +41,7 @@ export class Upload implements Consumer {
     this.#blob = blob;
     this.#gap = gap;
     this.#conditions = conditions;
-    this.#slots = new Slots(lanes);
+    this.#slots = new Slots(lanes, session.fail);
     this.#total = totalLength(ranges);
     this.#tell();
   }

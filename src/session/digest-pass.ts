@@ -71,7 +71,10 @@ export async function startDigestPass(session: Session, content: Content, wish: 
       session.progress(phase, size, size);
       return digests;
     },
-    close: () => hashing.close(),
+    close: async () => {
+      await tree?.close();
+      await hashing.close();
+    },
   };
 }
 

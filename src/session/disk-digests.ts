@@ -3,11 +3,12 @@ import type { Disk, SourceFile } from '../disk/disk.js';
 import { TreeHasher } from '../digest/tree.js';
 import { RangeMerger, rangeSet, type Range, type RangeSet } from '../plan/range.js';
 import type { DigestCache } from '../state/digest-cache.js';
-import { WINDOWS, passOverAll, startDigestPass, type DigestPass, type DigestWish, type Digests } from './digest-pass.js';
+import type { LeafFile, LeafFileWriter } from '../state/leaf-file.js';
+import { WINDOWS, digestsOf, passOverAll, startDigestPass, type DigestPass, type DigestWish, type Digests } from './digest-pass.js';
 import type { Phase } from './events.js';
 import type { BlobForm } from './md5-consumer.js';
 import type { Session } from './session.js';
-import type { LeafRun } from './tree-consumer.js';
+import { KnownLeavesLost, type LeafRun } from './tree-consumer.js';
 
 /**
  * The digests of a disk and of its ancestors. Those of files that are as they were when this machine computed them come
@@ -51,43 +52,55 @@ export class DiskDigests {
     const leaves = wish.tree === true ? await this.#nearestLeaves(layer) : undefined;
     const found: Digests = {
       md5: md5Key === undefined ? undefined : await this.#cache?.md5(md5Key),
-      tree: leaves?.layer === layer ? leaves.digest : undefined,
+      tree: leaves?.layer === layer ? leaves.file.digest : undefined,
     };
     const missing: DigestWish = { md5: found.md5 ? undefined : wish.md5, tree: wish.tree === true && !found.tree };
-    if (!missing.md5 && missing.tree !== true) return { consumers: [], finish: () => Promise.resolve(found), close: () => Promise.resolve() };
+    if (!missing.md5 && missing.tree !== true) {
+      await leaves?.file.close();
+      return { consumers: [], finish: () => Promise.resolve(found), close: () => Promise.resolve() };
+    }
 
     const mayKeep = this.#cache?.trusts(files) ?? false;
-    const writer = missing.tree === true && mayKeep ? await this.#cache?.keepLeaves() : undefined;
-    const pass = await startDigestPass(this.#session, disk, missing, phase, {
-      isSent,
-      known: leaves && { runs: leaves.runs(), changed: await changedAbove(disk, leaves.layer - layer) },
-      keep: async (run) => writer?.add(run),
-    });
+    const keeper = new LeafKeeper(missing.tree === true && mayKeep ? this.#cache : undefined);
+    let pass: DigestPass;
+    try {
+      const known = leaves && { runs: leaves.file.runs(), changed: await changedAbove(disk, leaves.layer - layer) };
+      pass = await startDigestPass(this.#session, disk, missing, phase, { isSent, known, keep: (run) => keeper.add(run) });
+    } catch (error) {
+      await leaves?.file.close();
+      throw error;
+    }
     return {
       consumers: pass.consumers,
       finish: async () => {
-        const { md5, tree } = await pass.finish();
+        const { md5, tree } = await pass.finish().catch(async (error: unknown) => {
+          if (!(error instanceof KnownLeavesLost)) throw error;
+          await keeper.discard();
+          return digestsOf(this.#session, disk, missing, phase);
+        });
         if (this.#cache && mayKeep && await this.#isStill(layer, identity)) {
           if (md5 && md5Key !== undefined) await this.#cache.keepMd5(md5Key, md5);
-          if (tree) await writer?.commit(identity, tree).catch(() => undefined);
+          if (tree) await keeper.commit(identity, tree);
           await this.#cache.trim();
         }
         return { md5: md5 ?? found.md5, tree: tree ?? found.tree };
       },
       close: async () => {
         await pass.close();
-        await writer?.discard();
+        await leaves?.file.close();
+        await keeper.discard();
       },
     };
   }
 
   /** The kept leaves of the nearest layer from `layer` on downwards, checked; damaged ones are forgotten. */
-  async #nearestLeaves(layer: number): Promise<{ layer: number; digest: Buffer; runs: () => AsyncIterable<LeafRun> } | undefined> {
+  async #nearestLeaves(layer: number): Promise<{ layer: number; file: LeafFile } | undefined> {
     for (let at = layer; this.#cache && at < this.#disk.layers.length; at++) {
       const key = identityOf(this.#disk.openedFiles.slice(at));
-      const found = await this.#cache.leaves(key);
-      if (!found) continue;
-      if (await hasDigest(found.runs(), this.#disk.layers[at]?.size ?? 0, found.digest)) return { layer: at, digest: found.digest, runs: () => found.runs() };
+      const file = await this.#cache.leaves(key);
+      if (!file) continue;
+      if (await hasDigest(file.runs(), this.#disk.layers[at]?.size ?? 0, file.digest)) return { layer: at, file };
+      await file.close();
       await this.#cache.forgetLeaves(key);
     }
     return undefined;
@@ -97,6 +110,32 @@ export class DiskDigests {
   async #isStill(layer: number, identity: string): Promise<boolean> {
     const now = await this.#disk.sourceFiles().catch(() => undefined);
     return now !== undefined && identityOf(now.slice(layer)) === identity;
+  }
+}
+
+/** Keeps leaves as they become known, as long as that works: a full disk is no failure. */
+class LeafKeeper {
+  readonly #writer: Promise<LeafFileWriter | undefined>;
+  #isLost = false;
+
+  /** Without a cache it keeps nothing. */
+  constructor(cache: DigestCache | undefined) {
+    this.#writer = cache?.keepLeaves() ?? Promise.resolve(undefined);
+  }
+
+  async add(run: LeafRun): Promise<void> {
+    if (this.#isLost) return;
+    await (await this.#writer)?.add(run).catch(() => this.discard());
+  }
+
+  async commit(key: string, digest: Uint8Array): Promise<void> {
+    if (!this.#isLost) await (await this.#writer)?.commit(key, digest).catch(() => undefined);
+  }
+
+  /** What was not committed goes; never throws. */
+  async discard(): Promise<void> {
+    this.#isLost = true;
+    await (await this.#writer)?.discard();
   }
 }
 

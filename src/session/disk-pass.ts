@@ -68,9 +68,9 @@ export async function passOver(session: Session, disk: Pick<Disk, 'size' | 'read
     }
     try {
       const { window, bytes, release } = await first;
-      const task = Promise.all(window.takers.map(({ consumer, ranges }) => consumer.take({ offset: window.offset, bytes, ranges })))
-        .then(() => undefined, fail)
-        .finally(() => {
+      // Also where one of them fails, the others are waited for: they read the bytes, and may have requests under way.
+      const task = Promise.all(window.takers.map(({ consumer, ranges }) => consumer.take({ offset: window.offset, bytes, ranges }).catch(fail)))
+        .then(() => {
           release();
           running.delete(task);
         });

@@ -35,11 +35,14 @@ export async function inParallel<T>(items: Iterable<T> | AsyncIterable<T>, lanes
 /** Work from several sides that shares the lanes: first come, first served. */
 export class Slots {
   readonly #lanes: Lanes;
+  readonly #failed: (error: unknown) => void;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
-  constructor(lanes: Lanes) {
+  /** `failed` is told of a failure at once, so that what else runs ends soon. */
+  constructor(lanes: Lanes, failed: (error: unknown) => void) {
     this.#lanes = lanes;
+    this.#failed = failed;
   }
 
   /**
@@ -49,13 +52,20 @@ export class Slots {
   async runAll(work: Iterable<() => Promise<void>>): Promise<void> {
     const running: Promise<void>[] = [];
     const failures: unknown[] = [];
-    for (const piece of work) {
-      await this.#enter();
-      if (failures.length > 0) {
-        this.#leave();
-        break;
+    const fail = (error: unknown) => {
+      if (failures.push(error) === 1) this.#failed(error);
+    };
+    try {
+      for (const piece of work) {
+        await this.#enter();
+        if (failures.length > 0) {
+          this.#leave();
+          break;
+        }
+        running.push(piece().catch(fail).finally(() => { this.#leave(); }));
       }
-      running.push(piece().catch((error: unknown) => void failures.push(error)).finally(() => { this.#leave(); }));
+    } catch (error) {
+      fail(error);
     }
     await Promise.all(running);
     if (failures.length > 0) throw failures[0];

@@ -18,6 +18,11 @@ export interface KnownLeaves {
   readonly changed: RangeSet;
 }
 
+/** What was known of an ancestor is gone: the digest has to be computed without. */
+export class KnownLeavesLost extends Error {
+  override readonly name = 'KnownLeavesLost';
+}
+
 /** The tree digest of a disk. Only leaves are read that hold data and are not known. */
 export class TreeConsumer implements Consumer {
   readonly needs: RangeSet;
@@ -42,7 +47,7 @@ export class TreeConsumer implements Consumer {
 
   async take({ offset, bytes, ranges }: View): Promise<void> {
     const hashed = ranges.map(async (range) => ({ index: range.offset / LEAF, values: await this.#hashing.leaves(bytes.subarray(range.offset - offset, endOf(range) - offset)) }));
-    const all = Promise.all(hashed);
+    const all = Promise.allSettled(hashed).then(() => Promise.all(hashed));
     all.catch(() => undefined);
     this.#last = this.#last.then(async () => {
       for (const run of await all) {
@@ -63,6 +68,11 @@ export class TreeConsumer implements Consumer {
     return this.#tree.digest();
   }
 
+  /** Lets go of what is known; never throws. */
+  async close(): Promise<void> {
+    await this.#known.close();
+  }
+
   async #add(run: LeafRun): Promise<void> {
     this.#tree.add(run.index, run.values);
     await this.#keep(run);
@@ -71,7 +81,7 @@ export class TreeConsumer implements Consumer {
 
 /** The known leaves that still hold, taken in ascending order. */
 class KnownIterator {
-  readonly #runs: AsyncIterator<LeafRun> | undefined;
+  readonly #runs: AsyncIterator<LeafRun, unknown> | undefined;
   readonly #changed: RangeSet;
   readonly #end: number;
   readonly #waiting: LeafRun[] = [];
@@ -88,7 +98,7 @@ class KnownIterator {
     for (;;) {
       const run = this.#waiting.shift();
       if (!run) {
-        const next = await this.#runs?.next();
+        const next = await this.#next();
         if (!next || next.done === true) return;
         this.#waiting.push(...this.#unchanged(next.value));
         continue;
@@ -100,6 +110,18 @@ class KnownIterator {
       const count = Math.min(run.values.length / VALUE, index - run.index);
       yield { index: run.index, values: run.values.subarray(0, count * VALUE) };
       if (count < run.values.length / VALUE) this.#waiting.unshift({ index: run.index + count, values: run.values.subarray(count * VALUE) });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#runs?.return?.().catch(() => undefined);
+  }
+
+  async #next(): Promise<IteratorResult<LeafRun, unknown> | undefined> {
+    try {
+      return await this.#runs?.next();
+    } catch (error) {
+      throw new KnownLeavesLost('the leaves that were known cannot be read any longer', { cause: error });
     }
   }
 

@@ -6,6 +6,10 @@ import { readRecord, writeRecord } from './record-file.js';
 
 /** So many bytes of records are kept; the longest unused go first. */
 const MAX_BYTES = 1024 ** 3;
+/** The names of this cache's files: what else is in the folder is somebody's. */
+const RECORD = /^[0-9a-f]{32}\.(leaves|md5\.json)$/;
+/** Those that are being written. */
+const FRESH = /^[0-9a-f]{32}\.md5\.json\.\d+$|^[0-9a-f-]{36}\.fresh$/;
 /** What crashed processes left is deleted after so long, in milliseconds. */
 const STALE_MS = 24 * 60 * 60 * 1000;
 
@@ -15,15 +19,17 @@ export function defaultCacheFolder(): string {
 }
 
 /**
- * Files that changed so shortly before they are read are not remembered: a write right afterwards could leave them with
- * the same times. Two seconds is the coarsest clock of a file system (FAT).
+ * Files that changed so shortly before they were opened are not remembered: a write right afterwards could leave them with
+ * the same times. The coarsest clocks of file systems count in two seconds; but what is written to a file that is mapped
+ * into memory changes its times only when it goes to the disk, for which Linux takes half a minute.
  */
-const YOUNG_MS = 2_000;
+const YOUNG_MS = 60_000;
 
-/** Times of a file, in nanoseconds since the epoch. */
-interface Times {
+/** What a file's times were, in nanoseconds since the epoch, and when that was seen, in milliseconds. */
+interface Seen {
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
+  readonly seenMs: number;
 }
 
 /**
@@ -39,10 +45,12 @@ export class DigestCache {
     this.#youngMs = youngMs;
   }
 
-  /** Whether what is read of these files from now on may be remembered by their times. */
-  trusts(files: readonly Times[]): boolean {
-    const before = BigInt(Date.now() - this.#youngMs) * 1_000_000n;
-    return files.every(({ mtimeNs, ctimeNs }) => mtimeNs < before && ctimeNs < before);
+  /** Whether what was read of these files since then may be remembered by their times. */
+  trusts(files: readonly Seen[]): boolean {
+    return files.every(({ mtimeNs, ctimeNs, seenMs }) => {
+      const before = BigInt(seenMs - this.#youngMs) * 1_000_000n;
+      return mtimeNs < before && ctimeNs < before;
+    });
   }
 
   async md5(key: string): Promise<Buffer | undefined> {
@@ -71,16 +79,15 @@ export class DigestCache {
   /** Deletes the longest unused records where there are too many. Never throws. */
   async trim(maxBytes = MAX_BYTES): Promise<void> {
     const names = await readdir(this.#folder).catch(() => []);
-    const files = (await Promise.all(names.map(async (name) => {
+    const files = (await Promise.all(names.filter((name) => RECORD.test(name) || FRESH.test(name)).map(async (name) => {
       const path = join(this.#folder, name);
       const found = await stat(path).catch(() => undefined);
-      return found && { path, size: found.size, usedMs: found.mtimeMs };
+      return found && { path, isFresh: FRESH.test(name), size: found.size, usedMs: found.mtimeMs };
     }))).filter((file) => file !== undefined).sort((a, b) => b.usedMs - a.usedMs);
     let kept = 0;
-    for (const { path, size, usedMs } of files) {
-      const isStale = path.endsWith('.fresh') && Date.now() - usedMs > STALE_MS;
+    for (const { path, isFresh, size, usedMs } of files) {
       kept += size;
-      if (isStale || (kept > maxBytes && !path.endsWith('.fresh'))) await rm(path, { force: true }).catch(() => undefined);
+      if (isFresh ? Date.now() - usedMs > STALE_MS : kept > maxBytes) await rm(path, { force: true }).catch(() => undefined);
     }
   }
 }

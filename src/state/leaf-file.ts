@@ -20,11 +20,13 @@ export interface StoredRun {
   readonly values: Uint8Array;
 }
 
-/** Kept leaves. Nobody has checked them yet: whoever uses them computes the digest from them first. */
+/** Kept leaves. Nobody has checked them yet: whoever uses them computes the digest from them first. The folder may go meanwhile. */
 export interface LeafFile {
   readonly digest: Buffer;
   /** All runs in ascending order; throws where the file is damaged. */
   runs(): AsyncGenerator<StoredRun>;
+  /** Never throws. */
+  close(): Promise<void>;
 }
 
 /** The leaves that are kept for `key`; `undefined` where there are none. */
@@ -32,26 +34,32 @@ export async function openLeafFile(folder: string, key: string): Promise<LeafFil
   const path = leafPath(folder, key);
   try {
     const handle = await open(path, 'r');
-    try {
-      const header = await exactly(handle, HEADER, 0);
-      if (!header.subarray(0, MAGIC.length).equals(MAGIC) || !header.subarray(MAGIC.length, MAGIC.length + 32).equals(hashOf(key))) return undefined;
-      const now = new Date();
-      await utimes(path, now, now).catch(() => undefined);
-      return { digest: header.subarray(MAGIC.length + 32), runs: () => runsOf(path) };
-    } finally {
-      await handle.close();
+    const close = () => handle.close().catch(() => undefined);
+    const digest = await digestIn(handle, key).catch(() => undefined);
+    if (!digest) {
+      await close();
+      return undefined;
     }
+    const now = new Date();
+    await utimes(path, now, now).catch(() => undefined);
+    return { digest, runs: () => runsOf(handle), close };
   } catch {
     return undefined;
   }
+}
+
+/** The digest that a file names, where it is about `key`. */
+async function digestIn(handle: FileHandle, key: string): Promise<Buffer | undefined> {
+  const header = await exactly(handle, HEADER, 0);
+  const isOurs = header.subarray(0, MAGIC.length).equals(MAGIC) && header.subarray(MAGIC.length, MAGIC.length + 32).equals(hashOf(key));
+  return isOurs ? header.subarray(MAGIC.length + 32) : undefined;
 }
 
 export async function deleteLeafFile(folder: string, key: string): Promise<void> {
   await rm(leafPath(folder, key), { force: true }).catch(() => undefined);
 }
 
-async function* runsOf(path: string): AsyncGenerator<StoredRun> {
-  const handle = await open(path, 'r');
+async function* runsOf(handle: FileHandle): AsyncGenerator<StoredRun> {
   let position = HEADER;
   let ahead = Buffer.alloc(0);
   // Runs are short, reads are not.
@@ -59,7 +67,7 @@ async function* runsOf(path: string): AsyncGenerator<StoredRun> {
     while (ahead.length < length) {
       const more = Buffer.alloc(CHUNK);
       const { bytesRead } = await handle.read(more, 0, CHUNK, position);
-      if (bytesRead === 0) throw new RangeError(`${path} ends at ${position}`);
+      if (bytesRead === 0) throw new RangeError(`the kept leaves end at ${position}`);
       position += bytesRead;
       ahead = Buffer.concat([ahead, more.subarray(0, bytesRead)]);
     }
@@ -67,16 +75,12 @@ async function* runsOf(path: string): AsyncGenerator<StoredRun> {
     ahead = ahead.subarray(length);
     return taken;
   };
-  try {
-    for (;;) {
-      const head = await take(RUN_HEADER);
-      const count = head.readUInt32BE(8);
-      if (count === 0) return;
-      if (count > MAX_RUN) throw new RangeError(`${path}: a run of ${count} leaves`);
-      yield { index: Number(head.readBigUInt64BE(0)), values: await take(count * VALUE) };
-    }
-  } finally {
-    await handle.close();
+  for (;;) {
+    const head = await take(RUN_HEADER);
+    const count = head.readUInt32BE(8);
+    if (count === 0) return;
+    if (count > MAX_RUN) throw new RangeError(`a run of ${count} kept leaves`);
+    yield { index: Number(head.readBigUInt64BE(0)), values: await take(count * VALUE) };
   }
 }
 

@@ -112,10 +112,10 @@ async function notZero(session: Session, disk: Disk, blob: PageBlob, { size, eta
   return differences;
 }
 
-async function compareDigests(session: Session, { contentMd5, metadata, size }: BlobProperties, stream: FixedStream | undefined): Promise<Pick<VerifyResult, 'contentMd5' | 'tree'>> {
+async function compareDigests(session: Session, { contentMd5, metadata }: BlobProperties, stream: FixedStream | undefined): Promise<Pick<VerifyResult, 'contentMd5' | 'tree'>> {
   const noted = notedTree(stateOf(metadata), contentMd5);
   const verdict = (theirs: Buffer | undefined, ours: Buffer | undefined) => (!theirs ? 'absent' : !ours ? 'unchecked' : theirs.equals(ours) ? 'equal' : 'other');
   // The tree is that of a disk without padding.
-  const ours = stream && await digestsOf(session, stream.disk, { md5: contentMd5 && stream, tree: noted !== undefined && stream.size === size }, 'digest');
+  const ours = stream && await digestsOf(session, stream.disk, { md5: contentMd5 && stream, tree: noted !== undefined && stream.padding === 0 }, 'digest');
   return { contentMd5: verdict(contentMd5, ours?.md5), tree: verdict(noted, ours?.tree) };
 }

@@ -64,7 +64,7 @@ t.test('an ancestor replaced by another file with the same id, between two runs:
   await t.rejects(pushed(scene.child, { base: uri('base.vhd'), to: uri('ancestor') }), { code: 'not-authorised' });
   gate.onRequest = () => undefined;
   await replace(scene.base, scene.baseContent.subarray(2 * MIB, 2 * MIB + 512), randomBytes(512));
-  await t.rejects(pushed(scene.child, { base: uri('base.vhd'), to: uri('ancestor') }), { code: 'base-mismatch', message: /Content-MD5 is not that of the local ancestor/ });
+  await t.rejects(pushed(scene.child, { base: uri('base.vhd'), to: uri('ancestor') }), { code: 'base-mismatch', message: /tree digest is not that of the local ancestor/ });
 });
 
 t.test('a parent replaced while the push runs: the push goes on with the file that it opened, or says that it changed', async (t) => {

@@ -1,13 +1,15 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { appendFile, copyFile, mkdir, open, readdir, readFile, rename, stat, truncate, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { appendFile, copyFile, mkdir, open, readdir, readFile, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { FixedStream, openDisk, type Disk, type Extent } from '../../src/index.js';
 import { TreeHasher, leafValues } from '../../src/digest/tree.js';
+import { passOverAll } from '../../src/session/digest-pass.js';
 import { DiskDigests } from '../../src/session/disk-digests.js';
 import { Session } from '../../src/session/session.js';
 import { DigestCache } from '../../src/state/digest-cache.js';
+import type { LeafFile, LeafFileWriter } from '../../src/state/leaf-file.js';
 import { flatten, writeImage, type Write } from '../../fixtures/vhd.js';
 import { chains, writeChain } from '../support/chains.js';
 import { temporaryFolder } from '../support/folder.js';
@@ -143,17 +145,19 @@ t.test('a file that may be another one is read again', async (t) => {
   });
 });
 
-t.test('a file that changed less than two seconds ago is not remembered, nor one with times to come', async (t) => {
+t.test('a file that changed less than a minute before it was opened is not remembered, nor one with times to come', async (t) => {
   const { parent, cacheFolder } = await scene(t);
   const cache = new DigestCache(cacheFolder);
   await digests(parent, cache);
   await utimes(parent, new Date(Date.now() + 1e6), new Date(Date.now() + 1e6));
   await digests(parent, cache);
   t.strictSame(await readdir(cacheFolder).catch(() => []), []);
-  const times = (ms: number) => ({ mtimeNs: BigInt(ms) * 1_000_000n, ctimeNs: BigInt(ms) * 1_000_000n });
-  t.equal(cache.trusts([times(Date.now() - 2500)]), true);
-  t.equal(cache.trusts([times(Date.now() - 1500)]), false);
-  t.equal(cache.trusts([times(Date.now() - 2500), { ...times(Date.now() - 2500), ctimeNs: BigInt(Date.now()) * 1_000_000n }]), false);
+  const now = Date.now();
+  const times = (ms: number) => ({ mtimeNs: BigInt(ms) * 1_000_000n, ctimeNs: BigInt(ms) * 1_000_000n, seenMs: now });
+  t.equal(cache.trusts([times(now - 61_000)]), true);
+  t.equal(cache.trusts([times(now - 59_000)]), false);
+  t.equal(cache.trusts([times(now - 61_000), { ...times(now - 61_000), ctimeNs: BigInt(now) * 1_000_000n }]), false);
+  t.equal(cache.trusts([{ ...times(now - 61_000), seenMs: now - 10_000 }]), false, 'young when it was opened');
 });
 
 t.test('what changes while it is read is not remembered', async (t) => {
@@ -198,16 +202,58 @@ t.test('a folder that cannot be written is no failure, and what crashed runs lef
   t.match(await digests(parent, undefined), await expected(parent, parentContent));
 
   await mkdir(cacheFolder);
-  const left = join(cacheFolder, 'crashed.fresh');
+  const left = join(cacheFolder, `${randomUUID()}.fresh`);
+  const foreign = join(cacheFolder, 'disk.vhd');
+  await writeFile(foreign, randomBytes(4 * MIB));
   await appendFile(left, 'x');
   const old = new Date(Date.now() - 2 * 24 * 60 * 60 * 1000);
   await utimes(left, old, old);
   await digests(parent, cache);
   const names = await readdir(cacheFolder);
-  t.equal(names.includes('crashed.fresh'), false);
-  t.equal(names.length, 2);
-  const [oldest = '', newest = ''] = names.map((name) => join(cacheFolder, name));
+  t.equal(names.includes(basename(left)), false);
+  t.equal(names.length, 3);
+  const [oldest = '', newest = ''] = names.map((name) => join(cacheFolder, name)).filter((path) => path !== foreign);
+  await utimes(foreign, old, old);
   await utimes(oldest, old, old);
   await cache.trim((await stat(newest)).size);
-  t.strictSame(await readdir(cacheFolder), names.slice(1), 'the longest unused goes first');
+  t.strictSame(await readdir(cacheFolder), names.filter((name) => name !== basename(oldest)), 'the longest unused goes first, and only what is its own');
+});
+
+t.test('trouble with the cache costs time, not the push', async (t) => {
+  const { parent, child, cache, content, parentContent, cacheFolder } = await scene(t);
+  const compute = async (path: string, own: DigestCache, meddle: () => Promise<void> = () => Promise.resolve()) => {
+    await using disk = await openDisk(path);
+    const session = new Session({});
+    const pass = await new DiskDigests(session, disk, own).pass(0, { tree: true }, 'digest');
+    await meddle();
+    const { tree } = await passOverAll(session, disk, pass, [], () => 4);
+    return tree?.toString('hex');
+  };
+  class Full extends DigestCache {
+    override async keepLeaves(): Promise<LeafFileWriter | undefined> {
+      const writer = await super.keepLeaves();
+      if (writer) writer.add = () => Promise.reject(new Error('ENOSPC'));
+      return writer;
+    }
+  }
+  class Lost extends DigestCache {
+    override async leaves(key: string): Promise<LeafFile | undefined> {
+      const file = await super.leaves(key);
+      let isChecked = false;
+      return file && {
+        ...file,
+        async *runs() {
+          if (isChecked) throw new Error('EIO');
+          isChecked = true;
+          yield* file.runs();
+        },
+      };
+    }
+  }
+  const right = (await expected(child, content)).tree;
+  t.equal(await compute(parent, new Full(cacheFolder, -60_000)), (await expected(parent, parentContent)).tree, 'a full disk');
+  t.strictSame(await readdir(cacheFolder), [], 'nothing is left of it');
+  await digests(parent, cache);
+  t.equal(await compute(child, new Lost(cacheFolder, -60_000)), right, 'a file that cannot be read any longer');
+  t.equal(await compute(child, cache, () => rm(cacheFolder, { recursive: true })), right, 'a folder that is deleted meanwhile');
 });

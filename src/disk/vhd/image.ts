@@ -80,7 +80,7 @@ class VhdImage implements Image {
     const hash = createHash('sha256').update(footer.bytes);
     const { sparse } = this.#structure;
     if (sparse) hash.update(sparse.header.bytes).update(sparse.bat.bytes());
-    return { path: this.#file.path, fileId: identity, size, mtimeNs, ctimeNs, structure: hash.digest('hex') };
+    return { path: this.#file.path, fileId: identity, size, mtimeNs, ctimeNs, seenMs: Date.now(), structure: hash.digest('hex') };
   }
 }
 
