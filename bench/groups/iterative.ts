@@ -9,6 +9,7 @@ import { changedBytes } from '../inputs/children.js';
 import { merged, totalOf } from '../inputs/input.js';
 import { rowOf, type Findings, type Sample } from '../results.js';
 import { pushChain } from '../pushed-chain.js';
+import { settled } from '../settled.js';
 
 const GROUP = 'iterative push';
 
@@ -19,6 +20,7 @@ export async function iterative(bench: Bench): Promise<Findings> {
     const top = await bench.inputs.touched();
     const to = (name: string) => ['--base', base, '--to', azurite.uri(name)];
     // The first look at the base fills the digest cache, and is not measured.
+    await settled((await bench.inputs.installed()).path, (text) => { bench.say(text); });
     const known = join(bench.folder, 'warm-cache');
     const { plan } = await planWithVhdup(bench, top.path, to('planned'), known);
     // Each run gets a copy: what it learns of the top itself is not for the next.
