@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { writeImage } from '../../fixtures/vhd.js';
 import { openDisk, verify, type PushOptions } from '../../src/index.js';
 import { TreeHasher, leafValues } from '../../src/digest/tree.js';
 import { bytesOf, factsOf } from '../support/blobs.js';
@@ -127,4 +128,15 @@ t.test('a push with --no-md5 that was interrupted is resumed, also with Content-
   await t.rejects(set.pushed(scene.base, { to: uri('base'), contentMd5: false }));
   gate.onRequest = () => undefined;
   t.match(await set.pushed(scene.base, { to: uri('base') }), { outcome: 'resumed', contentMd5: md5(await bytesOf(container, 'base')).toString('base64') });
+});
+
+t.test('the tree of a disk is not compared with that of one which is shorter by zeros', async (t) => {
+  const { folder, pushed, uri, options } = await pullScene(t);
+  const size = 2 * 1024 ** 2;
+  const writes = [{ offset: 0, data: Buffer.alloc(4096, 1) }];
+  const long = await writeImage({ path: join(folder, 'long.vhd'), type: 'dynamic', size: size + 512, writes });
+  const short = await writeImage({ path: join(folder, 'short.vhd'), type: 'dynamic', size, id: long.id, writes });
+  await pushed(long.path, { to: uri('long') });
+  await using disk = await openDisk(short.path);
+  t.match(await verify(disk, uri('long'), options), { contentMd5: 'equal', tree: 'unchecked', differences: { count: 0 } });
 });
