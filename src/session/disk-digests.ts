@@ -3,9 +3,10 @@ import type { Disk, SourceFile } from '../disk/disk.js';
 import { TreeHasher } from '../digest/tree.js';
 import { RangeMerger, rangeSet, type Range, type RangeSet } from '../plan/range.js';
 import type { DigestCache } from '../state/digest-cache.js';
-import type { LeafFile, LeafFileWriter } from '../state/leaf-file.js';
+import type { LeafFile } from '../state/leaf-file.js';
 import { WINDOWS, digestsOf, passOverAll, startDigestPass, type DigestPass, type DigestWish, type Digests } from './digest-pass.js';
 import type { Phase } from './events.js';
+import { LeafKeeper } from './leaf-keeper.js';
 import type { BlobForm } from './md5-consumer.js';
 import type { Session } from './session.js';
 import { KnownLeavesLost, type LeafRun } from './tree-consumer.js';
@@ -68,6 +69,7 @@ export class DiskDigests {
       pass = await startDigestPass(this.#session, disk, missing, phase, { isSent, known, keep: (run) => keeper.add(run) });
     } catch (error) {
       await leaves?.file.close();
+      await keeper.discard();
       throw error;
     }
     return {
@@ -110,32 +112,6 @@ export class DiskDigests {
   async #isStill(layer: number, identity: string): Promise<boolean> {
     const now = await this.#disk.sourceFiles().catch(() => undefined);
     return now !== undefined && identityOf(now.slice(layer)) === identity;
-  }
-}
-
-/** Keeps leaves as they become known, as long as that works: a full disk is no failure. */
-class LeafKeeper {
-  readonly #writer: Promise<LeafFileWriter | undefined>;
-  #isLost = false;
-
-  /** Without a cache it keeps nothing. */
-  constructor(cache: DigestCache | undefined) {
-    this.#writer = cache?.keepLeaves() ?? Promise.resolve(undefined);
-  }
-
-  async add(run: LeafRun): Promise<void> {
-    if (this.#isLost) return;
-    await (await this.#writer)?.add(run).catch(() => this.discard());
-  }
-
-  async commit(key: string, digest: Uint8Array): Promise<void> {
-    if (!this.#isLost) await (await this.#writer)?.commit(key, digest).catch(() => undefined);
-  }
-
-  /** What was not committed goes; never throws. */
-  async discard(): Promise<void> {
-    this.#isLost = true;
-    await (await this.#writer)?.discard();
   }
 }
 
