@@ -19,6 +19,9 @@ const TITLES: Readonly<Record<Phase, string>> = {
   'check-pulled': 'checking what was downloaded',
 };
 
+/** What digests may be computed beside. */
+const WITH_DIGESTS: ReadonlySet<Phase | undefined> = new Set<Phase>(['copy', 'clear', 'compare-written', 'write']);
+
 /** Turns the events of a push into one line that says where it stands. */
 export class ProgressLine {
   #phase: Phase | undefined;
@@ -31,7 +34,7 @@ export class ProgressLine {
     const percent = total > 0 ? ` ${Math.floor((done / total) * 100)} %` : '';
     if (phase === 'digest') {
       this.#digest = done < total ? ` · digests${percent}` : '';
-      if (this.#phase === 'write') return;
+      if (WITH_DIGESTS.has(this.#phase)) return;
     }
     if (phase !== this.#phase) {
       this.#phase = phase;
@@ -48,7 +51,7 @@ export class ProgressLine {
   }
 
   get text(): string {
-    return this.#line + (this.#phase === 'write' ? this.#digest : '');
+    return this.#line + (WITH_DIGESTS.has(this.#phase) ? this.#digest : '');
   }
 }
 

@@ -13,7 +13,7 @@ import { awaitCopy, dropCopySource, makeDestination } from './make-destination.j
 import type { PushOptions } from './options.js';
 import { prepare, type Preparation } from './prepare.js';
 import { Session } from '../session/session.js';
-import { passOverAll, type Digests } from '../session/digest-pass.js';
+import { beginPass, type BegunPass, type Digests } from '../session/digest-pass.js';
 import { sealFree, sealHeld, type Seal } from './seal.js';
 import { Upload, compareWritten, type Sent } from './transfer.js';
 import { verifyPushed } from './verify-pushed.js';
@@ -27,34 +27,29 @@ import { summarise, summaryOf, type PlannedPush, type PushResult } from './resul
 export async function push(disk: Disk, options: PushOptions): Promise<PushResult> {
   const session = new Session(options);
   const preparation = await prepare(session, disk, options);
-  const wanted: Wanted = { identity: preparation.identity, stream: preparation.stream, digests: preparation.digests, overwrite: options.overwrite ?? false };
-  const isResumed = preparation.found.kind === 'ours';
-  const { destination } = preparation;
+  const { destination, found } = preparation;
   const stateFolder = options.stateFolder ?? defaultStateFolder();
+  if (found.kind === 'complete') return alreadyThere(session, disk, preparation, found, options, stateFolder);
+  const wanted: Wanted = { identity: preparation.identity, stream: preparation.stream, digests: preparation.digests, overwrite: options.overwrite ?? false };
 
+  await using digests = await beginDigests(session, disk, preparation, options);
   const made = await makeDestination(session, preparation, wanted, stateFolder);
-  if (made.kind === 'complete') {
-    tellOfMissingMd5(session, destination, made.properties, options);
-    await letGoCrashed(destination, stateFolder);
-    if (options.verify !== undefined) await verifyPushed(session, disk, preparation, options.verify, { ifMatch: made.properties.etag }, false);
-    const seal = options.seal && await sealFree(session, destination, made.properties, options.seal, stateFolder);
-    return done(session, preparation, 'already-there', { contentMd5: made.properties.contentMd5, seal });
-  }
+  if (made.kind === 'complete') return await alreadyThere(session, disk, preparation, made, options, stateFolder);
   if (preparation.base) await awaitCopy(session, destination, preparation.base);
 
   const lease = await hold(session, destination, stateFolder);
   try {
     // Only who holds the lease may trust what the blob says: another push may have ended between the look and the lease.
-    const found = await inspectDestination(destination, { ...wanted, overwrite: false });
+    const now = await inspectDestination(destination, { ...wanted, overwrite: false });
     const sealed = () => options.seal && sealHeld(session, destination, lease, options.seal, stateFolder);
-    if (found.kind === 'complete') {
-      tellOfMissingMd5(session, destination, found.properties, options);
-      return done(session, preparation, 'already-there', { contentMd5: found.properties.contentMd5, seal: await sealed() });
+    if (now.kind === 'complete') {
+      tellOfMissingMd5(session, destination, now.properties, options);
+      return done(session, preparation, 'already-there', { contentMd5: now.properties.contentMd5, seal: await sealed() });
     }
-    if (found.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
-    await signOn(destination, found, preparation.identity, lease.conditions);
-    const { sent, digests } = await fill(session, disk, preparation, found.properties, lease, options);
-    return done(session, preparation, isResumed ? 'resumed' : 'pushed', { contentMd5: digests.md5, sent, seal: await sealed() });
+    if (now.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
+    await signOn(destination, now, preparation.identity, lease.conditions);
+    const filled = await fill(session, disk, preparation, now.properties, digests, lease, options);
+    return done(session, preparation, found.kind === 'ours' ? 'resumed' : 'pushed', { contentMd5: filled.digests.md5, sent: filled.sent, seal: await sealed() });
   } finally {
     await letGo(lease, destination, stateFolder);
   }
@@ -73,6 +68,23 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
   };
 }
 
+/** The destination is complete, and nobody holds it. */
+async function alreadyThere(session: Session, disk: Disk, preparation: Preparation, { properties }: Found & { kind: 'complete' }, options: PushOptions, stateFolder: string): Promise<PushResult> {
+  const { destination } = preparation;
+  tellOfMissingMd5(session, destination, properties, options);
+  await letGoCrashed(destination, stateFolder);
+  if (options.verify !== undefined) await verifyPushed(session, disk, preparation, options.verify, { ifMatch: properties.etag }, false);
+  const seal = options.seal && await sealFree(session, destination, properties, options.seal, stateFolder);
+  return done(session, preparation, 'already-there', { contentMd5: properties.contentMd5, seal });
+}
+
+/** Digests of which most is not sent have a start on the rest, while the service copies and clears. */
+async function beginDigests(session: Session, disk: Disk, { digests, stream, plan }: Preparation, { contentMd5 = true }: PushOptions): Promise<BegunPass> {
+  const pass = await digests.pass(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest');
+  const sent = totalLength(plan.write);
+  return beginPass(session, disk, pass, ({ needs, isHeldUp }) => isHeldUp === true || totalLength(needs) > 2 * sent);
+}
+
 function tellOfMissingMd5(session: Session, { uri }: PageBlob, found: BlobProperties, { contentMd5 = true }: PushOptions): void {
   if (contentMd5 && !found.contentMd5) session.warn(`${uri} has no Content-MD5: it was pushed with --no-md5`);
 }
@@ -83,7 +95,7 @@ async function signOn(destination: PageBlob, { state, properties }: Found & { ki
 }
 
 /** From a destination that this process holds to a complete one. */
-async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, lease: Lease, { verify, contentMd5 = true }: PushOptions): Promise<{ sent: Sent; digests: Digests }> {
+async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, pass: BegunPass, lease: Lease, { verify }: PushOptions): Promise<{ sent: Sent; digests: Digests }> {
   const { destination, base, plan, stream, guard, identity } = preparation;
   if (base) await dropCopySource(session, base, identity.fingerprint);
   // Before the first byte changes, nothing vouches for the blob any longer.
@@ -98,8 +110,7 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
   if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
   const lanes = session.traffic.lanes(MAX_WRITE);
   const upload = new Upload(session, destination, left, plan.gap, lease.conditions, lanes);
-  const pass = await preparation.digests.pass(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest');
-  const digests = await passOverAll(session, disk, pass, [upload], () => lanes.count);
+  const digests = await pass.finish([upload], () => lanes.count);
   const { sent } = upload;
   // While there is no footer yet, nobody takes what may be wrong for a disk.
   if (verify !== undefined) await verifyPushed(session, disk, preparation, verify, lease.conditions, true);

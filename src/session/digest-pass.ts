@@ -1,3 +1,4 @@
+import { VhdupError } from '../errors.js';
 import { hashHere } from '../digest/hashing.js';
 import { hashInWorkers } from '../digest/hash-workers.js';
 import type { Disk } from '../disk/disk.js';
@@ -80,24 +81,48 @@ export async function startDigestPass(session: Session, content: Content, wish: 
 
 /** Reads `content` for its digests alone. */
 export async function digestsOf(session: Session, content: Content, wish: DigestWish, phase: Phase): Promise<Digests> {
-  return passOverAll(session, content, await startDigestPass(session, content, wish, phase), [], () => WINDOWS);
+  return passOverAll(session, content, await startDigestPass(session, content, wish, phase), WINDOWS);
+}
+
+/** Reads for a pass alone, so many windows at a time, and closes it. */
+export async function passOverAll(session: Session, content: Content, pass: DigestPass, windows: number): Promise<Digests> {
+  await using begun = beginPass(session, content, pass, () => false);
+  return await begun.finish([], () => windows);
+}
+
+/** A pass whose digests are wanted in the end; part of it may be under way. Whoever lets go of it ends it. */
+export interface BegunPass extends AsyncDisposable {
+  /** Computes what is left while others look at the content too; `windows` says how many may be in memory for them at the time. */
+  finish(others: readonly Consumer[], windows: () => number): Promise<Digests>;
 }
 
 /**
- * Computes digests while others look at the disk too; `windows` says how many windows may be in memory at the time. Closes
- * the pass.
+ * Begins a pass. Consumers that are `apart` read on their own, from now on; the rest reads with others later. What fails
+ * of the former, `session.fail` is told at once; `finish` throws it.
  */
-export async function passOverAll(session: Session, content: Content, pass: DigestPass, others: readonly Consumer[], windows: () => number): Promise<Digests> {
-  try {
-    const apart = others.length > 0 ? pass.consumers.filter(({ isHeldUp }) => isHeldUp) : [];
-    const shared = pass.consumers.filter((consumer) => !apart.includes(consumer));
-    await together(
-      passOver(session, content, [...others, ...shared], () => windows() + READ_AHEAD),
-      passOver(session, content, apart, () => READ_AHEAD),
-      session.fail,
-    );
-    return await pass.finish();
-  } finally {
-    await pass.close();
-  }
+export function beginPass(session: Session, content: Content, pass: DigestPass, isApart: (consumer: Consumer) => boolean): BegunPass {
+  const apart = pass.consumers.filter(isApart);
+  const shared = pass.consumers.filter((consumer) => !apart.includes(consumer));
+  let isClosed = false;
+  const ahead = passOver({
+    throwIfStopped: () => {
+      if (isClosed) throw new VhdupError('cancelled', 'the digests are not wanted any longer');
+      session.throwIfStopped();
+    },
+    fail: (error) => {
+      if (!isClosed) session.fail(error);
+    },
+  }, content, apart, () => READ_AHEAD);
+  ahead.catch(() => undefined);
+  return {
+    finish: async (others, windows) => {
+      await together(passOver(session, content, [...others, ...shared], () => windows() + READ_AHEAD), ahead, session.fail);
+      return pass.finish();
+    },
+    [Symbol.asyncDispose]: async () => {
+      isClosed = true;
+      await pass.close();
+      await ahead.catch(() => undefined);
+    },
+  };
 }

@@ -41,7 +41,7 @@ export class DiskDigests {
 
   async #compute(layer: number, wish: DigestWish, phase: Phase): Promise<Digests> {
     const pass = await this.pass(layer, wish, phase, false);
-    return passOverAll(this.#session, this.#disk.ancestor(layer), pass, [], () => WINDOWS);
+    return passOverAll(this.#session, this.#disk.ancestor(layer), pass, WINDOWS);
   }
 
   /** Readies the computation for somebody who reads the disk as layer `layer` saw it anyway, most likely to send it. */

@@ -38,7 +38,7 @@ export interface View {
  * windows are in memory as `windows` says at the time. A failure ends the rest: `session.fail` is told, what runs is
  * waited for, and it is thrown.
  */
-export async function passOver(session: Session, disk: Pick<Disk, 'size' | 'read'>, consumers: readonly Consumer[], windows: () => number): Promise<void> {
+export async function passOver(session: Pick<Session, 'throwIfStopped' | 'fail'>, disk: Pick<Disk, 'size' | 'read'>, consumers: readonly Consumer[], windows: () => number): Promise<void> {
   const pool = new BufferPool(WINDOW);
   const pending = windowsOf(consumers, disk.size);
   const ahead: Promise<Loaded>[] = [];

@@ -48,6 +48,26 @@ t.test('a finished push notes its digests, and a base is checked by the tree', a
   t.equal((await set.pushed(scene.child, { base: uri('base'), to: uri('by-md5'), baseCheck: 'md5' })).base?.check, 'md5');
 });
 
+t.test('while the service copies the base, what is not sent of the disk is read for its digests', async (t) => {
+  const set = await pushBase(t);
+  const { scene, gate, uri, container } = set;
+  let digested = 0;
+  let tellOf: () => void = () => undefined;
+  const isUnderWay = new Promise<void>((resolve) => { tellOf = resolve; });
+  gate.onRequest = async ({ kind }) => {
+    if (kind === 'copy') await Promise.race([isUnderWay, new Promise((resolve) => { setTimeout(resolve, 10_000).unref(); })]);
+    if (kind === 'copy') t.ok(digested > 0, 'before the copy is made');
+    return undefined;
+  };
+  const result = await set.pushed(scene.child, { base: uri('base'), to: uri('child'), onEvent: (event) => {
+    if (event.type !== 'progress' || event.phase !== 'digest') return;
+    digested = event.done;
+    if (digested > 0) tellOf();
+  } });
+  t.equal(result.contentMd5, md5(await bytesOf(container, 'child')).toString('base64'));
+  t.ok((await bytesOf(container, 'child')).subarray(0, scene.content.length).equals(scene.content));
+});
+
 t.test('an unfinished push notes none', async (t) => {
   const set = await pullScene(t);
   set.gate.onRequest = ({ kind }) => (kind === 'put-page' ? { status: 403 } : undefined);

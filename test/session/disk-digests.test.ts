@@ -228,7 +228,7 @@ t.test('trouble with the cache costs time, not the push', async (t) => {
     const session = new Session({});
     const pass = await new DiskDigests(session, disk, own).pass(0, { tree: true }, 'digest');
     await meddle();
-    const { tree } = await passOverAll(session, disk, pass, [], () => 4);
+    const { tree } = await passOverAll(session, disk, pass, 4);
     return tree?.toString('hex');
   };
   class Full extends DigestCache {
