@@ -20,9 +20,14 @@ export function rate(text: string): number | undefined {
   return bytes >= 1024 && Number.isFinite(bytes) ? bytes : undefined;
 }
 
+/** A whole number for people: `1,234`. The language's own way to do it loads all locales first. */
+export function grouped(number: number): string {
+  return String(number).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
 /** A count for people: `1 request`, `1,234 requests`. */
 export function count(number: number, singular: string): string {
-  return `${number.toLocaleString('en')} ${singular}${number === 1 ? '' : 's'}`;
+  return `${grouped(number)} ${singular}${number === 1 ? '' : 's'}`;
 }
 
 /** A time for people, from seconds: `42 s`, `3:07 min`, `1:02:09 h`. */

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import t from 'tap';
 import { exitCodeOf } from '../../src/cli/exit-code.js';
 import { printable } from '../../src/cli/output.js';
-import { duration, size } from '../../src/cli/units.js';
+import { count, duration, grouped, size } from '../../src/cli/units.js';
 import { runCli } from '../support/cli.js';
 import { temporaryFolder } from '../support/folder.js';
 import { threeLevels } from '../support/push-scene.js';
@@ -110,5 +110,7 @@ t.test('control characters in names are shown, not sent to the terminal', (t) =>
 t.test('amounts are told in IEC units, times as people say them', (t) => {
   t.strictSame([0, 512, 1536, 3 * 1024 ** 3].map(size), ['0 B', '512 B', '1.5 KiB', '3.0 GiB']);
   t.strictSame([5, 187, 3729].map(duration), ['5 s', '3:07 min', '1:02:09 h']);
+  t.strictSame([0, 999, 1000, 12345, 1234567].map(grouped), ['0', '999', '1,000', '12,345', '1,234,567']);
+  t.strictSame([count(1, 'request'), count(2048, 'request')], ['1 request', '2,048 requests']);
   t.end();
 });

@@ -10,7 +10,7 @@ import { interruptible } from '../interrupt.js';
 import { printMessage, printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
 import { sealFlags, sealRow, sealWish, type SealFlags } from '../seal-flags.js';
-import { count, size } from '../units.js';
+import { count, grouped, size } from '../units.js';
 
 interface PushFlags extends DiskFlags, WorkFlags, BlobFlags, SealFlags {
   readonly disk: string;
@@ -104,7 +104,7 @@ function planLines({ destination, action, base, plan }: PlannedPush): string[] {
       base && ['copy', `${size(plan.copied)}, by the service`],
       base && ['clear', size(totals.clear)],
       ['skip', `${size(totals.skip)} ${base ? 'that the base has' : 'of zeros'}`],
-      ['requests', `about ${totals.requests.toLocaleString('en')}`],
+      ['requests', `about ${grouped(totals.requests)}`],
     ]),
   ];
 }
