@@ -1,10 +1,12 @@
 import { parentPort } from 'node:worker_threads';
 import { Md5Here } from './hashing.js';
+import { md5 } from './md5.js';
 import { leafValues } from './tree.js';
 
 /** What a worker thread is asked. */
 export type HashTask =
   | { readonly kind: 'leaves'; readonly bytes: Uint8Array }
+  | { readonly kind: 'md5'; readonly bytes: Uint8Array }
   | { readonly kind: 'md5-update'; readonly bytes: Uint8Array }
   | { readonly kind: 'md5-zeros'; readonly length: number }
   | { readonly kind: 'md5-digest' };
@@ -14,17 +16,18 @@ export interface HashAnswer {
   readonly value: Uint8Array | undefined;
 }
 
-let md5: Md5Here | undefined;
+let stream: Md5Here | undefined;
 
-/** A worker has one MD5 at a time. */
+/** A worker has one stream at a time. */
 async function answer(task: HashTask): Promise<Uint8Array | undefined> {
   if (task.kind === 'leaves') return leafValues(task.bytes);
-  md5 ??= new Md5Here();
-  if (task.kind === 'md5-update') await md5.update(task.bytes);
-  else if (task.kind === 'md5-zeros') await md5.zeros(task.length);
+  if (task.kind === 'md5') return md5(task.bytes);
+  stream ??= new Md5Here();
+  if (task.kind === 'md5-update') await stream.update(task.bytes);
+  else if (task.kind === 'md5-zeros') await stream.zeros(task.length);
   else {
-    const digest = await md5.digest();
-    md5 = undefined;
+    const digest = await stream.digest();
+    stream = undefined;
     return digest;
   }
   return undefined;

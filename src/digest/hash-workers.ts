@@ -2,16 +2,24 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { HashAnswer, HashTask } from './hash-worker.js';
-import type { Hashing, Md5Stream } from './hashing.js';
+import { hashHere, type Hashing, type Md5Stream } from './hashing.js';
+import { md5 } from './md5.js';
 import { leafValues } from './tree.js';
 
 /** More threads than this would wait for the disk. */
 const MAX_WORKERS = 4;
 /** Up to so many bytes a message to another thread takes about as long as the work itself. */
 const SMALL = 128 * 1024;
+/** Up to so many bytes in all are hashed sooner than a thread has started. */
+const LITTLE = 48 * 1024 * 1024;
+
+/** For so many bytes; in worker threads, at most `most` for leaves, where they are worth it. */
+export function hashingFor(bytes: number, most?: number): Hashing {
+  return bytes > LITTLE ? hashInWorkers(most) : hashHere();
+}
 
 /**
- * Hashes in worker threads, at most `most` for leaves and one for each MD5. Bytes in shared memory are hashed where they
+ * Hashes in worker threads, at most `most` for leaves and short MD5s, and one for each MD5 of a stream. Bytes in shared memory are hashed where they
  * are; others are copied to the thread.
  */
 export function hashInWorkers(most = Math.min(MAX_WORKERS, availableParallelism())): Hashing {
@@ -23,30 +31,32 @@ export function hashInWorkers(most = Math.min(MAX_WORKERS, availableParallelism(
     workers.push(worker);
     return worker;
   };
-  const md5Workers: HashWorker[] = [];
+  const streamWorkers: HashWorker[] = [];
   return {
     startMd5: () => {
       const worker = new HashWorker();
-      md5Workers.push(worker);
+      streamWorkers.push(worker);
       return md5In(worker);
     },
-    leaves: async (bytes) => {
-      if (bytes.length <= SMALL) return leafValues(bytes);
-      const values = await spare().ask({ kind: 'leaves', bytes });
-      if (!values) throw new TypeError('a worker gave no values');
-      return values;
-    },
+    md5: (bytes) => (bytes.length <= SMALL ? Promise.resolve(md5(bytes)) : valueOf(spare(), { kind: 'md5', bytes })),
+    leaves: (bytes) => (bytes.length <= SMALL ? Promise.resolve(leafValues(bytes)) : valueOf(spare(), { kind: 'leaves', bytes })),
     close: async () => {
-      await Promise.all([...workers, ...md5Workers].map((worker) => worker.close()));
+      await Promise.all([...workers, ...streamWorkers].map((worker) => worker.close()));
     },
   };
+}
+
+async function valueOf(worker: HashWorker, task: HashTask): Promise<Uint8Array> {
+  const value = await worker.ask(task);
+  if (!value) throw new TypeError(`a worker had no answer to ${task.kind}`);
+  return value;
 }
 
 function md5In(worker: HashWorker): Md5Stream {
   return {
     update: async (bytes) => { await worker.ask({ kind: 'md5-update', bytes }); },
     zeros: async (length) => { await worker.ask({ kind: 'md5-zeros', length }); },
-    digest: async () => Buffer.from(await worker.ask({ kind: 'md5-digest' }) ?? []),
+    digest: async () => Buffer.from(await valueOf(worker, { kind: 'md5-digest' })),
   };
 }
 

@@ -1,4 +1,4 @@
-import { startMd5 } from './md5.js';
+import { md5, startMd5 } from './md5.js';
 import { leafValues } from './tree.js';
 
 /** An MD5 under way. Its calls have effect in the order in which they are made; none needs to wait for another. */
@@ -13,6 +13,8 @@ export interface Md5Stream {
 /** Where hashing is done: in this thread, or in others. */
 export interface Hashing {
   startMd5(): Md5Stream;
+  /** MD5 of bytes that stay as they are until this has ended. */
+  md5(bytes: Uint8Array): Promise<Uint8Array>;
   /** `leafValues` of bytes that stay as they are until this has ended. */
   leaves(bytes: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
@@ -22,6 +24,7 @@ export interface Hashing {
 export function hashHere(): Hashing {
   return {
     startMd5: () => new Md5Here(),
+    md5: (bytes) => Promise.resolve(md5(bytes)),
     leaves: (bytes) => Promise.resolve(leafValues(bytes)),
     close: () => Promise.resolve(),
   };

@@ -109,7 +109,7 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
   const kept = totalLength(plan.write) - totalLength(left);
   if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
   const lanes = session.traffic.lanes(MAX_WRITE);
-  const upload = new Upload(session, destination, left, plan.gap, lease.conditions, lanes);
+  await using upload = new Upload(session, destination, left, plan.gap, lease.conditions, lanes);
   const digests = await pass.finish([upload], () => lanes.count);
   const { sent } = upload;
   // While there is no footer yet, nobody takes what may be wrong for a disk.

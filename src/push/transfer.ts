@@ -1,7 +1,8 @@
 import type { Conditions, PageBlob } from '../blob/page-blob.js';
 import { throwIfStopped } from '../blob/retry.js';
 import type { Disk } from '../disk/disk.js';
-import { md5 } from '../digest/md5.js';
+import { hashingFor } from '../digest/hash-workers.js';
+import type { Hashing } from '../digest/hashing.js';
 import { nonZeroRanges } from '../plan/non-zero.js';
 import { MAX_WRITE } from '../plan/push-plan.js';
 import { endOf, splitAt, totalLength, type Range, type RangeSet } from '../plan/range.js';
@@ -22,13 +23,14 @@ export interface Sent {
  * Writes ranges of the disk to the blob as they are read, in parallel, all but the zeros: there the blob has no pages,
  * and reads as zeros. On a slow link a stretch is sent in several requests.
  */
-export class Upload implements Consumer {
+export class Upload implements Consumer, AsyncDisposable {
   readonly needs: RangeSet;
   readonly #session: Session;
   readonly #blob: PageBlob;
   readonly #gap: number;
   readonly #conditions: Conditions;
   readonly #slots: Slots;
+  readonly #hashing: Hashing;
   readonly #total: number;
   #bytes = 0;
   #requests = 0;
@@ -43,6 +45,7 @@ export class Upload implements Consumer {
     this.#conditions = conditions;
     this.#slots = new Slots(lanes, session.fail);
     this.#total = totalLength(ranges);
+    this.#hashing = hashingFor(this.#total, 1);
     this.#tell();
   }
 
@@ -52,6 +55,11 @@ export class Upload implements Consumer {
 
   async take({ offset, bytes, ranges }: View): Promise<void> {
     await this.#slots.runAll(this.#writes(offset, bytes, ranges));
+  }
+
+  /** Lets go of what hashed; never throws. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#hashing.close();
   }
 
   *#writes(offset: number, bytes: Uint8Array, ranges: readonly Range[]): Generator<() => Promise<void>> {
@@ -69,7 +77,7 @@ export class Upload implements Consumer {
   }
 
   async #write(offset: number, content: Uint8Array): Promise<void> {
-    await this.#blob.write(offset, content, md5(content), this.#conditions);
+    await this.#blob.write(offset, content, await this.#hashing.md5(content), this.#conditions);
     this.#bytes += content.length;
     this.#requests++;
     this.#tell();

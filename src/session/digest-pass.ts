@@ -1,6 +1,5 @@
 import { VhdupError } from '../errors.js';
-import { hashHere } from '../digest/hashing.js';
-import { hashInWorkers } from '../digest/hash-workers.js';
+import { hashingFor } from '../digest/hash-workers.js';
 import type { Disk } from '../disk/disk.js';
 import { rangeSet, totalLength } from '../plan/range.js';
 import { dataRanges } from './data-ranges.js';
@@ -48,8 +47,6 @@ export interface PassHelp {
   readonly keep?: ((run: LeafRun) => Promise<void>) | undefined;
 }
 
-/** Up to so many bytes are hashed in this thread. */
-const LITTLE = 48 * 1024 * 1024;
 /** Windows that are worked on at a time while nothing is sent. */
 export const WINDOWS = 5;
 
@@ -58,7 +55,7 @@ export async function startDigestPass(session: Session, content: Content, wish: 
   const { size } = content;
   const data = await dataRanges(content);
   const toHash = (wish.md5 ? size : 0) + (wish.tree === true ? totalLength(known ? rangeSet(known.changed) : data) : 0);
-  const hashing = toHash > LITTLE ? hashInWorkers(isSent ? 1 : undefined) : hashHere();
+  const hashing = hashingFor(toHash, isSent ? 1 : undefined);
   const progress = (done: number) => {
     session.throwIfStopped();
     session.progress(phase, Math.min(done, size), size);
