@@ -2,6 +2,7 @@ import type { Disk, Extent, Layer, SourceFile } from './disk.js';
 import type { Image, View } from './image.js';
 import { inFlight } from './in-flight.js';
 import { Cursor, resolve, type Resolved } from './resolve.js';
+import { zeroFill } from './zero-fill.js';
 
 export async function closeAll(images: readonly Image[]): Promise<void> {
   await Promise.all(images.map((image) => image.close()));
@@ -123,6 +124,6 @@ function* toRead(parts: Iterable<Resolved>, offset: number, into: Uint8Array): G
   for (const { offset: at, length, kind, layer, position } of parts) {
     const part = into.subarray(at - offset, at - offset + length);
     if (kind === 'data') yield { layer, position, part };
-    else part.fill(0);
+    else zeroFill(part);
   }
 }

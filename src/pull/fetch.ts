@@ -1,6 +1,7 @@
 import { VhdupError } from '../errors.js';
 import { throwIfStopped } from '../blob/retry.js';
 import { PIECE_ALIGNMENT } from '../disk/disk-writer.js';
+import { zeroFill } from '../disk/zero-fill.js';
 import { differingRanges } from '../plan/differing.js';
 import { nonZeroRanges } from '../plan/non-zero.js';
 import { rangeSet, totalLength, type Range } from '../plan/range.js';
@@ -56,7 +57,7 @@ export async function fetchAll(session: Session, work: PullWork, part: PartFile,
   const fetchWindow = async ({ offset, fetch }: Window) => {
     throwIfStopped(session.stop);
     await theirs.use(WINDOW, async (piece) => {
-      piece.fill(0);
+      zeroFill(piece);
       for (const range of fetch) {
         for (const part of session.traffic.requests(range)) {
           await work.source.read(part.offset, piece.subarray(part.offset - offset, part.offset - offset + part.length));

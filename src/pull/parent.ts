@@ -6,6 +6,7 @@ import type { Disk, SourceFile } from '../disk/disk.js';
 import { openDisk } from '../disk/open.js';
 import { timeStampOf } from '../disk/vhd/footer.js';
 import type { ParentLink } from '../disk/vhd/locator.js';
+import { zeroFill } from '../disk/zero-fill.js';
 import type { Range } from '../plan/range.js';
 import type { Session } from '../session/session.js';
 import type { PullOptions } from './options.js';
@@ -53,7 +54,7 @@ export class PullParent implements AsyncDisposable {
   async read(offset: number, into: Uint8Array): Promise<void> {
     const inside = Math.max(0, Math.min(into.length, this.disk.size - offset));
     if (inside > 0) await this.disk.read(offset, into.subarray(0, inside));
-    into.fill(0, inside);
+    zeroFill(into.subarray(inside));
   }
 
   /** Throws `source-changed` where a file is no longer as it was when it was opened. */

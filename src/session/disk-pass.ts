@@ -1,4 +1,5 @@
 import type { Disk } from '../disk/disk.js';
+import { zeroFill } from '../disk/zero-fill.js';
 import { endOf, rangeSet, splitAt, type Range, type RangeSet } from '../plan/range.js';
 import { BufferPool } from './buffer-pool.js';
 import type { Session } from './session.js';
@@ -149,7 +150,7 @@ async function load(disk: Pick<Disk, 'read'>, window: Window, pool: BufferPool):
   try {
     for (const { offset, length } of window.read) {
       const at = offset - window.offset;
-      if (isSeen) bytes.fill(0, filled, at);
+      if (isSeen) zeroFill(bytes.subarray(filled, at));
       filled = at + length;
       await disk.read(offset, bytes.subarray(at, filled));
     }
@@ -157,6 +158,6 @@ async function load(disk: Pick<Disk, 'read'>, window: Window, pool: BufferPool):
     release();
     throw error;
   }
-  if (isSeen) bytes.fill(0, filled);
+  if (isSeen) zeroFill(bytes.subarray(filled));
   return { window, bytes, release };
 }

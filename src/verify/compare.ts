@@ -3,6 +3,7 @@ import type { Conditions, PageBlob } from '../blob/page-blob.js';
 import { failureOf } from '../blob/service-error.js';
 import { throwIfStopped } from '../blob/retry.js';
 import type { Disk } from '../disk/disk.js';
+import { zeroFill } from '../disk/zero-fill.js';
 import { intersect, rangeSet, splitAt, totalLength, type Range, type RangeSet } from '../plan/range.js';
 import { BufferPool } from '../session/buffer-pool.js';
 import type { Phase } from '../session/events.js';
@@ -47,7 +48,7 @@ export async function compare(session: Session, { disk, blob, ranges, pages, con
     await ours.use(piece.length, async (here) => {
       await disk.read(piece.offset, here);
       await theirs.use(piece.length, async (there) => {
-        there.fill(0);
+        zeroFill(there);
         for (const range of fetch) {
           for (const { offset, length } of session.traffic.requests(range)) {
             await read(blob, offset, there.subarray(offset - piece.offset, offset - piece.offset + length), conditions);

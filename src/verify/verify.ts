@@ -4,6 +4,7 @@ import { isUnfinishedElsewhere, notedTree, stateOf } from '../blob/metadata.js';
 import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream, FOOTER_LENGTH, parseFixedTail } from '../disk/fixed-stream.js';
+import { zeroFill } from '../disk/zero-fill.js';
 import { intersect, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../plan/range.js';
 import { dataRanges } from '../session/data-ranges.js';
 import { together } from '../session/parallel.js';
@@ -107,8 +108,11 @@ async function tailOf(blob: PageBlob, { size, etag }: BlobProperties, disk: Disk
 /** What lies between the disk's end and the footer has to be zero. */
 async function notZero(session: Session, disk: Disk, blob: PageBlob, { size, etag }: BlobProperties, pages: RangeSet): Promise<Range[]> {
   const padding = { offset: disk.size, length: Math.max(0, size - FOOTER_LENGTH - disk.size) };
-  const zeros = { read: (_: number, into: Uint8Array) => Promise.resolve(void into.fill(0)) };
-  const { differences } = await compare(session, { disk: zeros, blob, ranges: intersect(pages, [padding]), pages, conditions: { ifMatch: etag }, phase: 'compare' });
+  const read = (_: number, into: Uint8Array): Promise<void> => {
+    zeroFill(into);
+    return Promise.resolve();
+  };
+  const { differences } = await compare(session, { disk: { read }, blob, ranges: intersect(pages, [padding]), pages, conditions: { ifMatch: etag }, phase: 'compare' });
   return differences;
 }
 
