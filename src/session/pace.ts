@@ -36,6 +36,8 @@ const MAX_PATIENCE = 32;
 /** What refused may have been a passing trouble. */
 const PATIENCE_AFTER_REFUSAL = 2;
 
+/** Of requests refused, the share that is borne is one in so many times the lanes: a lane less would cost more. One alone always is. */
+const REFUSALS = 3;
 /** After it gave way, this long nothing more is made of refusals. */
 const BREATH_MS = 1000;
 
@@ -64,6 +66,8 @@ export class Pace {
   #before: Epoch | undefined;
   /** `grow`, `shrink`: the last change is on trial. */
   #trial: 'grow' | 'shrink' | undefined = 'grow';
+  /** Share of late requests that were refused. */
+  #refused = 0;
   #yieldedAt = -Infinity;
   #isStarting = true;
   #patience = PATIENCE;
@@ -95,8 +99,9 @@ export class Pace {
     if (this.#isFixed) return;
     const began = now - milliseconds;
     if (outcome === 'failed' || began < this.#changedAt) return;
+    this.#refused += ((outcome === 'throttled' ? 1 : 0) - this.#refused) / (4 * this.#lanes);
     if (outcome === 'throttled') {
-      this.#yield(now);
+      if (this.#refused > 1 / (REFUSALS * this.#lanes)) this.#yield(now);
       return;
     }
     if (this.#began === undefined) {
@@ -201,6 +206,7 @@ export class Pace {
     this.#lanes = Math.min(MAX_LANES, Math.max(1, lanes));
     this.#changedAt = now;
     this.#held = 0;
+    this.#refused = 0;
     this.#beginEpoch(undefined);
   }
 

@@ -8,6 +8,8 @@ export interface Link {
   readonly roundTrip: number;
   /** What the server takes in a second; it refuses what is more, with a second's reserve. */
   readonly server?: { readonly requests: number; readonly bytes: number } | undefined;
+  /** The share of requests that it refuses for no reason. */
+  readonly stray?: number | undefined;
   /** Size of the work's requests where they are smaller than the pace allows. */
   readonly requestBytes?: number | undefined;
 }
@@ -83,8 +85,8 @@ export class Simulation {
     Object.assign(lane, { left: lane.bytes, begun: this.#now, until: this.#now + this.#half(roundTrip), state: 'sending' });
   }
 
-  #arrive(lane: Lane, { roundTrip, server }: Link): void {
-    lane.isRefused = server !== undefined && this.#tokens !== undefined && (this.#tokens.requests < 1 || this.#tokens.bytes < lane.bytes);
+  #arrive(lane: Lane, { roundTrip, server, stray = 0 }: Link): void {
+    lane.isRefused = this.#random() < stray || (server !== undefined && this.#tokens !== undefined && (this.#tokens.requests < 1 || this.#tokens.bytes < lane.bytes));
     if (this.#tokens && !lane.isRefused) {
       this.#tokens.requests--;
       this.#tokens.bytes -= lane.bytes;
