@@ -15,6 +15,8 @@ export class Lease {
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> | undefined;
   #isKept = false;
+  /** The id that it may have by now, while a change is under way or has failed. */
+  #next: string | undefined;
 
   private constructor(blob: PageBlob, id: string, seconds: number, onLost: (error: VhdupError) => void) {
     this.#blob = blob;
@@ -57,9 +59,7 @@ export class Lease {
    */
   async keep(id: string): Promise<void> {
     await this.#pauseRenewal();
-    const client = this.#blob.client.getBlobLeaseClient(this.#id);
-    await this.#blob.run('change its lease', (abortSignal) => client.changeLease(id, { abortSignal }));
-    this.#id = id;
+    await this.#change(id);
     await acquireForever(this.#blob, id, {});
     this.#isKept = true;
   }
@@ -68,7 +68,9 @@ export class Lease {
   async release(): Promise<boolean> {
     if (this.#isKept) return true;
     await this.#pauseRenewal();
-    return releaseLease(this.#blob, this.#id);
+    // The service may have made a change whose answer was lost. Whatever comes first there, one of the two is its id.
+    const released = [await releaseLease(this.#blob, this.#id), this.#next === undefined || await releaseLease(this.#blob, this.#next)];
+    return !released.includes(false);
   }
 
   /**
@@ -77,11 +79,16 @@ export class Lease {
    */
   async fence(): Promise<void> {
     await this.#pauseRenewal();
-    const next = successorOf(this.#id);
+    await this.#change(successorOf(this.#id));
+    this.#schedule();
+  }
+
+  async #change(next: string): Promise<void> {
     const client = this.#blob.client.getBlobLeaseClient(this.#id);
+    this.#next = next;
     await this.#blob.run('change its lease', (abortSignal) => client.changeLease(next, { abortSignal }));
     this.#id = next;
-    this.#schedule();
+    this.#next = undefined;
   }
 
   async #pauseRenewal(): Promise<void> {

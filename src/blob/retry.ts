@@ -130,5 +130,5 @@ export function throwIfStopped(stop: Stop): void {
 }
 
 function throwIfAborted(abort: AbortSignal): void {
-  if (abort.aborted) throw abort.reason instanceof VhdupError ? abort.reason : new VhdupError('cancelled', 'stopped', { hint: 'run the same command to resume' });
+  if (abort.aborted) throw abort.reason instanceof Error && abort.reason.name !== 'AbortError' ? abort.reason : new VhdupError('cancelled', 'stopped', { hint: 'run the same command to resume' });
 }

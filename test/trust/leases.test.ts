@@ -3,12 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { PushOptions } from '../../src/index.js';
+import { openDisk, push, type Disk, type PushOptions } from '../../src/index.js';
 import { writeLeaseRecord } from '../../src/state/lease-record.js';
 import { factsOf } from '../support/blobs.js';
 import { WRITES, atNth } from '../support/gate.js';
 import { smallScene, type SmallScene } from './small-scene.js';
 
+const MIB = 1024 ** 2;
 const full = ({ uri }: SmallScene, name: string): PushOptions => ({ base: undefined, to: uri(name), concurrency: 1 });
 
 /** Lets a push fall asleep at its second Put Page: meanwhile its lease runs out and `meanwhile` happens. */
@@ -51,6 +52,37 @@ t.test('what another push made of the blob meanwhile is not written to', async (
   t.strictSame(await factsOf(container, 'overtaken'), there, 'ETag included');
   await assertPushed('overtaken');
   t.match(await pushed('overtaken', full(scene, 'overtaken')), { outcome: 'already-there' });
+});
+
+/** The disk, but reading its content waits for `moment`, and fails then. */
+function failing(disk: Disk, moment: Promise<void>): Disk {
+  return new Proxy(disk, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(target, key, target);
+      if (key === 'read') return () => moment.then(() => { throw new TypeError('a broken thread'); });
+      return typeof value === 'function' ? (...args: unknown[]): unknown => Reflect.apply(value, target, args) : value;
+    },
+  });
+}
+
+t.test('what fails beside the requests ends the push as what it is, and leaves no lease, not even one whose change of id was under way', async (t) => {
+  const { gate, container, folder, child, uri, pushed, assertPushed } = await smallScene(t);
+  const cost = { bytesPerSecond: 60 * MIB, requestsPerSecond: 100_000 };
+  let fail: () => void = () => undefined;
+  await using disk = await openDisk(child);
+  const broken = failing(disk, new Promise((resolve) => { fail = resolve; }));
+  gate.onAnswer = ({ headers }) => {
+    if (headers['x-ms-lease-action'] === 'change') fail();
+  };
+  // Taken, then changed; of that no answer comes.
+  gate.faults = atNth('lease', 2, 'silent-after');
+  const stateFolder = join(folder, 'state');
+  await t.rejects(push(broken, { base: uri('base'), to: uri('cut'), environment: gate.env, stateFolder, cacheFolder: false, cost }), { name: 'TypeError', message: 'a broken thread' });
+  t.equal((await container.getPageBlobClient('cut').getProperties()).leaseState, 'available');
+  gate.faults = () => undefined;
+  gate.onAnswer = () => undefined;
+  t.match(await pushed('cut'), { outcome: 'resumed' });
+  await assertPushed('cut');
 });
 
 t.test('a wall clock that is set forward or back while a push runs does not matter', async (t) => {
