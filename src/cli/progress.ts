@@ -25,7 +25,10 @@ const WITH_DIGESTS: ReadonlySet<Phase | undefined> = new Set<Phase>(['copy', 'cl
 /** Turns the events of a push into one line that says where it stands. */
 export class ProgressLine {
   #phase: Phase | undefined;
+  #isOver = false;
   #began = 0;
+  /** What was done before it began to be shown. */
+  #before = 0;
   #line = '';
   #digest = '';
 
@@ -34,14 +37,16 @@ export class ProgressLine {
     const percent = total > 0 ? ` ${Math.floor((done / total) * 100)} %` : '';
     if (phase === 'digest') {
       this.#digest = done < total ? ` · digests${percent}` : '';
-      if (WITH_DIGESTS.has(this.#phase)) return;
+      if (WITH_DIGESTS.has(this.#phase) && !this.#isOver) return;
     }
     if (phase !== this.#phase) {
       this.#phase = phase;
       this.#began = performance.now();
+      this.#before = phase === 'digest' ? done : 0;
     }
+    this.#isOver = total > 0 && done >= total;
     const seconds = (performance.now() - this.#began) / 1000;
-    const rate = seconds > 0.5 ? done / seconds : 0;
+    const rate = seconds > 0.5 ? (done - this.#before) / seconds : 0;
     this.#line = [
       `${TITLES[phase]}${percent}`,
       ...(total > 0 ? [`${size(done)} of ${size(total)}`] : []),

@@ -32,23 +32,27 @@ export async function push(disk: Disk, options: PushOptions): Promise<PushResult
   if (found.kind === 'complete') return alreadyThere(session, disk, preparation, found, options, stateFolder);
   const wanted: Wanted = { identity: preparation.identity, stream: preparation.stream, digests: preparation.digests, overwrite: options.overwrite ?? false };
 
-  await using digests = await beginDigests(session, disk, preparation, options);
+  await using digests = beginDigests(session, disk, preparation, options);
   const made = await makeDestination(session, preparation, wanted, stateFolder);
-  if (made.kind === 'complete') return await alreadyThere(session, disk, preparation, made, options, stateFolder);
+  if (made.kind === 'complete') {
+    await digests[Symbol.asyncDispose]();
+    return await alreadyThere(session, disk, preparation, made, options, stateFolder);
+  }
   if (preparation.base) await awaitCopy(session, destination, preparation.base);
 
   const lease = await hold(session, destination, stateFolder);
   try {
     // Only who holds the lease may trust what the blob says: another push may have ended between the look and the lease.
-    const now = await inspectDestination(destination, { ...wanted, overwrite: false });
+    const held = await inspectDestination(destination, { ...wanted, overwrite: false });
     const sealed = () => options.seal && sealHeld(session, destination, lease, options.seal, stateFolder);
-    if (now.kind === 'complete') {
-      tellOfMissingMd5(session, destination, now.properties, options);
-      return done(session, preparation, 'already-there', { contentMd5: now.properties.contentMd5, seal: await sealed() });
+    if (held.kind === 'complete') {
+      await digests[Symbol.asyncDispose]();
+      tellOfMissingMd5(session, destination, held.properties, options);
+      return done(session, preparation, 'already-there', { contentMd5: held.properties.contentMd5, seal: await sealed() });
     }
-    if (now.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
-    await signOn(destination, now, preparation.identity, lease.conditions);
-    const filled = await fill(session, disk, preparation, now.properties, digests, lease, options);
+    if (held.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
+    await signOn(destination, held, preparation.identity, lease.conditions);
+    const filled = await fill(session, disk, preparation, held.properties, digests, lease, options);
     return done(session, preparation, found.kind === 'ours' ? 'resumed' : 'pushed', { contentMd5: filled.digests.md5, sent: filled.sent, seal: await sealed() });
   } finally {
     await letGo(lease, destination, stateFolder);
@@ -78,11 +82,14 @@ async function alreadyThere(session: Session, disk: Disk, preparation: Preparati
   return done(session, preparation, 'already-there', { contentMd5: properties.contentMd5, seal });
 }
 
-/** Digests of which most is not sent have a start on the rest, while the service copies and clears. */
-async function beginDigests(session: Session, disk: Disk, { digests, stream, plan }: Preparation, { contentMd5 = true }: PushOptions): Promise<BegunPass> {
-  const pass = await digests.pass(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest');
+/** A disk that is read for so many times what is sent of it is read apart. */
+const MOSTLY_UNSENT = 2;
+
+/** Digests for which most is read that is not sent get on with it while the service copies and clears. */
+function beginDigests(session: Session, disk: Disk, { digests, stream, plan, base }: Preparation, { contentMd5 = true }: PushOptions): BegunPass {
+  const ready = digests.pass(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest', base === undefined);
   const sent = totalLength(plan.write);
-  return beginPass(session, disk, pass, ({ needs, isHeldUp }) => isHeldUp === true || totalLength(needs) > 2 * sent);
+  return beginPass(session, disk, ready, ({ needs, isHeldUp }) => isHeldUp === true || totalLength(needs) > MOSTLY_UNSENT * sent);
 }
 
 function tellOfMissingMd5(session: Session, { uri }: PageBlob, found: BlobProperties, { contentMd5 = true }: PushOptions): void {

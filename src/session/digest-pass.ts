@@ -3,7 +3,7 @@ import { hashingFor } from '../digest/hash-workers.js';
 import type { Disk } from '../disk/disk.js';
 import { rangeSet, totalLength } from '../plan/range.js';
 import { dataRanges } from './data-ranges.js';
-import { READ_AHEAD, passOver, type Consumer } from './disk-pass.js';
+import { READ_AHEAD, passOver, type Consumer, type Supervisor } from './disk-pass.js';
 import type { Phase } from './events.js';
 import { Md5Consumer, type BlobForm } from './md5-consumer.js';
 import { together } from './parallel.js';
@@ -40,7 +40,7 @@ export interface DigestPass {
 
 /** What helps with the digests. */
 export interface PassHelp {
-  /** The content is read to be sent: that takes longer than to hash it, so one thread is enough for the leaves. */
+  /** Most of the content is sent besides: that takes longer than to hash it, so one thread is enough for the leaves. */
   readonly isSent?: boolean | undefined;
   readonly known?: KnownLeaves | undefined;
   /** Gets the leaves as they become known. */
@@ -83,25 +83,23 @@ export async function digestsOf(session: Session, content: Content, wish: Digest
 
 /** Reads for a pass alone, so many windows at a time, and closes it. */
 export async function passOverAll(session: Session, content: Content, pass: DigestPass, windows: number): Promise<Digests> {
-  await using begun = beginPass(session, content, pass, () => false);
+  await using begun = beginPass(session, content, Promise.resolve(pass), () => false);
   return await begun.finish([], () => windows);
 }
 
-/** A pass whose digests are wanted in the end; part of it may be under way. Whoever lets go of it ends it. */
+/** A pass of which part is under way. Whoever lets go of it ends it, at any time. */
 export interface BegunPass extends AsyncDisposable {
   /** Computes what is left while others look at the content too; `windows` says how many may be in memory for them at the time. */
   finish(others: readonly Consumer[], windows: () => number): Promise<Digests>;
 }
 
 /**
- * Begins a pass. Consumers that are `apart` read on their own, from now on; the rest reads with others later. What fails
- * of the former, `session.fail` is told at once; `finish` throws it.
+ * Begins a pass as soon as it is ready. Consumers that are `apart` read on their own, from now on; the rest reads with
+ * others later. What fails is told to the session at once, and thrown by `finish`.
  */
-export function beginPass(session: Session, content: Content, pass: DigestPass, isApart: (consumer: Consumer) => boolean): BegunPass {
-  const apart = pass.consumers.filter(isApart);
-  const shared = pass.consumers.filter((consumer) => !apart.includes(consumer));
+export function beginPass(session: Session, content: Content, ready: Promise<DigestPass>, isApart: (consumer: Consumer) => boolean): BegunPass {
   let isClosed = false;
-  const ahead = passOver({
+  const supervisor: Supervisor = {
     throwIfStopped: () => {
       if (isClosed) throw new VhdupError('cancelled', 'the digests are not wanted any longer');
       session.throwIfStopped();
@@ -109,17 +107,23 @@ export function beginPass(session: Session, content: Content, pass: DigestPass, 
     fail: (error) => {
       if (!isClosed) session.fail(error);
     },
-  }, content, apart, () => READ_AHEAD);
-  ahead.catch(() => undefined);
+  };
+  const apart = ready.then(({ consumers }) => passOver(supervisor, content, consumers.filter(isApart), () => READ_AHEAD));
+  apart.catch(supervisor.fail);
+  const close = async () => {
+    isClosed = true;
+    const pass = await ready.catch(() => undefined);
+    await pass?.close();
+    await apart.catch(() => undefined);
+  };
+  let closed: Promise<void> | undefined;
   return {
     finish: async (others, windows) => {
-      await together(passOver(session, content, [...others, ...shared], () => windows() + READ_AHEAD), ahead, session.fail);
+      const pass = await ready;
+      const shared = pass.consumers.filter((consumer) => !isApart(consumer));
+      await together(passOver(session, content, [...others, ...shared], () => windows() + READ_AHEAD), apart, session.fail);
       return pass.finish();
     },
-    [Symbol.asyncDispose]: async () => {
-      isClosed = true;
-      await pass.close();
-      await ahead.catch(() => undefined);
-    },
+    [Symbol.asyncDispose]: () => closed ??= close(),
   };
 }

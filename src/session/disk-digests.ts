@@ -44,8 +44,8 @@ export class DiskDigests {
     return passOverAll(this.#session, this.#disk.ancestor(layer), pass, WINDOWS);
   }
 
-  /** Readies the computation for somebody who reads the disk as layer `layer` saw it anyway, most likely to send it. */
-  async pass(layer: number, wish: DigestWish, phase: Phase, isSent = true): Promise<DigestPass> {
+  /** Readies the computation for somebody who reads the disk as layer `layer` saw it; `isSent`: and sends most of it. */
+  async pass(layer: number, wish: DigestWish, phase: Phase, isSent: boolean): Promise<DigestPass> {
     const disk = this.#disk.ancestor(layer);
     const files = this.#disk.openedFiles.slice(layer);
     const identity = identityOf(files);

@@ -22,7 +22,12 @@ export interface Consumer {
    * Its bytes stay as they are until the promise ends.
    */
   take(view: View): Promise<void>;
+  /** Does what is left to do behind its last window; called when it was given that one. */
+  end?(): Promise<void>;
 }
+
+/** Whom a pass asks whether to go on, and tells at once what failed; it throws where the work is to end. A session is one. */
+export type Supervisor = Pick<Session, 'throwIfStopped' | 'fail'>;
 
 /** A window as a consumer gets it. */
 export interface View {
@@ -36,22 +41,22 @@ export interface View {
 
 /**
  * Reads what the consumers need of a disk, once and in order, and shows it to all who need something there. So many
- * windows are in memory as `windows` says at the time. A failure ends the rest: `session.fail` is told, what runs is
+ * windows are in memory as `windows` says at the time. A failure ends the rest: `supervisor.fail` is told, what runs is
  * waited for, and it is thrown.
  */
-export async function passOver(session: Pick<Session, 'throwIfStopped' | 'fail'>, disk: Pick<Disk, 'size' | 'read'>, consumers: readonly Consumer[], windows: () => number): Promise<void> {
+export async function passOver(supervisor: Supervisor, disk: Pick<Disk, 'size' | 'read'>, consumers: readonly Consumer[], windows: () => number): Promise<void> {
   const pool = new BufferPool(WINDOW);
   const pending = windowsOf(consumers, disk.size);
   const ahead: Promise<Loaded>[] = [];
   const running = new Set<Promise<void>>();
   const failures: unknown[] = [];
   const fail = (error: unknown) => {
-    if (failures.push(error) === 1) session.fail(error);
+    if (failures.push(error) === 1) supervisor.fail(error);
   };
   let next = pending.next();
   while (failures.length === 0 && (ahead.length > 0 || !next.done)) {
     try {
-      session.throwIfStopped();
+      supervisor.throwIfStopped();
     } catch (error) {
       fail(error);
       break;
@@ -80,7 +85,8 @@ export async function passOver(session: Pick<Session, 'throwIfStopped' | 'fail'>
       fail(error);
     }
   }
-  await Promise.allSettled([...running, ...ahead]);
+  const ends = failures.length === 0 ? consumers.map((consumer) => consumer.end?.().catch(fail)) : [];
+  await Promise.allSettled([...running, ...ahead, ...ends]);
   if (failures.length > 0) throw failures[0];
 }
 

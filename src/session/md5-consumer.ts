@@ -43,10 +43,14 @@ export class Md5Consumer implements Consumer {
     return this.#last;
   }
 
-  /** 16 bytes; after the last window. */
+  end(): Promise<void> {
+    this.#last = this.#last.then(() => this.#zerosUpTo(this.#size + this.#form.padding));
+    return this.#last;
+  }
+
+  /** 16 bytes; after the pass. */
   async digest(): Promise<Buffer> {
-    await this.#last;
-    await this.#zerosUpTo(this.#size + this.#form.padding);
+    await this.end();
     await this.#stream.update(this.#form.footer);
     return this.#stream.digest();
   }

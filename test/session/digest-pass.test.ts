@@ -4,37 +4,49 @@ import { Session } from '../../src/session/session.js';
 
 const MIB = 1024 ** 2;
 const TIB = 1024 ** 4;
+const WISH = { md5: { padding: 512, footer: Buffer.alloc(512, 3) }, tree: true };
 
-/** A disk that has one MiB of data at its beginning. */
+/** A disk that has one MiB of data, at its beginning. */
 function content(size: number, read: Content['read'] = (_, into) => Promise.resolve(void into.fill(7))): Content {
   return { size, read, stretches: async function* stretches() { yield await Promise.resolve([{ kind: 'data', layer: 0, offset: 0, length: MIB }]); } };
 }
 
-const started = (session: Session, of: Content): Promise<DigestPass> => startDigestPass(session, of, { md5: { padding: 0, footer: Buffer.alloc(512) }, tree: true }, 'digest');
+const ready = (session: Session, of: Content): Promise<DigestPass> => startDigestPass(session, of, WISH, 'digest');
 const all = () => true;
 
-t.test('who reads apart begins at once, and the digests are the same', async (t) => {
+/** A session, and when it has told of so many bytes. */
+function listening(bytes: number): { session: Session; isReached: Promise<void> } {
+  let reach: () => void = () => undefined;
+  const isReached = new Promise<void>((resolve) => { reach = resolve; });
+  const session = new Session({ onEvent: (event) => {
+    if (event.type === 'progress' && event.done >= bytes) reach();
+  } });
+  return { session, isReached };
+}
+
+t.test('who reads apart begins at once, goes on to the end, and the digests are the same', async (t) => {
+  const { session, isReached } = listening(8 * MIB);
+  const disk = content(8 * MIB);
+  await using begun = beginPass(session, disk, ready(session, disk), ({ needs }) => needs.length > 0);
+  // Up to the zeros behind the last byte that is read, before anybody asks for the digests.
+  await isReached;
+  t.strictSame(await begun.finish([], () => 1), await digestsOf(new Session({}), disk, WISH, 'digest'));
+});
+
+t.test('part of it apart, the rest with others: the same digests', async (t) => {
   const session = new Session({});
-  let seen: () => void = () => undefined;
-  const isRead = new Promise<void>((resolve) => { seen = resolve; });
-  const disk = content(8 * MIB, (_, into) => {
-    into.fill(7);
-    seen();
-    return Promise.resolve();
-  });
-  const pass = await started(session, disk);
-  await using begun = beginPass(session, disk, pass, (consumer) => consumer === pass.consumers[0]);
-  await isRead;
-  const digests = await begun.finish([], () => 1);
-  t.strictSame(digests, await digestsOf(session, disk, { md5: { padding: 0, footer: Buffer.alloc(512) }, tree: true }, 'digest'));
+  const disk = content(8 * MIB);
+  await using begun = beginPass(session, disk, ready(session, disk), ({ seesAll }) => seesAll === true);
+  t.strictSame(await begun.finish([], () => 1), await digestsOf(session, disk, WISH, 'digest'));
 });
 
 t.test('a pass that nobody wants any longer ends at once, and is no failure', async (t) => {
-  // The zeros of this disk would take an hour.
+  // The zeros of this disk take hours.
   const disk = content(8 * TIB);
-  const session = new Session({});
-  const begun = beginPass(session, disk, await started(session, disk), all);
-  await new Promise((resolve) => { setTimeout(resolve, 200); });
+  const { session, isReached } = listening(64 * MIB);
+  const begun = beginPass(session, disk, ready(session, disk), all);
+  await isReached;
+  await begun[Symbol.asyncDispose]();
   await begun[Symbol.asyncDispose]();
   t.equal(session.stop.abort.aborted, false);
 });
@@ -43,7 +55,16 @@ t.test('a disk that cannot be read ends all else at once', async (t) => {
   const failure = new Error('EIO');
   const session = new Session({});
   const disk = content(8 * MIB, () => Promise.reject(failure));
-  await using begun = beginPass(session, disk, await started(session, disk), all);
+  await using begun = beginPass(session, disk, ready(session, disk), all);
+  await new Promise((resolve) => { session.stop.abort.addEventListener('abort', resolve); });
+  t.equal(session.stop.abort.reason, failure);
+  await t.rejects(begun.finish([], () => 1), failure);
+});
+
+t.test('a pass that does not become ready ends all else too', async (t) => {
+  const failure = new Error('ENOMEM');
+  const session = new Session({});
+  await using begun = beginPass(session, content(MIB), Promise.reject(failure), all);
   await new Promise((resolve) => { session.stop.abort.addEventListener('abort', resolve); });
   t.equal(session.stop.abort.reason, failure);
   await t.rejects(begun.finish([], () => 1), failure);
