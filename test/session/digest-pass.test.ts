@@ -51,6 +51,21 @@ t.test('a pass that nobody wants any longer ends at once, and is no failure', as
   t.equal(session.stop.abort.aborted, false);
 });
 
+t.test('it ends as soon where no other thread has anything to do', async (t) => {
+  const [LEAF, EXTENTS] = [64 * 1024, 1024];
+  let reads = 0;
+  const disk: Content = {
+    size: 2 * LEAF * EXTENTS,
+    read: () => Promise.resolve(void reads++),
+    stretches: async function* stretches() { yield await Promise.resolve(Array.from({ length: EXTENTS }, (_, at) => ({ kind: 'data' as const, layer: 0, offset: 2 * LEAF * at, length: LEAF }))); },
+  };
+  const { session, isReached } = listening(1);
+  const begun = beginPass(session, disk, startDigestPass(session, disk, { tree: true }, 'digest'), all);
+  await isReached;
+  await begun[Symbol.asyncDispose]();
+  t.ok(reads < EXTENTS / 2, `${reads} reads`);
+});
+
 t.test('a disk that cannot be read ends all else at once', async (t) => {
   const failure = new Error('EIO');
   const session = new Session({});
