@@ -13,14 +13,14 @@ const SMALL = 128 * 1024;
 /** Up to so many bytes in all are hashed sooner than a thread has started. */
 const LITTLE = 48 * 1024 * 1024;
 
-/** For so many bytes; in worker threads, at most `most` for leaves, where they are worth it. */
+/** What is best for so many bytes in all; `most` as for `hashInWorkers`. */
 export function hashingFor(bytes: number, most?: number): Hashing {
   return bytes > LITTLE ? hashInWorkers(most) : hashHere();
 }
 
 /**
- * Hashes in worker threads, at most `most` for leaves and short MD5s, and one for each MD5 of a stream. Bytes in shared memory are hashed where they
- * are; others are copied to the thread.
+ * Hashes in worker threads: at most `most` for leaves and MD5s of buffers, and one for each MD5 of a stream. Bytes in
+ * shared memory are hashed where they are; others are copied to the thread.
  */
 export function hashInWorkers(most = Math.min(MAX_WORKERS, availableParallelism())): Hashing {
   const workers: HashWorker[] = [];

@@ -12,7 +12,7 @@ const MIB = 1024 ** 2;
 
 t.test('a stop on request lets the writes under way end before the lease is given back', async (t) => {
   const { folder, gate, pushed, uri } = await stage(t);
-  const { path } = await writeImage({ path: join(folder, 'a.vhd'), type: 'dynamic', size: 64 * MIB, writes: [{ offset: 0, data: randomBytes(48 * MIB) }] });
+  const { path } = await writeImage({ path: join(folder, 'a.vhd'), type: 'dynamic', size: 64 * MIB, writes: [{ offset: 0, data: randomBytes(56 * MIB) }] });
   const controller = new AbortController();
   let third = () => undefined as void;
   const threeAreHere = new Promise<void>((resolve) => { third = resolve; });

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const BIN = fileURLToPath(new URL('../../bin/vhdup.js', import.meta.url));
 /** As users start it: without what tap has every process of Node load, which takes longer than the tool's own start. */
-const [PROGRAM = '', ...FIRST] = process.platform === 'win32' ? [process.execPath] : ['/usr/bin/env', '-u', 'NODE_OPTIONS', process.execPath];
+const START = process.platform === 'win32' ? { program: process.execPath, args: [BIN] } : { program: '/usr/bin/env', args: ['-u', 'NODE_OPTIONS', process.execPath, BIN] };
 
 export interface CliRun {
   readonly exitCode: number | null;
@@ -28,7 +28,7 @@ function cacheBeside({ VHDUP_STATE_DIR: state }: Readonly<Record<string, string>
 
 /** Starts `vhdup` with nothing of this process's credentials. */
 export function startCli(args: readonly string[], env: Readonly<Record<string, string>>): CliProcess {
-  const child = spawn(PROGRAM, [...FIRST, BIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...cacheBeside(env), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(START.program, [...START.args, ...args], { env: { PATH: process.env['PATH'] ?? '', ...cacheBeside(env), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = Promise.all([
     text(child.stdout),
     text(child.stderr),

@@ -1,5 +1,5 @@
 // tap follows every promise by async hooks, to know which test an error that nobody catches belongs to. Where tests make
-// millions of them, a third of the time goes there. Without, such an error still fails its file: it ends the process.
+// millions of them, a third of the time goes there. Without, such an error still fails its file.
 import hooks from 'node:async_hooks';
 import { syncBuiltinESMExports } from 'node:module';
 
