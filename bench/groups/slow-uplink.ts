@@ -7,7 +7,7 @@ import { pushToSink } from '../sink-runs.js';
 /** Goal 11: on a line of 1 MiB/s no request gets so old that the service gives it up, and the line stays full. */
 export async function slowUplink(bench: Bench): Promise<Findings> {
   const input = await bench.inputs.little();
-  bench.say('slow uplink: takes half a minute');
+  bench.say('slow uplink: takes most of a minute');
   const { sample, report } = await pushToSink(bench, input.path, [], { bytesPerSecond: MIB });
   const { oldestRequestMs, writingMs, givenUp, repeated, mostOpen } = report;
   return {

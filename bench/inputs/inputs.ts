@@ -13,7 +13,7 @@ export interface Inputs {
   sparse(): Promise<Input>;
   /** For the limits of a line: 512 MiB. */
   dense(): Promise<Input>;
-  /** For a slow line: 24 MiB. */
+  /** For a slow line: so much that a request could get too old. */
   little(): Promise<Input>;
   root(): Promise<Input>;
   installed(): Promise<ChildInput>;
@@ -39,7 +39,7 @@ export function inputsIn(folder: string, say: (text: string) => void): Inputs {
     huge: once('2040 GiB', () => huge(folder)),
     sparse: once('4 KiB extents', () => sparse(folder)),
     dense: once('512 MiB in one piece', () => dense(folder, 'dense.vhd', 512 * MIB)),
-    little: once('24 MiB in one piece', () => dense(folder, 'little.vhd', 24 * MIB)),
+    little: once('40 MiB in one piece', () => dense(folder, 'little.vhd', 40 * MIB)),
     root,
     installed: middle,
     touched: once('small child', async () => touched(folder, await middle())),
