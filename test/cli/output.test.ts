@@ -12,7 +12,7 @@ function print({ json, count, broken }: { json: boolean; count: number; broken: 
     import { printLongResult, printError } from ${JSON.stringify(`${SOURCE}cli/output.ts`)};
     async function* items() {
       for (let n = 0; n < ${count}; n++) yield { n };
-      if (${broken}) throw new VhdupError('disk-unreadable', 'a.vhd?sig=secret broke');
+      if (${broken}) throw new VhdupError('disk-unreadable', 'a.vhd?sig=secret broke\\nvhdup: all is well');
     }
     const result = { result: { name: 'x\\u009b?sig=secret' }, list: 'items', items: items(), heading: 'heading\\u009b', line: ({ n }) => 'item ' + n + ' sig=secret' };
     try { await printLongResult(${json}, result); } catch (error) { process.exitCode = printError(${json}, error); }`;
@@ -42,10 +42,10 @@ t.test('where a list breaks off, programs still get one object, with the error; 
   for (const count of [0, 20_000]) {
     const { stdout, exitCode } = await run({ json: true, count, broken: true });
     t.equal(exitCode, 3);
-    t.match(JSON.parse(stdout), { vhdup: 1, items: { length: count }, error: { code: 'disk-unreadable', message: 'a.vhd?sig=REDACTED broke' }, exitCode: 3 });
+    t.match(JSON.parse(stdout), { vhdup: 1, items: { length: count }, error: { code: 'disk-unreadable', message: 'a.vhd?sig=REDACTED broke\nvhdup: all is well' }, exitCode: 3 });
     const lines = await run({ json: false, count, broken: true });
     t.equal(lines.exitCode, 3);
     t.equal(lines.stdout.split('\n').length, count + 2);
-    t.match(lines.stderr, 'vhdup: a.vhd?sig=REDACTED broke');
+    t.equal(lines.stderr, 'vhdup: a.vhd?sig=REDACTED broke\n  vhdup: all is well\n', 'no text in a message passes for another one');
   }
 });
