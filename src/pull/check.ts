@@ -10,7 +10,7 @@ import { imageSize, type PullWork } from './part-file.js';
 import type { PullResult } from './result.js';
 
 /**
- * Compares the blob's Content-MD5 with the file as any reader sees it, in the form in which the blob has it: its own
+ * Compares the blob's Content-MD5 with the file as every reader sees it, in the form in which the blob has it: its own
  * footer, its own padding; where it has none, the tree digest that a push has noted. Throws `content-differs`.
  */
 export async function checkContent(session: Session, work: PullWork, path: string, options: PullOptions): Promise<PullResult['checked']> {
