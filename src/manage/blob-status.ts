@@ -85,7 +85,7 @@ async function leaseOf({ lease }: BlobProperties, uri: string, push: PushState |
   const isHeld = lease.state === 'leased';
   const record = await readLeaseRecord(stateFolder, uri);
   const said = parseHolder(push?.holder);
-  const isOurs = record?.host === hostname();
+  const isOurs = record?.host === hostname() && record.hasEnded !== true;
   const holder = isOurs
     ? { host: record.host, pid: record.pid, isThisMachine: true, isAlive: !isOfCrashed(record) }
     : said && { ...said, isThisMachine: false, isAlive: undefined };

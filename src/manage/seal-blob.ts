@@ -25,8 +25,8 @@ export interface SealResult {
 export async function sealBlob(uri: string, options: SealOptions = {}): Promise<SealResult> {
   const session = new Session(options);
   const stateFolder = options.stateFolder ?? defaultStateFolder();
-  const { blob } = await sealable(session, uri);
-  await letGoCrashed(blob, stateFolder);
+  const { blob, properties: seen } = await sealable(session, uri);
+  await letGoCrashed(blob, seen, stateFolder);
   const properties = await present(blob);
   const problem = unfinished(properties);
   if (problem !== undefined) throw new VhdupError('seal-refused', `${blob.uri}: ${problem}, so there is nothing to keep as it is`, { hint: 'finish it first: run the same push again' });

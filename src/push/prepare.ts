@@ -19,6 +19,8 @@ import { DigestCache, defaultCacheFolder } from '../state/digest-cache.js';
 export interface Preparation {
   readonly destination: PageBlob;
   readonly base: Base | undefined;
+  /** False if only the blob's metadata says that an earlier run has checked the base's content. */
+  readonly isBaseChecked: boolean;
   readonly plan: PushPlan;
   readonly stream: FixedStream;
   readonly guard: SourceGuard;
@@ -64,7 +66,7 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
     if (stateOf(base.properties.metadata)?.base?.check === 'id') session.warn(`the base ${base.blob.uri} was itself pushed over a base whose content was not checked`);
     if (base.properties.protection === undefined) session.warn(`nothing keeps the base ${base.blob.uri} from changing: seal it with vhdup seal, or name a snapshot of it`);
   }
-  return { destination, base, plan, stream, guard, digests, identity, found };
+  return { destination, base, isBaseChecked: isChecked || !wasChecked, plan, stream, guard, digests, identity, found };
 }
 
 interface ChosenBase {

@@ -4,6 +4,7 @@ import { acquireForever, isHeldBy, type Lease } from '../blob/lease.js';
 import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import { failureOf } from '../blob/service-error.js';
 import type { Session } from '../session/session.js';
+import { awaitBreak } from './hold.js';
 import { deleteSealRecord, readSealRecord, writeSealRecord } from '../state/seal-record.js';
 
 /** How a finished blob is to be kept from changing: under an infinite lease, or by a policy of the service until a date. */
@@ -32,7 +33,9 @@ export async function sealHeld(session: Session, blob: PageBlob, lease: Lease, w
  * Seals a finished blob that nobody holds, as it was seen: throws `seal-refused` where it was changed since, and
  * `destination-busy` where somebody holds a lease. A blob that is sealed already stays as it is.
  */
-export async function sealFree(session: Session, blob: PageBlob, { etag, lease }: BlobProperties, wish: SealWish, stateFolder: string): Promise<Seal> {
+export async function sealFree(session: Session, blob: PageBlob, found: BlobProperties, wish: SealWish, stateFolder: string): Promise<Seal> {
+  const { etag } = found;
+  const { lease } = await awaitBreak(session, blob, found);
   if (wish.kind === 'immutable') {
     const seal = await sealUntil(blob, wish.until);
     // The policy takes no condition, and leaves the ETag as it is.

@@ -7,9 +7,14 @@ import { deleteRecord, readRecord, writeRecord } from './record-file.js';
  */
 export interface LeaseRecord {
   readonly uri: string;
+  /** The root of its ids. */
   readonly leaseId: string;
-  /** Ids that the lease may still have, where a process was about to take it over from a crashed one. */
+  /** Roots that the lease may still have, if a process was about to take it over from a crashed one. */
   readonly formerIds?: readonly string[];
+  /** The ETag of the blob when the last process ended its work in an orderly way, just before it gave the lease back. */
+  readonly etag?: string;
+  /** True if it was this process that ended so: it holds nothing any longer, even if it still runs. */
+  readonly hasEnded?: boolean;
   readonly pid: number;
   readonly host: string;
 }
