@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { VhdupError } from '../errors.js';
 import { LEASE_SECONDS, Lease, releaseLease, successorOf } from '../blob/lease.js';
 import type { PageBlob } from '../blob/page-blob.js';
 import { pause } from '../blob/retry.js';
 import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
-import { isAlive } from '../session/holder.js';
+import { judgeOwner, thisOwner } from '../state/owner.js';
 import { busy } from './busy.js';
 import { present } from './destination.js';
 import type { Session } from '../session/session.js';
@@ -22,7 +21,7 @@ export async function hold(session: Session, blob: PageBlob, stateFolder: string
   const id = randomUUID();
   const record = await readLeaseRecord(stateFolder, blob.uri);
   const isCrashed = record !== undefined && isOfCrashed(record);
-  const remember = (formerIds: readonly string[] = []) => writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: id, pid: process.pid, host: hostname(), ...(formerIds.length > 0 ? { formerIds } : {}) });
+  const remember = (formerIds: readonly string[] = []) => writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: id, owner: thisOwner(), ...(formerIds.length > 0 ? { formerIds } : {}) });
   if (isCrashed) {
     // Noted before it is taken over, so that a crash in between is known too.
     await remember(idsOf(record).slice(0, MAX_FORMER));
@@ -71,7 +70,7 @@ function idsOf({ leaseId, formerIds = [] }: LeaseRecord): string[] {
   return [successorOf(leaseId), leaseId, ...formerIds];
 }
 
-/** True where the process of a record was on this machine and is gone. */
-export function isOfCrashed({ host, pid }: LeaseRecord): boolean {
-  return host === hostname() && !isAlive(pid);
+/** True where the process of a record was on this machine and is proved to be gone. */
+function isOfCrashed({ owner }: LeaseRecord): boolean {
+  return judgeOwner(owner) === 'gone';
 }

@@ -1,4 +1,5 @@
 import envPaths from 'env-paths';
+import { parseOwner, type Owner } from './owner.js';
 import { deleteRecord, readRecord, writeRecord } from './record-file.js';
 
 /**
@@ -10,8 +11,8 @@ export interface LeaseRecord {
   readonly leaseId: string;
   /** Ids that the lease may still have, where a process was about to take it over from a crashed one. */
   readonly formerIds?: readonly string[];
-  readonly pid: number;
-  readonly host: string;
+  /** The process that holds it. */
+  readonly owner: Owner;
 }
 
 /** Where records are kept: `VHDUP_STATE_DIR`, else the user's data folder. */
@@ -20,8 +21,21 @@ export function defaultStateFolder(): string {
 }
 
 /** The record for a blob; `undefined` where there is none, or none that is whole. */
-export function readLeaseRecord(folder: string, uri: string): Promise<LeaseRecord | undefined> {
-  return readRecord<LeaseRecord>('lease', folder, uri);
+export async function readLeaseRecord(folder: string, uri: string): Promise<LeaseRecord | undefined> {
+  return parseLeaseRecord(await readRecord<unknown>('lease', folder, uri));
+}
+
+function parseLeaseRecord(value: unknown): LeaseRecord | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { uri, leaseId, formerIds, owner: recorded } = value as Readonly<Record<keyof LeaseRecord, unknown>>;
+  const owner = parseOwner(recorded);
+  if (typeof uri !== 'string' || typeof leaseId !== 'string' || !owner) return undefined;
+  if (formerIds === undefined) return { uri, leaseId, owner };
+  return isTextArray(formerIds) ? { uri, leaseId, formerIds, owner } : undefined;
+}
+
+function isTextArray(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 /** Keeps a record, readable by its owner only. A folder that cannot be written is no reason to fail. */
