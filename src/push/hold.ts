@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { VhdupError } from '../errors.js';
 import { LEASE_SECONDS, Lease, endLeaseIn } from '../blob/lease.js';
 import { MAX_STEP, textOf, type LeaseId } from '../blob/lease-id.js';
@@ -7,7 +6,7 @@ import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import { pause } from '../blob/retry.js';
 import { failureOf } from '../blob/service-error.js';
 import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
-import { isAlive } from '../session/holder.js';
+import { judgeOwner, thisOwner } from '../state/owner.js';
 import { busy } from './busy.js';
 import { present } from './destination.js';
 import type { Session } from '../session/session.js';
@@ -37,7 +36,7 @@ export interface LeaseClaim {
 export async function hold(session: Session, blob: PageBlob, stateFolder: string, { root, noted, seen, untouched }: LeaseClaim): Promise<Lease> {
   const record = await readLeaseRecord(stateFolder, blob.uri);
   const former = rootsOf(record);
-  const remember = (more: Pick<LeaseRecord, 'formerIds' | 'etag'> = {}) => writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: root, pid: process.pid, host: hostname(), ...more });
+  const remember = (more: Pick<LeaseRecord, 'formerIds' | 'etag'> = {}) => writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: root, owner: thisOwner(), ...more });
   const held = async (lease: Lease) => {
     await remember();
     return lease;
@@ -100,7 +99,7 @@ async function takeOver(session: Session, blob: PageBlob, roots: readonly string
  */
 export async function letGo(lease: Lease, blob: PageBlob, stateFolder: string): Promise<void> {
   const etag = await lease.lastEtag();
-  if (etag !== undefined) await writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: lease.root, pid: process.pid, host: hostname(), etag, hasEnded: true });
+  if (etag !== undefined) await writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: lease.root, owner: thisOwner(), etag, hasEnded: true });
   // A lease that could not be given back (no network) is the next run's to take over.
   if (await lease.release() && etag === undefined) await deleteLeaseRecord(stateFolder, blob.uri);
 }
@@ -120,7 +119,7 @@ export async function letGoCrashed(blob: PageBlob, found: BlobProperties, stateF
 
 /** The roots that a lease may have, by the record of a process that is gone, or that ended its work. */
 function rootsOf(record: LeaseRecord | undefined): string[] {
-  return record && (record.hasEnded === true || isOfCrashed(record)) ? [record.leaseId, ...record.formerIds ?? []].slice(0, MAX_FORMER) : [];
+  return record && (record.hasEnded === true || judgeOwner(record.owner) === 'gone') ? [record.leaseId, ...record.formerIds ?? []].slice(0, MAX_FORMER) : [];
 }
 
 /** The ids that a lease may have, the likeliest first. */
@@ -132,11 +131,6 @@ function idsOf(root: string): LeaseId[] {
 export function unnoticedFor({ metadata, date }: BlobProperties): number {
   const { completedAt, completedSlackMs } = stateOf(metadata) ?? {};
   return completedAt === undefined || completedSlackMs !== 0 ? 0 : Math.max(0, Math.ceil((completedAt.getTime() - date.getTime()) / 1000) + 1);
-}
-
-/** True where the process of a record was on this machine and is gone. */
-export function isOfCrashed({ host, pid }: LeaseRecord): boolean {
-  return host === hostname() && !isAlive(pid);
 }
 
 /** Waits until a lease that is about to end has ended; returns the blob as it is then. */

@@ -1,4 +1,5 @@
 import envPaths from 'env-paths';
+import { parseOwner, type Owner } from './owner.js';
 import { deleteRecord, readRecord, writeRecord } from './record-file.js';
 
 /**
@@ -15,8 +16,8 @@ export interface LeaseRecord {
   readonly etag?: string;
   /** True if it was this process that ended so: it holds nothing any longer, even if it still runs. */
   readonly hasEnded?: boolean;
-  readonly pid: number;
-  readonly host: string;
+  /** The process that holds it, or did last. */
+  readonly owner: Owner;
 }
 
 /** Where records are kept: `VHDUP_STATE_DIR`, else the user's data folder. */
@@ -25,8 +26,33 @@ export function defaultStateFolder(): string {
 }
 
 /** The record for a blob; `undefined` where there is none, or none that is whole. */
-export function readLeaseRecord(folder: string, uri: string): Promise<LeaseRecord | undefined> {
-  return readRecord<LeaseRecord>('lease', folder, uri);
+export async function readLeaseRecord(folder: string, uri: string): Promise<LeaseRecord | undefined> {
+  return parseLeaseRecord(await readRecord<unknown>('lease', folder, uri));
+}
+
+function parseLeaseRecord(value: unknown): LeaseRecord | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { uri, leaseId, formerIds, etag, hasEnded, owner: recorded } = value as Readonly<Record<keyof LeaseRecord, unknown>>;
+  const owner = parseOwner(recorded);
+  if (typeof uri !== 'string' || typeof leaseId !== 'string' || !owner) return undefined;
+  if (!isAbsentOr(isTextArray, formerIds) || !isAbsentOr(isText, etag) || !isAbsentOr(isBoolean, hasEnded)) return undefined;
+  return { uri, leaseId, owner, ...(formerIds === undefined ? {} : { formerIds }), ...(etag === undefined ? {} : { etag }), ...(hasEnded === undefined ? {} : { hasEnded }) };
+}
+
+function isAbsentOr<T>(is: (value: unknown) => value is T, value: unknown): value is T | undefined {
+  return value === undefined || is(value);
+}
+
+function isTextArray(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isText);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isBoolean(value: unknown): value is boolean {
+  return typeof value === 'boolean';
 }
 
 /** Keeps a record, readable by its owner only. A folder that cannot be written is no reason to fail. */

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openDisk, push, type Disk, type PushOptions } from '../../src/index.js';
@@ -8,6 +7,7 @@ import { writeLeaseRecord } from '../../src/state/lease-record.js';
 import { factsOf } from '../support/blobs.js';
 import { WRITES, atNth } from '../support/gate.js';
 import { smallScene, type SmallScene } from './small-scene.js';
+import { ownerOf } from '../support/owners.js';
 
 const MIB = 1024 ** 2;
 const full = ({ uri }: SmallScene, name: string): PushOptions => ({ base: undefined, to: uri(name), concurrency: 1 });
@@ -152,7 +152,7 @@ t.test('--overwrite onto a blob that a crashed push of this machine left leased 
   const leaseId = randomUUID();
   await blob.getBlobLeaseClient(leaseId).acquireLease(60);
   const { pid } = spawnSync(process.execPath, ['-e', '']);
-  await writeLeaseRecord(join(folder, 'state'), { uri: uri('crashed'), leaseId, pid, host: hostname() });
+  await writeLeaseRecord(join(folder, 'state'), { uri: uri('crashed'), leaseId, owner: ownerOf(pid) });
   const notes: string[] = [];
   await pushed('crashed', { overwrite: true, onEvent: (event) => void (event.type === 'note' && notes.push(event.message)) });
   t.strictSame(notes, []);
