@@ -12,11 +12,11 @@ import { hold, letGo, letGoCrashed } from './hold.js';
 import { awaitCopy, dropCopySource, makeDestination } from './make-destination.js';
 import type { PushOptions } from './options.js';
 import { prepare, type Preparation } from './prepare.js';
+import { proveSource, verifyComplete } from './prove-source.js';
 import { Session } from '../session/session.js';
 import { beginPass, type BegunPass, type Digests } from '../session/digest-pass.js';
 import { sealFree, sealHeld, type Seal } from './seal.js';
 import { Upload, compareWritten, type Sent } from './transfer.js';
-import { verifyPushed } from './verify-pushed.js';
 import { summarise, summaryOf, type PlannedPush, type PushResult } from './result.js';
 
 /**
@@ -24,19 +24,19 @@ import { summarise, summaryOf, type PlannedPush, type PushResult } from './resul
  * The order of the steps is what makes it safe to end at any of them: see `docs/PROTOCOL.md`.
  * Throws a `VhdupError`; after `cancelled`, `transfer-failed` and `lease-lost` the same call resumes.
  */
-export async function push(disk: Disk, options: PushOptions): Promise<PushResult> {
+export async function push(opened: Disk, options: PushOptions): Promise<PushResult> {
   const session = new Session(options);
-  const preparation = await prepare(session, disk, options);
-  const { destination, found } = preparation;
+  const preparation = await prepare(session, opened, options);
+  const { destination, found, guard: { disk } } = preparation;
   const stateFolder = options.stateFolder ?? defaultStateFolder();
-  if (found.kind === 'complete') return alreadyThere(session, disk, preparation, found, options, stateFolder);
+  if (found.kind === 'complete') return alreadyThere(session, preparation, found, options, stateFolder);
   const wanted: Wanted = { identity: preparation.identity, stream: preparation.stream, digests: preparation.digests, overwrite: options.overwrite ?? false };
 
   await using digests = beginDigests(session, disk, preparation, options);
   const made = await makeDestination(session, preparation, wanted, stateFolder);
   if (made.kind === 'complete') {
     await digests[Symbol.asyncDispose]();
-    return await alreadyThere(session, disk, preparation, made, options, stateFolder);
+    return await alreadyThere(session, preparation, made, options, stateFolder);
   }
   if (preparation.base) await awaitCopy(session, destination, preparation.base);
 
@@ -73,11 +73,11 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
 }
 
 /** The destination is complete, and nobody holds it. */
-async function alreadyThere(session: Session, disk: Disk, preparation: Preparation, { properties }: Found & { kind: 'complete' }, options: PushOptions, stateFolder: string): Promise<PushResult> {
+async function alreadyThere(session: Session, preparation: Preparation, { properties }: Found & { kind: 'complete' }, options: PushOptions, stateFolder: string): Promise<PushResult> {
   const { destination } = preparation;
   tellOfMissingMd5(session, destination, properties, options);
   await letGoCrashed(destination, stateFolder);
-  if (options.verify !== undefined) await verifyPushed(session, disk, preparation, options.verify, { ifMatch: properties.etag }, false);
+  if (options.verify !== undefined) await verifyComplete(session, preparation, options.verify, properties);
   const seal = options.seal && await sealFree(session, destination, properties, options.seal, stateFolder);
   return done(session, preparation, 'already-there', { contentMd5: properties.contentMd5, seal });
 }
@@ -102,8 +102,8 @@ async function signOn(destination: PageBlob, { state, properties }: Found & { ki
 }
 
 /** From a destination that this process holds to a complete one. */
-async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, pass: BegunPass, lease: Lease, { verify }: PushOptions): Promise<{ sent: Sent; digests: Digests }> {
-  const { destination, base, plan, stream, guard, identity } = preparation;
+async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, pass: BegunPass, lease: Lease, options: PushOptions): Promise<{ sent: Sent; digests: Digests }> {
+  const { destination, base, plan, stream, identity } = preparation;
   if (base) await dropCopySource(session, base, identity.fingerprint);
   // Before the first byte changes, nothing vouches for the blob any longer.
   if (found.contentMd5) await destination.setContentMd5(undefined, found, lease.conditions);
@@ -120,11 +120,10 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
   const digests = await pass.finish([upload], () => lanes.count);
   const { sent } = upload;
   // While there is no footer yet, nobody takes what may be wrong for a disk.
-  if (verify !== undefined) await verifyPushed(session, disk, preparation, verify, lease.conditions, true);
-  await guard.check();
+  const proved = await proveSource(session, preparation, digests, { conditions: lease.conditions, options });
   session.progress('finish', 0, 0);
-  await completeDestination(destination, { bytes: stream.footer, md5: md5(stream.footer) }, identity, plan, digests, lease.conditions);
-  return { sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 }, digests };
+  await completeDestination(destination, { bytes: stream.footer, md5: md5(stream.footer) }, proved.identity, plan, proved.digests, lease.conditions);
+  return { sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 }, digests: proved.digests };
 }
 
 /**
