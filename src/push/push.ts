@@ -14,12 +14,12 @@ import { LeaseSecret } from './lease-secret.js';
 import { dropCopySource } from './make-destination.js';
 import type { PushOptions } from './options.js';
 import { prepare, type Preparation } from './prepare.js';
+import { proveSource, verifyComplete } from './prove-source.js';
 import { Session } from '../session/session.js';
 import { beginPass, type BegunPass, type Digests } from '../session/digest-pass.js';
 import { sealFree, sealHeld, type Seal } from './seal.js';
 import { recheckAll, recheckWritten } from './recheck.js';
 import { Upload, type Sent } from './transfer.js';
-import { verifyPushed } from './verify-pushed.js';
 import { summarise, summaryOf, type PlannedPush, type PushResult } from './result.js';
 
 /**
@@ -27,19 +27,19 @@ import { summarise, summaryOf, type PlannedPush, type PushResult } from './resul
  * The order of the steps is what makes it safe to end at any of them: see `docs/PROTOCOL.md`.
  * Throws a `VhdupError`; after `cancelled`, `transfer-failed` and `lease-lost` the same call resumes.
  */
-export async function push(disk: Disk, options: PushOptions): Promise<PushResult> {
+export async function push(opened: Disk, options: PushOptions): Promise<PushResult> {
   const session = new Session(options);
-  const prepared = await prepare(session, disk, options);
-  const { destination } = prepared;
+  const prepared = await prepare(session, opened, options);
+  const { destination, guard: { disk, structure }, plan } = prepared;
   const stateFolder = options.stateFolder ?? defaultStateFolder();
-  if (prepared.found.kind === 'complete') return alreadyThere(session, disk, prepared, prepared.found, options, stateFolder);
-  const secret = await LeaseSecret.of(disk, { structure: prepared.guard.structure, fingerprint: prepared.identity.fingerprint, plan: prepared.plan });
+  if (prepared.found.kind === 'complete') return alreadyThere(session, prepared, prepared.found, options, stateFolder);
+  const secret = await LeaseSecret.of(disk, { structure, fingerprint: prepared.identity.fingerprint, plan });
 
   await using digests = beginDigests(session, disk, prepared, options);
   const claimed = await claim(session, disk, prepared, { secret, stateFolder, overwrite: options.overwrite ?? false });
   if (claimed.kind === 'complete') {
     await digests[Symbol.asyncDispose]();
-    return await alreadyThere(session, disk, prepared, claimed, options, stateFolder);
+    return await alreadyThere(session, prepared, claimed, options, stateFolder);
   }
   const { preparation, found, lease } = claimed;
   try {
@@ -73,11 +73,11 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
 }
 
 /** The destination is complete, and nobody holds it. */
-async function alreadyThere(session: Session, disk: Disk, preparation: Preparation, { properties }: Complete, options: PushOptions, stateFolder: string): Promise<PushResult> {
+async function alreadyThere(session: Session, preparation: Preparation, { properties }: Complete, options: PushOptions, stateFolder: string): Promise<PushResult> {
   const { destination } = preparation;
   tellOfMissingMd5(session, destination, properties, options);
   await letGoCrashed(destination, properties, stateFolder);
-  if (options.verify !== undefined) await verifyPushed(session, disk, preparation, options.verify, { ifMatch: properties.etag }, false);
+  if (options.verify !== undefined) await verifyComplete(session, preparation, options.verify, properties);
   const seal = options.seal && await sealFree(session, destination, properties, options.seal, stateFolder);
   return done(session, preparation, 'already-there', { contentMd5: properties.contentMd5, seal });
 }
@@ -102,8 +102,8 @@ async function signOn(destination: PageBlob, { state, properties }: Ours, { hold
 }
 
 /** From a destination that this process holds to a complete one. */
-async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, pass: BegunPass, lease: Lease, { verify }: PushOptions): Promise<{ sent: Sent; digests: Digests }> {
-  const { destination, base, plan, stream, guard, identity } = preparation;
+async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, pass: BegunPass, lease: Lease, options: PushOptions): Promise<{ sent: Sent; digests: Digests }> {
+  const { destination, base, plan, stream, identity } = preparation;
   if (base) await dropCopySource(session, base, identity.fingerprint);
   const { conditions } = lease;
   // Before the first byte changes, nothing vouches for the blob any longer.
@@ -122,11 +122,10 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
   const digests = await pass.finish([upload], () => lanes.count);
   const { sent } = upload;
   // While there is no footer yet, nobody takes what may be wrong for a disk.
-  if (verify !== undefined) await verifyPushed(session, disk, preparation, verify, lease.conditions, true);
-  await guard.check();
+  const proved = await proveSource(session, preparation, digests, { conditions: lease.conditions, options });
   session.progress('finish', 0, 0);
-  await completeDestination(destination, lease, { footer: { bytes: stream.footer, md5: md5(stream.footer) }, plan, identity, digests });
-  return { sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 }, digests };
+  await completeDestination(destination, lease, { footer: { bytes: stream.footer, md5: md5(stream.footer) }, plan, identity: proved.identity, digests: proved.digests });
+  return { sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 }, digests: proved.digests };
 }
 
 function done(session: Session, { destination, base, plan, identity }: Preparation, outcome: PushResult['outcome'], { contentMd5, sent, seal }: { contentMd5: Uint8Array | undefined; sent?: Sent; seal: Seal | undefined }): PushResult {
