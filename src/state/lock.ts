@@ -21,6 +21,9 @@ export interface LockOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How long short work waits for the short work of others; longer than a silence, which a crash leaves. */
+const PATIENCE_MS = 20_000;
+
 /** Another process has the lock, or is about to have it. */
 export interface Busy {
   /** `undefined`: its record cannot be read. */
@@ -93,6 +96,21 @@ export class Lock implements AsyncDisposable {
   /** Releases the lock. Never throws. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#announcement.withdraw();
+  }
+}
+
+/** Does short work under a lock, after others have done theirs. Throws `destination-busy` if one of them does not end. */
+export async function whileLocked<T>(path: string, work: (lock: Lock) => Promise<T>): Promise<T> {
+  for (const deadline = performance.now() + PATIENCE_MS; ;) {
+    const result = await Lock.acquire(path);
+    if (result instanceof Lock) {
+      await using lock = result;
+      return await work(lock);
+    }
+    const { holder } = result;
+    if (performance.now() > deadline) throw new VhdupError('destination-busy', `${path}: ${holder ? `process ${holder.pid} on ${holder.host}` : 'another process'} holds it and does not go on`, { hint: 'end that process, then run the same command' });
+    // At random, so that those that wait do not meet again and again.
+    await sleep(5 + Math.random() * 40);
   }
 }
 
