@@ -72,17 +72,21 @@ async function movePart(from: string, to: string): Promise<boolean> {
 /** Makes a durable copy of a part file; false if that is not possible, or would fill holes. */
 async function copyPart(session: Session, { format }: PullWork, from: string, to: string): Promise<boolean> {
   session.note(`a process that may still run has ${from} open: its content is taken over into another file`);
-  const isSparse = format !== 'dynamic';
-  for (const how of [constants.COPYFILE_FICLONE_FORCE, ...(isSparse ? [] : [0])]) {
-    try {
-      await copyFile(from, to, how | constants.COPYFILE_EXCL);
-      await using file = await OutputFile.reopen(to);
-      await file.sync();
-      return true;
-    } catch {
-      await rm(to, { force: true }).catch(() => undefined);
-    }
+  const hasHoles = format !== 'dynamic';
+  const isCopied = await makeCopy(from, to, constants.COPYFILE_FICLONE_FORCE) || (!hasHoles && await makeCopy(from, to, 0));
+  if (!isCopied) session.note(`${from} cannot be cloned on this file system: the pull starts again`);
+  return isCopied;
+}
+
+/** False, and no file, if it fails, whatever the reason: beginning anew is always possible, and needs less room. */
+async function makeCopy(from: string, to: string, how: number): Promise<boolean> {
+  try {
+    await copyFile(from, to, how | constants.COPYFILE_EXCL);
+    await using file = await OutputFile.reopen(to);
+    await file.sync();
+    return true;
+  } catch {
+    await rm(to, { force: true }).catch(() => undefined);
+    return false;
   }
-  session.note(`${from} cannot be cloned on this file system: the pull starts again`);
-  return false;
 }
