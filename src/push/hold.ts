@@ -5,7 +5,7 @@ import { stateOf } from '../blob/metadata.js';
 import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import { pause } from '../blob/retry.js';
 import { failureOf } from '../blob/service-error.js';
-import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
+import { deleteLeaseRecord, readLeaseRecord, updateLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
 import { judgeOwner, thisOwner } from '../state/owner.js';
 import { busy } from './busy.js';
 import { present } from './destination.js';
@@ -28,22 +28,19 @@ export interface LeaseClaim {
 }
 
 /**
- * Takes the lease of the destination. It is proved that only holders of this push have written (`Lease.isProved`) in one of
- * three ways: the blob still has the ETag that it had when it was made, or at an orderly end; or the lease of a crashed process of this machine
- * can be taken over; or that which the metadata names, once it has run out. Else it is taken without a proof.
+ * Takes the lease of the destination. It is proved that only holders of this push have written (`Lease.isProved`) if the
+ * blob still has the ETag that it had when it was made, or at an orderly end; or if the lease can be taken over: that of a
+ * crashed process of this machine, or the one that the metadata names, once it has run out. Else it is taken without a proof.
  * Throws `destination-busy` if somebody alive holds it, that is: renews it.
  */
 export async function hold(session: Session, blob: PageBlob, stateFolder: string, { root, noted, seen, untouched }: LeaseClaim): Promise<Lease> {
-  const record = await readLeaseRecord(stateFolder, blob.uri);
-  const former = rootsOf(record);
-  const remember = (more: Pick<LeaseRecord, 'formerIds' | 'etag'> = {}) => writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: root, owner: thisOwner(), ...more });
+  const own: LeaseRecord = { uri: blob.uri, leaseId: root, owner: thisOwner() };
+  const { former, etag: left } = await noteClaim(stateFolder, own);
   const held = async (lease: Lease) => {
-    await remember();
+    await writeLeaseRecord(stateFolder, own);
     return lease;
   };
-  // Noted before it is held, so that a crash in between is known too; but not over the record of a living process.
-  if (!record || former.length > 0) await remember({ ...(former.length > 0 ? { formerIds: former } : {}), ...(record?.etag === undefined ? {} : { etag: record.etag }) });
-  for (const etag of [untouched, record?.etag]) {
+  for (const etag of [untouched, left]) {
     const lease = etag === undefined ? undefined : await acquireUnchanged(session, blob, root, etag);
     if (lease) return held(lease);
   }
@@ -64,6 +61,22 @@ export async function hold(session: Session, blob: PageBlob, stateFolder: string
     if (state === 'leased' && looks === 0) session.note(`${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`);
     await pause(POLL_MS, session.stop);
   }
+}
+
+/**
+ * Notes a lease before it is held, so that a crash in between is known too; but not over the record of a living process.
+ * Returns what the record said before: the roots that the lease may have, and the ETag that an orderly end has left.
+ */
+async function noteClaim(stateFolder: string, own: LeaseRecord): Promise<{ former: readonly string[]; etag: string | undefined }> {
+  let former: readonly string[] = [];
+  let etag: string | undefined;
+  await updateLeaseRecord(stateFolder, own.uri, (current) => {
+    former = rootsOf(current);
+    etag = current?.etag;
+    if (current && former.length === 0) return current;
+    return { ...own, ...(former.length > 0 ? { formerIds: former } : {}), ...(etag === undefined ? {} : { etag }) };
+  });
+  return { former, etag };
 }
 
 /** Takes the lease if the blob is as an orderly end has left it. */
@@ -98,10 +111,11 @@ async function takeOver(session: Session, blob: PageBlob, roots: readonly string
  * nobody has written to it meanwhile.
  */
 export async function letGo(lease: Lease, blob: PageBlob, stateFolder: string): Promise<void> {
+  const { uri } = blob;
   const etag = await lease.lastEtag();
-  if (etag !== undefined) await writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: lease.root, owner: thisOwner(), etag, hasEnded: true });
+  if (etag !== undefined) await writeLeaseRecord(stateFolder, { uri, leaseId: lease.root, owner: thisOwner(), etag, hasEnded: true });
   // A lease that could not be given back (no network) is the next run's to take over.
-  if (await lease.release() && etag === undefined) await deleteLeaseRecord(stateFolder, blob.uri);
+  if (await lease.release() && etag === undefined) await updateLeaseRecord(stateFolder, uri, (current) => (current?.leaseId === lease.root ? undefined : current));
 }
 
 /**

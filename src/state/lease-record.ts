@@ -1,6 +1,6 @@
 import envPaths from 'env-paths';
 import { parseOwner, type Owner } from './owner.js';
-import { deleteRecord, readRecord, writeRecord } from './record-file.js';
+import { deleteRecord, readRecord, updateRecord, writeRecord, type RecordKind } from './record-file.js';
 
 /**
  * Which lease a process of this machine holds, so that after a crash the next one need not wait until it runs out.
@@ -20,14 +20,33 @@ export interface LeaseRecord {
   readonly owner: Owner;
 }
 
+const LEASE: RecordKind<LeaseRecord> = { name: 'lease', parse: parseLeaseRecord };
+
 /** Where records are kept: `VHDUP_STATE_DIR`, else the user's data folder. */
 export function defaultStateFolder(): string {
   return process.env['VHDUP_STATE_DIR'] ?? envPaths('vhdup', { suffix: '' }).data;
 }
 
 /** The record for a blob; `undefined` where there is none, or none that is whole. */
-export async function readLeaseRecord(folder: string, uri: string): Promise<LeaseRecord | undefined> {
-  return parseLeaseRecord(await readRecord<unknown>('lease', folder, uri));
+export function readLeaseRecord(folder: string, uri: string): Promise<LeaseRecord | undefined> {
+  return readRecord(LEASE, folder, uri);
+}
+
+/** Keeps a record, readable by its owner only. A folder that cannot be written is no reason to fail. */
+export async function writeLeaseRecord(folder: string, record: LeaseRecord): Promise<void> {
+  await writeRecord(LEASE, folder, record.uri, record).catch(() => undefined);
+}
+
+/**
+ * Replaces the record for a blob by what `change` makes of it, while no other process does so: see `updateRecord`. If
+ * the folder cannot be written, nothing is kept, which is no failure; `change` may then be called not at all.
+ */
+export async function updateLeaseRecord(folder: string, uri: string, change: (current: LeaseRecord | undefined) => LeaseRecord | undefined): Promise<void> {
+  await updateRecord(LEASE, folder, uri, change).catch(() => undefined);
+}
+
+export async function deleteLeaseRecord(folder: string, uri: string): Promise<void> {
+  await deleteRecord(LEASE, folder, uri);
 }
 
 function parseLeaseRecord(value: unknown): LeaseRecord | undefined {
@@ -53,13 +72,4 @@ function isText(value: unknown): value is string {
 
 function isBoolean(value: unknown): value is boolean {
   return typeof value === 'boolean';
-}
-
-/** Keeps a record, readable by its owner only. A folder that cannot be written is no reason to fail. */
-export async function writeLeaseRecord(folder: string, record: LeaseRecord): Promise<void> {
-  await writeRecord('lease', folder, record.uri, record).catch(() => undefined);
-}
-
-export async function deleteLeaseRecord(folder: string, uri: string): Promise<void> {
-  await deleteRecord('lease', folder, uri);
 }
