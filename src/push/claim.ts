@@ -49,12 +49,14 @@ export async function claim(session: Session, disk: Disk, prepared: Preparation,
     try {
       // Another push may have ended between the look and the lease.
       const held = await inspectDestination(destination, { ...wanted, overwrite: false });
-      if (held.kind !== 'ours' || lease.isProved) return { kind: 'held', preparation, found: held, lease };
+      const claimed: Claimed = { kind: 'held', preparation, found: held, lease };
+      if (held.kind !== 'ours' || lease.isProved) return claimed;
       if (base && !prepared.isBaseChecked) await checkBase(digests, disk, base);
-      if (!await isCheaperToCopyAgain(preparation, held.properties, lease.conditions)) {
-        if (held.state.state === 'clearing') await lease.fence();
-        return { kind: 'held', preparation, found: held, lease };
+      if (held.properties.etag === untouched) {
+        await lease.fence();
+        return claimed;
       }
+      if (!await isCheaperToCopyAgain(preparation, held.properties, lease.conditions)) return claimed;
       if (copies === MAX_COPIES) throw busy(destination, 'somebody else writes to it as soon as the base was copied', held.properties.metadata);
       session.note('others may have written to the blob meanwhile: the base is copied again');
       found = { kind: 'free', conditions: { ifMatch: held.properties.etag }, replaces: undefined };

@@ -54,14 +54,6 @@ export async function inspectDestination(blob: PageBlob, wanted: Wanted): Promis
   throw inTheWay(blob, properties, state);
 }
 
-/**
- * Returns true for a copy that nobody has written to since the service completed it. Both times count in whole seconds: a
- * write within that one is not seen.
- */
-export function isAsCopied({ copy, lastModified }: BlobProperties): boolean {
-  return copy?.status === 'success' && copy.completedAt !== undefined && lastModified.getTime() <= copy.completedAt.getTime();
-}
-
 /** A copy that failed or was aborted left nothing to go on with: it is made again. */
 function settled(found: Ours): Found {
   const { copy, etag } = found.properties;

@@ -5,7 +5,7 @@ import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import { failureOf } from '../blob/service-error.js';
 import type { Base } from './base.js';
 import { busy } from './busy.js';
-import { inspectDestination, isAsCopied, type Complete, type Found, type Ours, type Wanted } from './destination.js';
+import { inspectDestination, type Complete, type Found, type Ours, type Wanted } from './destination.js';
 import type { Preparation } from './prepare.js';
 import type { Session } from '../session/session.js';
 import { vacate } from './vacate.js';
@@ -48,9 +48,13 @@ async function awaitCopied(session: Session, destination: PageBlob, base: Base, 
   return found.kind === 'ours' && found.state.state === 'clearing' ? { ...found, untouched: untouchedCopy(properties) } : found;
 }
 
-/** The ETag of a copy that nobody has written to since the service completed it. */
+/**
+ * Returns the ETag of a copy that nobody has written to since the service completed it. Both times count in whole seconds: a
+ * write within that one, before this look, is not seen.
+ */
 function untouchedCopy(properties: BlobProperties | undefined): string | undefined {
-  return properties && isAsCopied(properties) ? properties.etag : undefined;
+  const completedAt = properties?.copy?.status === 'success' ? properties.copy.completedAt : undefined;
+  return properties && completedAt && properties.lastModified.getTime() <= completedAt.getTime() ? properties.etag : undefined;
 }
 
 /**

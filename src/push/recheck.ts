@@ -7,7 +7,6 @@ import { dataRanges } from '../session/data-ranges.js';
 import { READ_AHEAD, passOver } from '../session/disk-pass.js';
 import type { Session } from '../session/session.js';
 import { compare } from '../verify/compare.js';
-import { isAsCopied } from './destination.js';
 import type { Preparation } from './prepare.js';
 import { Upload, compareWritten } from './transfer.js';
 
@@ -17,7 +16,7 @@ import { Upload, compareWritten } from './transfer.js';
  */
 export async function isCheaperToCopyAgain({ destination, base, plan }: Preparation, found: BlobProperties, conditions: Conditions): Promise<boolean> {
   if (!base) return false;
-  if (stateOf(found.metadata)?.state === 'clearing') return !isAsCopied(found);
+  if (stateOf(found.metadata)?.state === 'clearing') return true;
   const written = totalLength(intersect(plan.write, rangeSet(await destination.pageRanges(conditions))));
   return totalLength(rangeSet(await base.blob.pageRanges({ ifMatch: base.properties.etag }))) >= written;
 }
