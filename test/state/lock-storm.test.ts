@@ -18,7 +18,7 @@ t.test('five processes at once after a kill -9: exactly one gets it at once, the
     const answers = await Promise.all(five.map((one) => one.ask('take', { path })));
     const winners = five.filter((_, index) => answers[index]?.token !== undefined);
     if (winners.length !== 1) t.fail(`${winners.length} of 5 in round ${round}: ${JSON.stringify(answers)}`);
-    if (performance.now() - began > 5000) t.fail(`it took ${performance.now() - began} ms, though the end of the victim can be proved`);
+    if (performance.now() - began > 9000) t.fail(`it took ${performance.now() - began} ms, though the end of the victim can be proved`);
     await winners[0]?.ask('release');
   }
   t.pass(`${ROUNDS} rounds`);

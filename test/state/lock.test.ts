@@ -15,6 +15,8 @@ import { ownerOf } from '../support/owners.js';
 const QUICK: LockOptions = { silenceMs: 400 };
 const STRANGER = '0000000000000000';
 const DEFAULT_SILENCE_MS = 10_000;
+/** Less than any silence by default, also on a machine that is busy. */
+const AT_ONCE_MS = 9000;
 
 async function lockPath(t: Test): Promise<string> {
   return join(await temporaryFolder(t), 'a.lock');
@@ -45,7 +47,7 @@ t.test('the second one gets no lock and learns who has it; once it is released t
   const lock = await take(path);
   const began = performance.now();
   t.strictSame(await Lock.acquire(path), { holder: thisOwner() });
-  t.ok(performance.now() - began < 1000, 'without waiting');
+  t.ok(performance.now() - began < AT_ONCE_MS, 'without waiting');
   await lock.check();
   await lock[Symbol.asyncDispose]();
   const next = await take(path);
@@ -74,7 +76,7 @@ t.test('a lock that nobody holds does not block: an announcement that is empty, 
     const began = performance.now();
     const lock = await take(path, { ...QUICK, onWait: () => { waits++; } });
     const elapsed = performance.now() - began;
-    t.ok(elapsed >= 400 && elapsed < 5000, `${JSON.stringify(content.slice(0, 20))} ${isOld ? 'as a file' : ''}: ${Math.round(elapsed)} ms`);
+    t.ok(elapsed >= 400 && elapsed < AT_ONCE_MS, `${JSON.stringify(content.slice(0, 20))} ${isOld ? 'as a file' : ''}: ${Math.round(elapsed)} ms`);
     t.equal(waits, 1, 'it says once that it waits');
     await lock.check();
     await lock[Symbol.asyncDispose]();
@@ -87,7 +89,7 @@ t.test('by default the silence is ten seconds', async (t) => {
   const began = performance.now();
   const lock = await take(path, {});
   const elapsed = performance.now() - began;
-  t.ok(elapsed >= DEFAULT_SILENCE_MS && elapsed < DEFAULT_SILENCE_MS + 5000, `${Math.round(elapsed)} ms`);
+  t.ok(elapsed >= DEFAULT_SILENCE_MS && elapsed < DEFAULT_SILENCE_MS + 10_000, `${Math.round(elapsed)} ms`);
   await lock[Symbol.asyncDispose]();
 });
 
@@ -99,7 +101,7 @@ t.test('what can be proved needs no wait: a process that is gone, and an id that
     await leaveHeld(path, JSON.stringify(owner));
     const began = performance.now();
     const lock = await take(path, {});
-    t.ok(performance.now() - began < 2000);
+    t.ok(performance.now() - began < AT_ONCE_MS);
     await lock[Symbol.asyncDispose]();
   }
 });
@@ -151,7 +153,7 @@ t.test('a mark without its announcement does not count, and goes', async (t) => 
   await unlink(join(path, STRANGER));
   const began = performance.now();
   const lock = await take(path, {});
-  t.ok(performance.now() - began < 2000);
+  t.ok(performance.now() - began < AT_ONCE_MS);
   t.strictSame((await readdir(path)).sort(), [lock.token, `${lock.token}.held`]);
   await lock[Symbol.asyncDispose]();
 });
@@ -163,9 +165,8 @@ t.test('of two that only contend the one with the smaller token waits until the 
   await mkdir(path);
   await writeFile(larger, owner);
   const beat = setInterval(() => void utimes(larger, new Date(), new Date()).catch(() => undefined), 50);
-  const controller = new AbortController();
-  const waiting = take(path, { silenceMs: 1000, signal: controller.signal });
-  t.equal(await Promise.race([waiting.then(() => 'taken'), sleep(1500, 'waiting')]), 'waiting');
+  const waiting = take(path, { silenceMs: 3000 });
+  t.equal(await Promise.race([waiting.then(() => 'taken'), sleep(3500, 'waiting')]), 'waiting');
   await unlink(larger);
   await (await waiting)[Symbol.asyncDispose]();
   clearInterval(beat);
