@@ -2,7 +2,6 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive } from '../../src/session/holder.js';
 import type { Random } from '../support/mutations.js';
 import type { PullScene, Storm } from './storm.js';
 
@@ -82,7 +81,7 @@ export async function letHappen(kind: StormKind, scene: PullScene, storm: Storm,
       const pid = await killAt(scene, storm, anyPoint(random), []);
       if (pid === undefined) break;
       const other = await processWithPid(pid);
-      storm.log.push(isAlive(pid) ? 'its pid belongs to another process now' : 'its pid could not be given to another process');
+      storm.log.push(isTaken(pid) ? 'its pid belongs to another process now' : 'its pid could not be given to another process');
       try {
         if (!await storm.untilDone('beside that process', STALE_MS)) storm.troubles.push(`refused for ${STALE_MS / 1000} s by a lock whose pid belongs to another process now`);
       } finally {
@@ -208,7 +207,7 @@ async function plant(path: string, random: Random, storm: Storm): Promise<void> 
 
 /** Makes a process with that pid, where the system gives out pids on request; `undefined` if it does not, or the pid is taken. */
 async function processWithPid(pid: number): Promise<ChildProcess | undefined> {
-  for (let tries = 0; tries < 50 && !isAlive(pid); tries++) {
+  for (let tries = 0; tries < 50 && !isTaken(pid); tries++) {
     try {
       await writeFile('/proc/sys/kernel/ns_last_pid', String(pid - 1));
     } catch {
@@ -220,4 +219,12 @@ async function processWithPid(pid: number): Promise<ChildProcess | undefined> {
     await once(child, 'exit');
   }
   return undefined;
+}
+
+function isTaken(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
