@@ -26,9 +26,10 @@ function cacheBeside({ VHDUP_STATE_DIR: state }: Readonly<Record<string, string>
   return { VHDUP_CACHE_DIR: state === undefined ? join(tmpdir(), 'vhdup-test-cache') : `${state}-cache` };
 }
 
-/** Starts `vhdup` with nothing of this process's credentials. */
-export function startCli(args: readonly string[], env: Readonly<Record<string, string>>): CliProcess {
-  const child = spawn(START.program, [...START.args, ...args], { env: { PATH: process.env['PATH'] ?? '', ...cacheBeside(env), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts `vhdup` with nothing of this process's credentials. `within`: a command that runs it, such as `unshare`. */
+export function startCli(args: readonly string[], env: Readonly<Record<string, string>>, within: readonly string[] = []): CliProcess {
+  const [program = START.program, ...rest] = [...within, START.program, ...START.args, ...args];
+  const child = spawn(program, rest, { env: { PATH: process.env['PATH'] ?? '', ...cacheBeside(env), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = Promise.all([
     text(child.stdout),
     text(child.stderr),

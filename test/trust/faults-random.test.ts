@@ -2,11 +2,13 @@ import t from 'tap';
 import { PASSING_FAULTS, WRITES, atRandom, mendNames } from '../support/gate.js';
 import { smallScene } from './small-scene.js';
 
+const ROUNDS = Number(process.env['VHDUP_FAULT_ROUNDS'] ?? 4);
+
 t.test('a push that meets trouble at every tenth request, at random, gets there; at no point the destination lies', async (t) => {
-  const seed = Date.now();
+  const seed = Number(process.env['VHDUP_SEED'] ?? Date.now() % 2 ** 31);
   t.comment(`seed ${seed}`);
   const { gate, azurite, pushed, endOf, assertPushed, assertHonest, assertBaseIntact } = await smallScene(t, { host: 'localhost' });
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     const name = `random-${round}`;
     gate.copies = { polls: round % 3, end: 'success' };
     gate.faults = atRandom(seed + round, 0.1, [...PASSING_FAULTS, 'expired-sas']);

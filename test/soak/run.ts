@@ -1,0 +1,90 @@
+/*
+ * `npm run test:soak`: the random suites at length. Each gets an equal share of VHDUP_SOAK_MINUTES (default 15) and runs
+ * its test file round after round, with another seed each, until its share is used up. VHDUP_SOAK_FULL=1 runs each once,
+ * with its full count, however long it takes. VHDUP_SEED sets the first seed; VHDUP_SOAK_SUITES names some of the suites,
+ * with commas between them. Prints a line for each suite, all that a failed round said, and at the end how many rounds
+ * passed and failed, and how many suites are not there. Ends with 1 if a round failed.
+ */
+import { spawn } from 'node:child_process';
+import { access } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+/** A test file that takes a count and a seed from its environment. */
+interface Suite {
+  readonly name: string;
+  readonly file: string;
+  readonly count: string;
+  readonly seed: string;
+  /** Cases of a full run, and of a round. */
+  readonly full: number;
+  readonly round: number;
+}
+
+const SUITES: readonly Suite[] = [
+  { name: 'third parties', file: 'test/attack/third-parties.test.ts', count: 'VHDUP_THIRD_PARTIES', seed: 'VHDUP_SEED', full: 1000, round: 30 },
+  { name: 'torn sources', file: 'test/attack/torn-sources.test.ts', count: 'VHDUP_TORN_SOURCES', seed: 'VHDUP_SEED', full: 200, round: 10 },
+  { name: 'lock storms', file: 'test/attack/lock-storms.test.ts', count: 'VHDUP_LOCK_STORMS', seed: 'VHDUP_SEED', full: 500, round: 20 },
+  { name: 'kills', file: 'test/e2e/kill-at-random.test.ts', count: 'VHDUP_KILLS', seed: 'VHDUP_SEED', full: 200, round: 15 },
+  { name: 'faults', file: 'test/trust/faults-random.test.ts', count: 'VHDUP_FAULT_ROUNDS', seed: 'VHDUP_SEED', full: 40, round: 4 },
+  { name: 'hostile images', file: 'test/disk/hostile.fuzz.test.ts', count: 'VHDUP_FUZZ_CASES', seed: 'VHDUP_FUZZ_SEED', full: 50_000, round: 5000 },
+];
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const MAX_SEED = 2 ** 31;
+/** Between the seeds of two rounds. */
+const SEED_STEP = 7919;
+const ROUND_SECONDS = 900;
+const FULL_SECONDS = 4 * 3600;
+
+const isFull = process.env['VHDUP_SOAK_FULL'] === '1';
+const minutes = Number(process.env['VHDUP_SOAK_MINUTES'] ?? 15);
+const firstSeed = Number(process.env['VHDUP_SEED'] ?? Date.now() % MAX_SEED);
+const named = process.env['VHDUP_SOAK_SUITES']?.split(',');
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** Runs a suite's file once; returns what it printed. */
+async function runOnce({ file, count, seed }: Suite, cases: number, seedNow: number): Promise<{ passed: boolean; output: string }> {
+  const env: NodeJS.ProcessEnv = { ...process.env, TAP_TIMEOUT: String(isFull ? FULL_SECONDS : ROUND_SECONDS), [count]: String(cases), [seed]: String(seedNow) };
+  // It would repeat one round only.
+  delete env['VHDUP_ROUND'];
+  const child = spawn(process.execPath, ['--import=./test/support/no-async-hooks.js', '--import=./test/support/tsx.js', file], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), new Promise<number | null>((resolve) => child.on('exit', resolve))]);
+  return { passed: code === 0, output: stdout + stderr };
+}
+
+/** Runs a suite for its share of the time, or once; says how it went. */
+async function runSuite(suite: Suite, shareMs: number): Promise<{ passed: number; failed: number }> {
+  const begun = performance.now();
+  const cases = isFull ? suite.full : suite.round;
+  const seeds: number[] = [];
+  let failed = 0;
+  do {
+    const seed = (firstSeed + seeds.length * SEED_STEP) % MAX_SEED;
+    seeds.push(seed);
+    const { passed, output } = await runOnce(suite, cases, seed);
+    if (!passed) {
+      failed++;
+      say(`${suite.name}: the round with ${suite.seed}=${seed} ${suite.count}=${cases} failed\n${output}`);
+    } else if (isFull) {
+      for (const comment of output.match(/^ +# .*$/gm) ?? []) say(comment);
+    }
+  } while (!isFull && performance.now() - begun < shareMs);
+  say(`${suite.name}: ${seeds.length} rounds, ${seeds.length * cases} cases, seeds ${seeds.join(' ')}: ${failed} failed, in ${Math.round((performance.now() - begun) / 1000)} s`);
+  return { passed: seeds.length - failed, failed };
+}
+
+const suites = SUITES.filter(({ name }) => named === undefined || named.includes(name));
+const sums = { passed: 0, failed: 0, skipped: 0 };
+for (const suite of suites) {
+  if (!await access(`${ROOT}/${suite.file}`).then(() => true, () => false)) {
+    sums.skipped++;
+    say(`${suite.name}: skipped, there is no ${suite.file}`);
+    continue;
+  }
+  const { passed, failed } = await runSuite(suite, (minutes * 60_000) / suites.length);
+  sums.passed += passed;
+  sums.failed += failed;
+}
+say(`${sums.passed} passed, ${sums.failed} failed, ${sums.skipped} skipped`);
+process.exitCode = sums.failed > 0 || sums.passed === 0 ? 1 : 0;
