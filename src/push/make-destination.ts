@@ -42,10 +42,14 @@ export async function makeDestination(session: Session, { destination, base, pla
   return made.kind === 'ours' ? { ...made, untouched: etag ?? untouchedCopy(copied) } : made;
 }
 
-/** What an earlier run has made, when no copy to it is pending any longer. */
+/**
+ * What an earlier run has made, when no copy to it is pending any longer. If the copy had ended before this run saw it, others
+ * may have written to it within the second of its completion, or held its lease: then nothing is said of it.
+ */
 async function awaitCopied(session: Session, destination: PageBlob, base: Base, found: Ours | Complete): Promise<Made> {
   const properties = await awaitCopy(session, destination, base);
-  return found.kind === 'ours' && found.state.state === 'clearing' ? { ...found, untouched: untouchedCopy(properties) } : found;
+  const isSeenPending = found.properties.copy?.status === 'pending';
+  return found.kind === 'ours' && isSeenPending ? { ...found, untouched: untouchedCopy(properties) } : found;
 }
 
 /**

@@ -118,6 +118,19 @@ t.test('a copy that somebody writes to before the first lease is copied again; o
   await assertPushed('raced-2');
 });
 
+t.test('a copy that had ended before this run saw it is made again if nobody holds it: a write in the second of its completion would not show', async (t) => {
+  const scene = await smallScene(t);
+  const { gate, container, endOf, pushed, assertPushed } = scene;
+  gate.onRequest = ({ kind, url }) => (kind === 'lease' && url.includes('/early') ? REFUSED : undefined);
+  await endOf(pushed('early'), 'early');
+  await container.getPageBlobClient('early').uploadPages(randomBytes(512), 130 * KIB, 512);
+  gate.onRequest = () => undefined;
+  gate.records = [];
+  await pushed('early');
+  t.equal(workOn(scene, 'early').copies, 1);
+  await assertPushed('early');
+});
+
 t.test('what somebody writes to an empty blob before the first lease does not stay', async (t) => {
   const scene = await smallScene(t);
   const { gate, container, pushed, assertPushed } = scene;
