@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { chmod, link, open, utimes } from 'node:fs/promises';
+import { chmod, copyFile, link, open, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { writeImage } from '../../fixtures/vhd.js';
@@ -41,9 +41,7 @@ async function setting(t: Test) {
     t.ok(bytes.subarray(0, -512).equals(content), `${what}: its bytes`);
     const facts = await factsOf(set.container, name);
     const md5 = createHash('md5').update(bytes).digest();
-    const tree = new TreeHasher(content.length);
-    tree.add(0, leafValues(content));
-    t.match(facts, { contentMd5: md5.toString('base64'), metadata: { vhdup_state: 'complete', vhdup_md5: md5.toString('hex'), vhdup_tree: tree.digest().toString('hex') } }, `${what}: its digests`);
+    t.match(facts, { contentMd5: md5.toString('base64'), metadata: { vhdup_state: 'complete', vhdup_md5: md5.toString('hex'), vhdup_tree: treeOf(content) } }, `${what}: its digests`);
   };
   const assertUnfinished = async (name: string, what = name) => {
     const facts = await factsOf(set.container, name);
@@ -53,16 +51,20 @@ async function setting(t: Test) {
   return { ...set, scene, notes, pushed, meddle, assertIs, assertUnfinished };
 }
 
+function treeOf(content: Buffer): string {
+  const tree = new TreeHasher(content.length);
+  tree.add(0, leafValues(content));
+  return tree.digest().toString('hex');
+}
+
 /** Other bytes in every block's data, the time of modification put back. */
 const rewriteData = (path: string) => tear(path, async (file, { blocks }) => {
   for (const { position, sectors } of blocks) await file.write(randomBytes(sectors * 512), 0, sectors * 512, position);
 });
-/** Another sector of the first block is the file's own. */
-const rewriteBitmap = (path: string) => tear(path, async (file, { bitmaps: [at = 0] }) => {
-  const byte = Buffer.alloc(1);
-  await file.read(byte, 0, 1, at + 100);
-  byte.writeUInt8(byte.readUInt8() ^ 0x10);
-  await file.write(byte, 0, 1, at + 100);
+/** Another sector of the first block is the file's own, far from the others that are. */
+const rewriteBitmap = (path: string) => tear(path, async (file, { bitmaps: [at = 0], blocks }) => {
+  await file.write(Buffer.from([0x80]), 0, 1, at + 400);
+  await file.write(randomBytes(512), 0, 512, (blocks[0]?.position ?? 0) + 8 * 400 * 512);
 });
 
 for (const moment of ['onRequest', 'onAnswer'] as const) {
@@ -98,6 +100,20 @@ t.test('a file that is rewritten when its digests are computed and nothing of it
   t.equal((await pushed(scene.child, { base: uri('base.vhd'), to: uri('early') })).outcome, 'already-there');
 });
 
+t.test('digests that were computed for a look at the destination are not those of a file that was rewritten since', async (t) => {
+  const { folder, container, scene, pushed, meddle, uri } = await setting(t);
+  // A complete blob of the same disk with other bytes: to tell, the disk's tree digest is computed before anything is sent.
+  const other = join(folder, 'other.vhd');
+  await copyFile(scene.base, other);
+  await rewriteData(other);
+  await pushed(other, { to: uri('memo') });
+  meddle(() => rewriteData(scene.base), 'create', 'onRequest');
+  t.equal((await pushed(scene.base, { to: uri('memo'), overwrite: true, contentMd5: false })).outcome, 'pushed');
+  const bytes = await bytesOf(container, 'memo');
+  t.ok(bytes.subarray(0, -512).equals(await contentOfFile(scene.base)));
+  t.equal((await factsOf(container, 'memo'))?.metadata['vhdup_tree'], treeOf(bytes.subarray(0, -512)));
+});
+
 t.test('the same of a push over a base: a layer above the ancestor', async (t) => {
   const { scene, pushed, meddle, uri, assertIs, assertUnfinished } = await setting(t);
   for (const path of [scene.middle, scene.child]) {
@@ -125,11 +141,11 @@ t.test('an ancestor that is rewritten: its base is no longer what it was checked
 
 t.test('sector bitmaps that are rewritten: the plan is another one', async (t) => {
   const { scene, pushed, meddle, uri, assertIs, assertUnfinished } = await setting(t);
-  for (const [name, base] of [['full', undefined], ['over', uri('base.vhd')]] as const) {
+  for (const [name, base] of [['over', uri('base.vhd')], ['full', undefined]] as const) {
     meddle(() => rewriteBitmap(scene.child));
     const run = pushed(scene.child, { base, to: uri(name) });
-    // Without a base the ranges to send may be the same, with other bytes in them.
-    await t.rejects(run, { code: 'source-changed', message: /child\.vhd: (its sector bitmaps are others|it is not what was sent)/ }, name);
+    // Without a base the ranges to send are the same, with other bytes in them.
+    await t.rejects(run, { code: 'source-changed', message: base === undefined ? /child\.vhd: it is not what was sent/ : /child\.vhd: its sector bitmaps are others/ }, name);
     await assertUnfinished(name);
     await pushed(scene.child, { base, to: uri(name), overwrite: true });
     await assertIs(name, scene.child);
@@ -151,16 +167,17 @@ t.test('a block table that is rewritten is a changed file', async (t) => {
 
 t.test('files that are only touched in the middle: the push succeeds, says so once, and notes their new times', async (t) => {
   const { folder, gate, scene, pushed, meddle, notes, uri, assertIs } = await setting(t);
-  const touches: readonly (readonly [name: string, touch: () => Promise<void>, options: PushOptions])[] = [
+  const touches: readonly (readonly [name: string, touch: () => Promise<void>, options: PushOptions, at?: 'read'])[] = [
     ['chmod', () => chmod(scene.middle, 0o600), {}],
     ['link', () => link(scene.base, join(folder, 'link')), {}],
     ['chmod-over', () => chmod(scene.base, 0o640), { base: uri('base.vhd') }],
     ['link-over', () => link(scene.child, join(folder, 'another link')), { base: uri('base.vhd'), verify: 'all' }],
+    ['verified', () => chmod(scene.child, 0o600), { verify: 'sent' }, 'read'],
   ];
-  for (const [name, touch, options] of touches) {
+  for (const [name, touch, options, at = 'put-page'] of touches) {
     notes.length = 0;
     gate.records = [];
-    const touched = meddle(touch);
+    const touched = meddle(touch, at);
     t.equal((await pushed(scene.child, { ...options, to: uri(name) })).outcome, 'pushed', name);
     t.ok(touched.isDone);
     t.equal(notes.filter((note) => note.includes('was touched')).length, 1, notes.join());
@@ -194,6 +211,17 @@ t.test('files that are touched again and again, also while they are compared: at
   gate.onAnswer = () => undefined;
   await pushed(scene.child, { to: uri('torn-again') });
   await assertIs('torn-again', scene.child);
+});
+
+t.test('a disk that is rewritten while --verify compares it has changed: it is no fault of the destination', async (t) => {
+  const { scene, pushed, meddle, uri, assertIs, assertUnfinished } = await setting(t);
+  meddle(() => rewriteData(scene.base), 'read');
+  await t.rejects(pushed(scene.child, { to: uri('compared'), verify: 'sent', concurrency: 1 }), { code: 'source-changed', message: /base disk\.vhd: it was touched while it was compared with the destination, and differs/ });
+  await assertUnfinished('compared');
+  await pushed(scene.child, { to: uri('compared'), verify: 'sent' });
+  await assertIs('compared', scene.child);
+  meddle(() => rewriteData(scene.base), 'read');
+  await t.rejects(pushed(scene.child, { to: uri('compared'), verify: 'sent', concurrency: 1 }), { code: 'source-changed' }, 'also what is there already');
 });
 
 t.test('what is there already is not taken for a disk that was touched while it was compared', async (t) => {

@@ -98,3 +98,20 @@ t.test('reads here and there of a few blocks read each bitmap once, also between
   for (const block of [5, 6, 900, 1999]) await disk.read(block * BLOCK, sector);
   t.equal(Math.max(...files.bitmapReads.values()), 1, 'the extents push nothing out');
 });
+
+t.test('what is being read when the cache is dropped is not kept: the next read takes it from the file', async (t) => {
+  const { files, disk } = await open(t, [layerOf('root0', new Map()), layerOf('child1', every(1, [RUNS], 0, 10))]);
+  const sector = new Uint8Array(512);
+  const reads = () => [...files.bitmapReads.values()].reduce((sum, count) => sum + count, 0);
+  const underWay = disk.read(5 * BLOCK, sector);
+  disk.dropCache();
+  await underWay;
+  t.equal(reads(), 1);
+  await disk.read(5 * BLOCK, sector);
+  t.equal(reads(), 2);
+  await disk.read(5 * BLOCK, sector);
+  t.equal(reads(), 2, 'and kept again');
+  disk.ancestor(0).dropCache();
+  await disk.read(5 * BLOCK, sector);
+  t.equal(reads(), 3);
+});

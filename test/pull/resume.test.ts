@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t, { type Test } from 'tap';
@@ -235,6 +235,18 @@ t.test('an ancestor that is written to while a disk is pulled onto it ends the p
   await t.rejects(stat(out), { code: 'ENOENT' });
   gate.onRequest = () => undefined;
   t.match(await pulled('disk', out, { onto: scene.middle }), { outcome: 'pulled', checked: 'md5', warnings: [/ancestor is another one, or was changed/] });
+});
+
+t.test('an ancestor that is only touched while a disk is pulled onto it ends the pull too: it may have been rewritten', async (t) => {
+  const { folder, gate, scene, pushed, pulled, uri } = await pullScene(t);
+  await pushed(scene.child, { to: uri('disk') });
+  const out = join(folder, 'out.vhd');
+  gate.onRequest = async ({ kind }) => {
+    if (kind === 'page-ranges') await chmod(scene.base, 0o600);
+    return undefined;
+  };
+  await t.rejects(pulled('disk', out, { onto: scene.middle }), { code: 'source-changed', message: /base disk\.vhd: it was touched/, hint: /starts anew/ });
+  await t.rejects(stat(out), { code: 'ENOENT' });
 });
 
 t.test('trouble that passes is got over: errors of the server, answers cut short, connections that are reset', async (t) => {
