@@ -25,7 +25,7 @@ export class PullOutput {
 
   /**
    * The file while the holder of a lock makes it: beside the target, so that it can be renamed, and paths from it to a
-   * parent hold. Each holder has a name of its own: whoever lost the lock finds its file gone.
+   * parent hold. Each holder has a name of its own: a process that lost the lock finds its file gone.
    */
   partPath(token: string): string {
     return `${this.path}.vhdup-part-${token}`;
@@ -92,7 +92,7 @@ export class PullOutput {
     try {
       await rename(part, this.path);
     } catch (error) {
-      // Who takes the lock over removes the part files of others.
+      // A process that takes the lock over removes the part files of others.
       if (isMissing(error)) await lock.check();
       throw unwritable(this.path, 'give the finished file its name', error);
     }

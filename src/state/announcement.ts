@@ -10,7 +10,7 @@ const TOKEN_BYTES = 8;
 const NAME = /^([0-9a-f]{16})(\.held)?$/;
 /** More is no announcement. */
 const MAX_BYTES = 4096;
-/** Neither follows a symbolic link, nor waits for somebody to write to a pipe. Windows has neither, and the constants are `undefined` there. */
+/** Neither follows a symbolic link, nor waits for the other end of a pipe. Windows has neither, and the constants are `undefined` there. */
 const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** The announcements that this process has not withdrawn. */
@@ -109,7 +109,7 @@ export class Announcement {
       try {
         return this.#file = await open(join(this.#folder, this.token), 'wx');
       } catch (error) {
-        // Whoever released the lock in this moment removed the folder.
+        // The process that has just released the lock removed the folder.
         if (!isCode(error, 'ENOENT')) throw error;
       }
     }
@@ -120,7 +120,7 @@ export class Announcement {
     await file.utimes(now, now).catch(() => undefined);
   }
 
-  /** Marks this as the holder's. False if somebody took this process for dead meanwhile: then it holds nothing. */
+  /** Marks this as the holder's. False if another process took this one for dead meanwhile: then it holds nothing. */
   async hold(): Promise<boolean> {
     try {
       await (await open(heldPath(this.#folder, this.token), 'wx')).close();
@@ -136,7 +136,7 @@ export class Announcement {
     return await isThere(join(this.#folder, this.token)) && await isThere(heldPath(this.#folder, this.token));
   }
 
-  /** Takes it back, and the folder if nobody else is there. Never throws. */
+  /** Takes it back, and removes the folder if it is empty then. Never throws. */
   async withdraw(): Promise<void> {
     clearInterval(this.#timer);
     await this.#file?.close().catch(() => undefined);

@@ -59,7 +59,7 @@ export class Lock implements AsyncDisposable {
   }
 
   /**
-   * Takes the lock, or says who has it. Waits up to `silenceMs` for a sign of life, if another process may be dead.
+   * Takes the lock, or returns which process has it. Waits up to `silenceMs` for a sign of life, if another process may be dead.
    * Throws the system's error if the folder cannot be written, and `output-unwritable` if `path` is something else.
    */
   static async acquire(path: string, options: LockOptions = {}): Promise<Lock | Busy> {
@@ -73,7 +73,7 @@ export class Lock implements AsyncDisposable {
       try {
         const outcome = await contend(path, announcement, watch, signal);
         if (outcome !== 'free' && outcome !== 'lost') return outcome;
-        // Lost: somebody took this process for dead; so it starts again.
+        // Lost: another process took this one for dead, so this one starts again.
         isKept = outcome === 'free' && await announcement.hold();
         if (isKept) return new Lock(path, announcement);
       } finally {

@@ -43,7 +43,7 @@ export async function deleteRecord<R extends object>({ name }: RecordKind<R>, fo
 }
 
 /**
- * Replaces a record by what `change` makes of it, while no other update does: nobody's change is lost. `undefined`
+ * Replaces a record by what `change` makes of it, while no other update does, so that no change is lost. `undefined`
  * deletes it; the same object leaves it as it is. Throws if the folder cannot be written.
  */
 export async function updateRecord<R extends object>(kind: RecordKind<R>, folder: string, key: string, change: (current: R | undefined) => R | undefined): Promise<void> {

@@ -30,7 +30,7 @@ export class Watch {
 
   /**
    * Judges a contender by the proof that there is, else by its heartbeat. A process that runs and holds the lock is
-   * alive even if it is stopped; one that runs and only contends is not, so that a stopped one keeps nobody waiting.
+   * alive even if it is stopped; one that runs and only contends is not, so that a stopped one does not keep others waiting.
    */
   judge(token: string, { owner, mark }: Sighting, isHeld: boolean): Life {
     const verdict = judgeWork(token, owner);

@@ -172,6 +172,7 @@ t.test('a part file is gone on with in place only if its process is gone or has 
   for (const { name, format, owner, outcome, isSame } of [
     { name: 'closed', format: 'dynamic', owner: null, outcome: 'resumed', isSame: true },
     { name: 'gone', format: 'dynamic', owner: ownerOf(pid), outcome: 'resumed', isSame: true },
+    { name: 'of this process, which has ended', format: 'dynamic', owner: thisOwner(), outcome: 'resumed', isSame: true },
     { name: 'closed', format: 'raw', owner: null, outcome: 'resumed', isSame: true },
     { name: 'elsewhere', format: 'dynamic', owner: elsewhere(), outcome: 'resumed', isSame: false },
     { name: 'alive', format: 'dynamic', owner: { ...thisOwner(), token: 'another thread' }, outcome: 'resumed', isSame: false },
