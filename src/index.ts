@@ -3,7 +3,7 @@ export { VhdupError, type ErrorCode } from './errors.js';
 export { openDisk, type OpenOptions } from './disk/open.js';
 export { checkDisk, type CheckReport, type CheckedFile } from './disk/check.js';
 export type { Problem } from './disk/findings.js';
-export type { Disk, Extent, Layer, SourceFile } from './disk/disk.js';
+export type { Disk, Extent, FileState, Layer, SourceFile } from './disk/disk.js';
 export { FixedStream, parseFixedTail, type FixedTail } from './disk/fixed-stream.js';
 export { makePushPlan, PushPlanner, STANDARD_PAGE_BLOB, type CostModel, type PlanSource, type PlanTarget, type PlannedBase, type PlannedExtent, type PushPlan } from './plan/push-plan.js';
 export type { Range, RangeSet } from './plan/range.js';

@@ -1,13 +1,19 @@
-import { createHash } from 'node:crypto';
+import type { BlobLeaseClient } from '@azure/storage-blob';
 import { VhdupError } from '../errors.js';
+import { textOf, type LeaseId } from './lease-id.js';
 import type { Conditions, PageBlob } from './page-blob.js';
 import { ServiceFailure, failureOf } from './service-error.js';
 
 /** How long the service keeps a lease that nobody renews, in seconds (15 to 60). */
 export const LEASE_SECONDS = 30;
 
+/** Asks the service for another id. */
+type Change = (client: BlobLeaseClient, next: string) => Promise<unknown>;
+
 /** The right to write to a blob, held and renewed until it is released or lost. */
 export class Lease {
+  #step: LeaseId;
+  /** What the service knows it by. */
   #id: string;
   readonly #milliseconds: number;
   readonly #blob: PageBlob;
@@ -17,40 +23,54 @@ export class Lease {
   #isKept = false;
   /** The id that it may have by now, while a change is under way or has failed. */
   #next: string | undefined;
+  /** By `performance.now()`. */
+  #endsAfter: number | undefined;
 
-  private constructor(blob: PageBlob, id: string, seconds: number, onLost: (error: VhdupError) => void) {
+  private constructor(blob: PageBlob, id: LeaseId, onLost: (error: VhdupError) => void) {
     this.#blob = blob;
-    this.#id = id;
+    this.#step = id;
+    this.#id = textOf(id);
     this.#onLost = onLost;
-    this.#milliseconds = (seconds * 1000) / 3;
+    this.#milliseconds = (LEASE_SECONDS * 1000) / 3;
     this.#schedule();
   }
 
-  /** Takes the lease; throws `destination-busy` where somebody holds it. `onLost` is called at most once, later. */
-  static async acquire(blob: PageBlob, id: string, seconds: number, onLost: (error: VhdupError) => void): Promise<Lease> {
-    const client = blob.client.getBlobLeaseClient(id);
-    await blob.run('lease it', (abortSignal) => client.acquireLease(seconds, { abortSignal }));
-    return new Lease(blob, id, seconds, onLost);
+  /**
+   * Takes the lease; throws `destination-busy` if somebody holds it. With `ifMatch` only if the blob has this ETag.
+   * `onLost` is called at most once, later.
+   */
+  static async acquire(blob: PageBlob, id: LeaseId, onLost: (error: VhdupError) => void, conditions: Pick<Conditions, 'ifMatch'> = {}): Promise<Lease> {
+    const client = blob.client.getBlobLeaseClient(textOf(id));
+    await blob.run('lease it', (abortSignal) => client.acquireLease(LEASE_SECONDS, { abortSignal, conditions }));
+    return new Lease(blob, id, onLost);
   }
 
   /**
-   * Takes over a lease of an earlier process on this machine. The lease gets a new id, so that the earlier process,
-   * should it live after all, can write no more. `undefined` where `oldId` holds nothing any longer.
+   * Takes over the lease with the id `held`, which may have expired: then the service renews it only if nobody has written
+   * to the blob or leased it since. So a success proves that nobody but its holders has written while it was held. The lease
+   * gets a new id, so that an earlier holder that still runs can write no more. Returns `undefined` if `held` is not its id.
    */
-  static async takeOver(blob: PageBlob, oldId: string, id: string, seconds: number, onLost: (error: VhdupError) => void): Promise<Lease | undefined> {
-    try {
-      await blob.run('take over its lease', (abortSignal) => blob.client.getBlobLeaseClient(oldId).changeLease(id, { abortSignal }));
-      await blob.run('renew its lease', (abortSignal) => blob.client.getBlobLeaseClient(id).renewLease({ abortSignal }));
-    } catch (error) {
-      if (error instanceof VhdupError && [409, 412].includes(failureOf(error.cause).status ?? 0)) return undefined;
-      throw error;
-    }
-    return new Lease(blob, id, seconds, onLost);
+  static async takeOver(blob: PageBlob, held: LeaseId, root: string, onLost: (error: VhdupError) => void): Promise<Lease | undefined> {
+    const client = blob.client.getBlobLeaseClient(textOf(held));
+    const id = { root, step: Math.min(held.step, 1) };
+    if (!await succeeds(blob.run('renew its lease', (abortSignal) => client.renewLease({ abortSignal })))) return undefined;
+    if (!await succeeds(blob.run('take over its lease', (abortSignal) => client.changeLease(textOf(id), { abortSignal })))) return undefined;
+    return new Lease(blob, id, onLost);
+  }
+
+  /** Names all its ids. */
+  get root(): string {
+    return this.#step.root;
   }
 
   /** What every write has to carry. */
   get conditions(): Conditions {
     return { leaseId: this.#id };
+  }
+
+  /** True if all that stands in the blob was written, compared or found as copied under an unbroken chain of leases. */
+  get isProved(): boolean {
+    return this.#step.step > 0;
   }
 
   /**
@@ -59,34 +79,65 @@ export class Lease {
    */
   async keep(id: string): Promise<void> {
     await this.#pauseRenewal();
-    await this.#change(id);
+    await this.#change(id, this.#retried);
     await acquireForever(this.#blob, id, {});
     this.#isKept = true;
   }
 
-  /** Gives the lease back; never throws, since it runs out by itself. False where it may still hold. */
+  /**
+   * Returns the ETag that the blob has at the end of the work, after a fence: what was sent before and is still on its way
+   * changes it no more. Returns `undefined` if it cannot be had soon, if nothing is proved of what the blob holds, or if it is
+   * complete. Never throws.
+   */
+  async lastEtag(): Promise<string | undefined> {
+    if (this.#isKept || this.#endsAfter !== undefined || !this.isProved || this.#next !== undefined) return undefined;
+    await this.#pauseRenewal();
+    const abortSignal = AbortSignal.timeout(RELEASE_MS);
+    try {
+      await this.#advance((client, next) => client.changeLease(next, { abortSignal }));
+      return (await this.#blob.client.getProperties({ abortSignal, conditions: this.conditions })).etag;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** From now on `release` ends the lease no sooner than in so many seconds; until then nobody else writes. */
+  holdFor(seconds: number): void {
+    this.#endsAfter = performance.now() + seconds * 1000;
+  }
+
+  /** Gives the lease back; never throws, since it runs out by itself. Returns false if it may still hold. */
   async release(): Promise<boolean> {
     if (this.#isKept) return true;
     await this.#pauseRenewal();
+    const seconds = this.#endsAfter === undefined ? 0 : Math.max(0, Math.ceil((this.#endsAfter - performance.now()) / 1000));
     // The service may have made a change whose answer was lost. Whatever comes first there, one of the two is its id.
-    const released = [await releaseLease(this.#blob, this.#id), this.#next === undefined || await releaseLease(this.#blob, this.#next)];
-    return !released.includes(false);
+    const ends = [await endLeaseIn(this.#blob, this.#id, seconds), this.#next === undefined ? 'refused' : await endLeaseIn(this.#blob, this.#next, seconds)];
+    return !ends.includes('unknown');
   }
 
   /**
-   * Goes on under another id. Whatever was sent under the old one and is still on its way (a request that was given up
-   * and tried again) is refused from here on: a late Clear Pages cannot wipe what is written next.
+   * Goes on under another id: the next step. Whatever was sent under the old one and is still on its way (a request that was
+   * given up and tried again) is refused from here on: a late Clear Pages cannot wipe what is written next.
    */
   async fence(): Promise<void> {
     await this.#pauseRenewal();
-    await this.#change(successorOf(this.#id));
+    await this.#advance(this.#retried);
     this.#schedule();
   }
 
-  async #change(next: string): Promise<void> {
-    const client = this.#blob.client.getBlobLeaseClient(this.#id);
+  readonly #retried: Change = (client, next) => this.#blob.run('change its lease', (abortSignal) => client.changeLease(next, { abortSignal }));
+
+  async #advance(change: Change): Promise<void> {
+    const { root, step } = this.#step;
+    const next = { root, step: step + 1 };
+    await this.#change(textOf(next), change);
+    this.#step = next;
+  }
+
+  async #change(next: string, change: Change): Promise<void> {
     this.#next = next;
-    await this.#blob.run('change its lease', (abortSignal) => client.changeLease(next, { abortSignal }));
+    await change(this.#blob.client.getBlobLeaseClient(this.#id), next);
     this.#id = next;
     this.#next = undefined;
   }
@@ -107,10 +158,9 @@ export class Lease {
     try {
       await this.#blob.client.getBlobLeaseClient(this.#id).renewLease({ abortSignal: AbortSignal.timeout(this.#milliseconds) });
     } catch (error) {
-      const { status, code } = failureOf(error);
-      // Only a clear word ends it. Without one (a network failure) writes fail by themselves while the lease is gone.
-      if (status !== undefined && [404, 409, 412].includes(status)) {
-        this.#onLost(new VhdupError('lease-lost', `${this.#blob.uri}: the lease was lost (${code ?? status}): somebody broke it, or deleted the blob`, { cause: new ServiceFailure(error), hint: 'see who else writes to it, then run the same command to resume' }));
+      if (isRefused(error)) {
+        const { status, code } = failureOf(error);
+        this.#onLost(new VhdupError('lease-lost', `${this.#blob.uri}: the lease was lost (${code ?? status ?? ''}): somebody broke it, or deleted the blob`, { cause: new ServiceFailure(error), hint: 'see who else writes to it, then run the same command to resume' }));
         return;
       }
     }
@@ -118,20 +168,34 @@ export class Lease {
   }
 }
 
-/** The id that `fence` changes a lease to: a crash between the change and a note of it leaves both known. */
-export function successorOf(id: string): string {
-  return createHash('sha256').update(id).digest('hex').slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+/** Only a clear word ends a lease. Without one (a network failure) writes fail by themselves while it is gone. */
+function isRefused(error: unknown): boolean {
+  return [404, 409, 412].includes(failureOf(error).status ?? 0);
 }
 
 const RELEASE_MS = 10_000;
 
-/** Gives a lease back; never throws, since it runs out by itself. Works also after a stop. False where the service gave no clear word. */
-export async function releaseLease(blob: PageBlob, id: string): Promise<boolean> {
+/** `refused`: it is not, or no longer, the id of its lease; `unknown`: no answer came. */
+export type LeaseEnd = 'ended' | 'refused' | 'unknown';
+
+/**
+ * Ends a lease in so many seconds (0 to 60); until then nobody else writes. Never throws, since it runs out by itself. Works
+ * also after a stop.
+ */
+export async function endLeaseIn(blob: PageBlob, id: string, seconds: number): Promise<LeaseEnd> {
+  const client = blob.client.getBlobLeaseClient(id);
+  const abortSignal = AbortSignal.timeout(RELEASE_MS);
   try {
-    await blob.client.getBlobLeaseClient(id).releaseLease({ abortSignal: AbortSignal.timeout(RELEASE_MS) });
-    return true;
+    if (seconds > 0) {
+      // A break gives a lease no more time than it has left: a renewal gives it all of it.
+      await client.renewLease({ abortSignal });
+      await client.breakLease(seconds, { abortSignal });
+    } else {
+      await client.releaseLease({ abortSignal });
+    }
+    return 'ended';
   } catch (error) {
-    return [404, 409, 412].includes(failureOf(error).status ?? 0);
+    return isRefused(error) ? 'refused' : 'unknown';
   }
 }
 

@@ -14,12 +14,16 @@ export interface PushState {
   readonly parentId: string | undefined;
   /** URI of the base without its query, its ETag, its unique id, and what proved that it is the ancestor. */
   readonly base: { readonly uri: string; readonly etag: string; readonly id: string; readonly check: BaseCheck } | undefined;
-  /** The service's Last-Modified when the push was completed; only in state `complete`. */
+  /** Only in state `complete`: a blob that the service says was modified later than this was written to since. */
   readonly completedAt?: Date | undefined;
+  /** How much later than `completedAt` the push itself may have modified the blob, in milliseconds: 0, but for old records. */
+  readonly completedSlackMs?: number;
   /** What the push found its disk to be; only in state `complete`. */
   readonly digests?: StateDigests | undefined;
   /** Who writes to it, or did last: host name and process id. Not there once it is complete. */
   readonly holder: string | undefined;
+  /** The root of its lease's ids, encrypted: see `push/lease-secret.ts`. Not there once it is complete. */
+  readonly lease?: string;
 }
 
 /** Digests of a disk, as the metadata of its blob has them. */
@@ -39,11 +43,13 @@ const PREFIX = 'vhdup_';
 const VERSION = '1';
 
 /** The metadata of a destination in a given state; foreign keys are kept. */
-export function withState(metadata: Metadata, { state, fingerprint, times, id, parentId, base, holder, completedAt, digests }: PushState): Metadata {
+export function withState(metadata: Metadata, { state, fingerprint, times, id, parentId, base, holder, lease, completedAt, completedSlackMs, digests }: PushState): Metadata {
+  const isComplete = state === 'complete';
   const ours = {
     version: VERSION, state, fingerprint, times, id, parent_id: parentId,
     base: base?.uri, base_etag: base?.etag.replaceAll('"', ''), base_id: base?.id, base_check: base?.check,
-    holder: state === 'complete' ? undefined : holder, completed: completedAt?.toISOString(), tree: digests?.tree, md5: digests?.md5,
+    holder: isComplete ? undefined : holder, lease: isComplete ? undefined : lease,
+    completed: completedAt?.toISOString(), completed_slack: completedSlackMs === 0 ? '0' : undefined, tree: digests?.tree, md5: digests?.md5,
   };
   const foreign = Object.entries(metadata).filter(([key]) => !key.toLowerCase().startsWith(PREFIX));
   const own = Object.entries(ours).flatMap(([key, value]) => (value === undefined ? [] : [[PREFIX + key, value] as const]));
@@ -59,6 +65,7 @@ export function stateOf(metadata: Metadata): PushState | undefined {
   if (value('version') !== VERSION || fingerprint === undefined) return undefined;
   if (state !== 'clearing' && state !== 'writing' && state !== 'complete') return undefined;
   const uri = value('base');
+  const lease = value('lease');
   return {
     state,
     fingerprint,
@@ -67,8 +74,10 @@ export function stateOf(metadata: Metadata): PushState | undefined {
     parentId: value('parent_id'),
     base: uri === undefined ? undefined : { uri, etag: value('base_etag') ?? '', id: value('base_id') ?? '', check: baseCheckOf(value('base_check')) },
     completedAt: dateOf(value('completed')),
+    ...(value('completed_slack') === '0' ? { completedSlackMs: 0 } : {}),
     digests: digestsOf(value('tree'), value('md5')),
     holder: value('holder'),
+    ...(lease === undefined ? {} : { lease }),
   };
 }
 
@@ -96,15 +105,15 @@ function dateOf(text: string | undefined): Date | undefined {
   return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
-/** Last-Modified counts in seconds, and the last Set Blob Metadata of a push comes after the moment that it notes. */
-export const COMPLETION_SLACK_MS = 5_000;
+/** Older versions noted a time before that of their own last change, and allowed for that. */
+const OLD_SLACK_MS = 5_000;
 
 /**
- * True for a blob that was written to after its push was completed, as by a virtual machine that runs on it: its
+ * Returns true for a blob that was written to after its push was completed, as by a virtual machine that runs on it: its
  * Content-MD5 stays, and proves nothing any longer. Leases, tags and tiers leave Last-Modified as it is.
  */
-export function isChangedSince({ state, completedAt }: PushState, lastModified: Date): boolean {
-  return state === 'complete' && completedAt !== undefined && lastModified.getTime() - completedAt.getTime() > COMPLETION_SLACK_MS;
+export function isChangedSince({ state, completedAt, completedSlackMs = OLD_SLACK_MS }: PushState, lastModified: Date): boolean {
+  return state === 'complete' && completedAt !== undefined && lastModified.getTime() - completedAt.getTime() > completedSlackMs;
 }
 
 /**

@@ -25,10 +25,19 @@ export interface BlobProperties {
   readonly lease: { readonly state: string | undefined; readonly infinite: boolean };
   /** What keeps the blob from changing, in words; `undefined` where nothing does. */
   readonly protection: string | undefined;
-  readonly copy: { readonly id: string; readonly status: string; readonly description: string | undefined; readonly progress: string | undefined } | undefined;
+  readonly copy: { readonly id: string; readonly status: string; readonly description: string | undefined; readonly progress: string | undefined; readonly completedAt: Date | undefined } | undefined;
+  /** Of the service's clock, when it answered. */
+  readonly date: Date;
   /** True for the Azurite emulator, whose copies share pages with their source. */
   readonly emulator: boolean;
   readonly headers: BlobHeaders;
+}
+
+/** What the service says of a change that it has made. Both count in whole seconds. */
+export interface Changed {
+  readonly lastModified: Date;
+  /** Of the service's clock, when it answered. */
+  readonly date: Date;
 }
 
 /** The properties that Set Blob HTTP Headers replaces, all at once. */
@@ -102,10 +111,11 @@ export class PageBlob {
     }
   }
 
-  /** Makes an empty blob of `size` bytes, in place of any that the conditions allow to be there. */
-  async create(size: number, metadata: Metadata, conditions: Conditions): Promise<void> {
-    await this.run(`create a page blob of ${size} bytes`, (abortSignal) =>
+  /** Makes an empty blob of `size` bytes, in place of any that the conditions allow to be there; returns its ETag. */
+  async create(size: number, metadata: Metadata, conditions: Conditions): Promise<string | undefined> {
+    const { etag } = await this.run(`create a page blob of ${size} bytes`, (abortSignal) =>
       this.#client.create(size, { abortSignal, metadata: { ...metadata }, conditions, blobHTTPHeaders: { blobContentType: 'application/octet-stream' } }));
+    return etag;
   }
 
   async read({ offset, length }: PageRange, conditions: Conditions = {}): Promise<Buffer> {
@@ -136,17 +146,20 @@ export class PageBlob {
     await this.run(`resize it to ${size} bytes`, (abortSignal) => this.#client.resize(size, { abortSignal, conditions }));
   }
 
-  /** Replaces all metadata; returns the new Last-Modified. */
-  async setMetadata(metadata: Metadata, conditions: Conditions): Promise<Date> {
-    const { lastModified } = await this.run('set its metadata', (abortSignal) => this.#client.setMetadata({ ...metadata }, { abortSignal, conditions }));
-    return lastModified ?? new Date(0);
+  /** Replaces all metadata. */
+  async setMetadata(metadata: Metadata, conditions: Conditions): Promise<Changed> {
+    return this.#changed(await this.run('set its metadata', (abortSignal) => this.#client.setMetadata({ ...metadata }, { abortSignal, conditions })));
   }
 
-  /** Sets or removes Content-MD5 and keeps the other headers as `properties` found them; returns the new Last-Modified. */
-  async setContentMd5(md5: Uint8Array | undefined, { headers }: BlobProperties, conditions: Conditions): Promise<Date> {
-    const { lastModified } = await this.run(md5 ? 'set its Content-MD5' : 'remove its Content-MD5', (abortSignal) =>
-      this.#client.setHTTPHeaders({ ...headers, ...(md5 ? { blobContentMD5: md5 } : {}) }, { abortSignal, conditions }));
-    return lastModified ?? new Date(0);
+  /** Sets or removes Content-MD5 and keeps the other headers as `properties` found them. */
+  async setContentMd5(md5: Uint8Array | undefined, { headers }: BlobProperties, conditions: Conditions): Promise<Changed> {
+    return this.#changed(await this.run(md5 ? 'set its Content-MD5' : 'remove its Content-MD5', (abortSignal) =>
+      this.#client.setHTTPHeaders({ ...headers, ...(md5 ? { blobContentMD5: md5 } : {}) }, { abortSignal, conditions })));
+  }
+
+  #changed({ lastModified, date = lastModified }: { lastModified?: Date; date?: Date }): Changed {
+    if (lastModified === undefined || date === undefined) throw new VhdupError('unexpected', `${this.uri}: the service sent no Last-Modified`);
+    return { lastModified, date };
   }
 
   /** Keeps the blob from being changed or deleted until then; accounts without version-level immutability refuse it. */
@@ -191,7 +204,8 @@ function propertiesFrom(found: BlobGetPropertiesResponse, location: BlobLocation
     metadata: found.metadata ?? {},
     lease: { state: found.leaseState, infinite },
     protection: protectionOf(found, location, infinite),
-    copy: copyId === undefined || copyStatus === undefined ? undefined : { id: copyId, status: copyStatus, description: found.copyStatusDescription, progress: found.copyProgress },
+    copy: copyId === undefined || copyStatus === undefined ? undefined : { id: copyId, status: copyStatus, description: found.copyStatusDescription, progress: found.copyProgress, completedAt: found.copyCompletedOn },
+    date: found.date ?? lastModified,
     emulator: found._response.headers.get('server')?.startsWith('Azurite') ?? false,
     headers: {
       ...(found.contentType === undefined ? {} : { blobContentType: found.contentType }),

@@ -1,4 +1,4 @@
-import type { Disk, Extent, Layer, SourceFile } from './disk.js';
+import type { Disk, Extent, FileState, Layer, SourceFile } from './disk.js';
 import type { Image, View } from './image.js';
 import { inFlight } from './in-flight.js';
 import { Cursor, resolve, type Resolved } from './resolve.js';
@@ -64,6 +64,14 @@ export class ChainDisk implements Disk {
 
   sourceFiles(): Promise<readonly SourceFile[]> {
     return Promise.all(this.#images.map((image) => image.sourceFile()));
+  }
+
+  fileStates(): Promise<readonly FileState[]> {
+    return Promise.all(this.#images.map((image) => image.fileState()));
+  }
+
+  dropCache(): void {
+    for (const image of this.#images) image.dropCache();
   }
 
   close(): Promise<void> {

@@ -35,8 +35,8 @@ export interface Layer {
   readonly warnings: readonly string[];
 }
 
-/** What tells that a file of a chain has changed. */
-export interface SourceFile {
+/** A file of a chain, as the file system has it. */
+export interface FileState {
   readonly path: string;
   /** Tells the file from all others of this machine, whatever its path: device and inode. */
   readonly fileId: string;
@@ -47,6 +47,10 @@ export interface SourceFile {
   readonly ctimeNs: bigint;
   /** When the times were looked at, by this machine's clock, milliseconds since the epoch. */
   readonly seenMs: number;
+}
+
+/** What tells that a file of a chain has changed. */
+export interface SourceFile extends FileState {
   /** SHA-256 (hex) of the file's structures: what it says of itself, without the data. */
   readonly structure: string;
 }
@@ -85,7 +89,11 @@ export interface Disk extends AsyncDisposable {
   ancestor(layer: number): Disk;
   /** The files as they were before anything of them was read, top first. */
   readonly openedFiles: readonly SourceFile[];
-  /** The files as they are now, top first. */
+  /** The files as they are now, top first; their structures are read again. */
   sourceFiles(): Promise<readonly SourceFile[]>;
+  /** The same without the structures: nothing of the files is read. */
+  fileStates(): Promise<readonly FileState[]>;
+  /** Drops what is remembered of the files, but for the structures that were read at opening: it is read again when it is needed. */
+  dropCache(): void;
   close(): Promise<void>;
 }

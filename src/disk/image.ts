@@ -1,4 +1,4 @@
-import type { Layer, SourceFile } from './disk.js';
+import type { FileState, Layer, SourceFile } from './disk.js';
 import type { SourceHandle } from './file.js';
 import type { Findings } from './findings.js';
 
@@ -63,8 +63,12 @@ export interface Image {
   readAt(position: number, into: Uint8Array): Promise<void>;
   /** The file as it was before anything of it was read. */
   readonly openedFile: SourceFile;
-  /** The file as it is now. */
+  /** The file as it is now; its structures are read again. */
   sourceFile(): Promise<SourceFile>;
+  /** The same without the structures: nothing of the file is read. */
+  fileState(): Promise<FileState>;
+  /** Drops what is remembered of the file, but for the structures: it is read again when it is needed. */
+  dropCache(): void;
   close(): Promise<void>;
 }
 

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { VhdupError, messageOf } from '../errors.js';
 
@@ -16,17 +17,17 @@ export class OutputFile implements AsyncDisposable {
     this.#handle = handle;
   }
 
-  /** Makes an empty file, in place of any that is there. */
+  /** Makes an empty file; fails if something has that name. */
   static create(path: string): Promise<OutputFile> {
-    return OutputFile.#open(path, 'w+');
+    return OutputFile.#open(path, 'wx+');
   }
 
-  /** Opens a file that is there, to go on with it. */
+  /** Opens a file that is there, to go on with it; fails if it is a symbolic link. */
   static reopen(path: string): Promise<OutputFile> {
-    return OutputFile.#open(path, 'r+');
+    return OutputFile.#open(path, constants.O_RDWR | constants.O_NOFOLLOW);
   }
 
-  static async #open(path: string, flags: string): Promise<OutputFile> {
+  static async #open(path: string, flags: string | number): Promise<OutputFile> {
     try {
       return new OutputFile(path, await open(path, flags));
     } catch (error) {

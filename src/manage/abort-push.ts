@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { VhdupError } from '../errors.js';
 import { abortCopy } from '../blob/copy.js';
 import { parseBlobUri } from '../blob/location.js';
@@ -47,7 +48,7 @@ export async function abortPush(uri: string, options: AbortOptions = {}): Promis
 
   const { copy } = first.properties;
   if (copy?.status === 'pending') await abortCopy(blob, copy.id);
-  const lease = await hold(session, blob, stateFolder);
+  const lease = await hold(session, blob, stateFolder, { root: randomUUID(), noted: undefined });
   try {
     // Only now nobody else writes to it; it may have been finished or replaced before.
     const { state, properties } = await unfinished(blob);

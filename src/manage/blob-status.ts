@@ -3,11 +3,11 @@ import { parseBlobUri } from '../blob/location.js';
 import { isUnfinishedElsewhere, stateOf, type PushState } from '../blob/metadata.js';
 import type { BlobProperties } from '../blob/page-blob.js';
 import { rangeSet, totalLength } from '../plan/range.js';
-import { isOfCrashed } from '../push/hold.js';
 import { parseHolder } from '../session/holder.js';
 import type { SessionOptions } from '../session/options.js';
 import { Session } from '../session/session.js';
 import { defaultStateFolder, readLeaseRecord } from '../state/lease-record.js';
+import { judgeOwner } from '../state/owner.js';
 import { readSealRecord } from '../state/seal-record.js';
 
 export interface ManageOptions extends SessionOptions {
@@ -47,7 +47,7 @@ export interface LeaseHolder {
   readonly host: string;
   readonly pid: number;
   readonly isThisMachine: boolean;
-  /** Whether that process still runs; known for this machine only. */
+  /** Whether that process still runs; known for this machine only, and there not of another boot or another process-id namespace. */
   readonly isAlive: boolean | undefined;
 }
 
@@ -85,9 +85,10 @@ async function leaseOf({ lease }: BlobProperties, uri: string, push: PushState |
   const isHeld = lease.state === 'leased';
   const record = await readLeaseRecord(stateFolder, uri);
   const said = parseHolder(push?.holder);
-  const isOurs = record?.host === hostname();
-  const holder = isOurs
-    ? { host: record.host, pid: record.pid, isThisMachine: true, isAlive: !isOfCrashed(record) }
+  const owner = record?.hasEnded === true ? undefined : record?.owner;
+  const verdict = judgeOwner(owner);
+  const holder = owner?.host === hostname()
+    ? { host: owner.host, pid: owner.pid, isThisMachine: true, isAlive: verdict === 'unknown' ? undefined : verdict === 'alive' }
     : said && { ...said, isThisMachine: false, isAlive: undefined };
   return {
     ...lease,

@@ -7,7 +7,7 @@ import { letGoCrashed } from '../push/hold.js';
 import { sealFree, type Seal, type SealWish } from '../push/seal.js';
 import { Session } from '../session/session.js';
 import { defaultStateFolder } from '../state/lease-record.js';
-import { deleteSealRecord, readSealRecord } from '../state/seal-record.js';
+import { readSealRecord, withdrawSealRecord } from '../state/seal-record.js';
 import type { ManageOptions } from './blob-status.js';
 
 export interface SealOptions extends ManageOptions {
@@ -25,8 +25,8 @@ export interface SealResult {
 export async function sealBlob(uri: string, options: SealOptions = {}): Promise<SealResult> {
   const session = new Session(options);
   const stateFolder = options.stateFolder ?? defaultStateFolder();
-  const { blob } = await sealable(session, uri);
-  await letGoCrashed(blob, stateFolder);
+  const { blob, properties: seen } = await sealable(session, uri);
+  await letGoCrashed(blob, seen, stateFolder);
   const properties = await present(blob);
   const problem = unfinished(properties);
   if (problem !== undefined) throw new VhdupError('seal-refused', `${blob.uri}: ${problem}, so there is nothing to keep as it is`, { hint: 'finish it first: run the same push again' });
@@ -53,13 +53,16 @@ export async function unsealBlob(uri: string, options: UnsealOptions = {}): Prom
   const session = new Session(options);
   const stateFolder = options.stateFolder ?? defaultStateFolder();
   const { blob, properties } = await sealable(session, uri);
+  const record = await readSealRecord(stateFolder, blob.uri);
+  // Only the record of the seal that ends here goes: another process may be sealing the blob again.
+  const forget = async () => { if (record) await withdrawSealRecord(stateFolder, record, undefined); };
   if (!properties.lease.infinite) {
-    await deleteSealRecord(stateFolder, blob.uri);
+    await forget();
     return { uri: blob.uri, outcome: 'not-sealed', protection: properties.protection };
   }
   if (options.break) await breakLease(blob);
-  else await release(blob, options.leaseId ?? (await readSealRecord(stateFolder, blob.uri))?.leaseId);
-  await deleteSealRecord(stateFolder, blob.uri);
+  else await release(blob, options.leaseId ?? record?.leaseId);
+  await forget();
   return { uri: blob.uri, outcome: options.break ? 'broken' : 'unsealed', protection: (await present(blob)).protection };
 }
 

@@ -6,17 +6,31 @@ import { openDisk } from '../disk/open.js';
 import type { Session } from '../session/session.js';
 import { digestsOf, type Content, type DigestWish, type Digests } from '../session/digest-pass.js';
 import type { PullOptions } from './options.js';
-import { imageSize, type PullWork } from './part-file.js';
 import type { PullResult } from './result.js';
+import { imageSize, type PullWork } from './work.js';
 
 /**
  * Compares the blob's Content-MD5 with the file as every reader sees it, in the form in which the blob has it: its own
  * footer, its own padding; where it has none, the tree digest that a push has noted. Throws `content-differs`.
  */
 export async function checkContent(session: Session, work: PullWork, path: string, options: PullOptions): Promise<PullResult['checked']> {
-  const { blob, properties: { contentMd5, metadata, lastModified }, contentSize, diskSize } = work.source;
+  const kind = comparable(session, work, options);
+  if (kind === 'none') return kind;
+  const { blob, properties: { contentMd5 } } = work.source;
+  const found = (await digestsOfFile(session, work, path, options, kind))[kind];
+  const noted = kind === 'md5' ? contentMd5 : treeOf(work);
+  if (found && noted?.equals(found)) return kind;
+  const [name, encoding] = kind === 'md5' ? ['Content-MD5', 'base64'] as const : ['tree digest', 'hex'] as const;
+  throw new VhdupError('content-differs', `${blob.uri}: its ${name} (${noted?.toString(encoding) ?? ''}) does not fit its bytes (${found?.toString(encoding) ?? ''}): they were changed after it was set, or the transfer was wrong`, {
+    hint: 'run the same command to fetch all of it once more; --no-check-md5 accepts the bytes as they are',
+  });
+}
+
+/** Which digest of the blob the content is to be compared with; `none`, with a warning that says why, if there is none that counts. */
+export function comparable(session: Session, work: PullWork, options: PullOptions): PullResult['checked'] {
+  const { blob, properties: { contentMd5, metadata, lastModified } } = work.source;
   const state = stateOf(metadata);
-  const noted = contentSize === diskSize ? notedTree(state, contentMd5) : undefined;
+  const noted = treeOf(work);
   if (!contentMd5 && !noted) {
     session.warn(`${blob.uri} has no Content-MD5: what was pulled could not be checked`);
     return 'none';
@@ -29,13 +43,12 @@ export async function checkContent(session: Session, work: PullWork, path: strin
     session.warn(`${blob.uri}: its ${contentMd5 ? 'Content-MD5' : 'tree digest'} was not compared, as asked for`);
     return 'none';
   }
-  const { md5, tree } = await digestsOfFile(session, work, path, options, contentMd5 ? 'md5' : 'tree');
-  if (md5 && contentMd5?.equals(md5)) return 'md5';
-  if (tree && noted?.equals(tree)) return 'tree';
-  const [name, theirs, ours] = contentMd5 ? ['Content-MD5', contentMd5.toString('base64'), md5?.toString('base64')] : ['tree digest', noted?.toString('hex'), tree?.toString('hex')];
-  throw new VhdupError('content-differs', `${blob.uri}: its ${name} (${theirs ?? ''}) does not fit its bytes (${ours ?? ''}): they were changed after it was set, or the transfer was wrong`, {
-    hint: 'run the same command to fetch all of it once more; --no-check-md5 accepts the bytes as they are',
-  });
+  return contentMd5 ? 'md5' : 'tree';
+}
+
+/** The tree digest that a push has noted of all of the blob's content. */
+function treeOf({ source: { properties: { contentMd5, metadata }, contentSize, diskSize } }: PullWork): Buffer | undefined {
+  return contentSize === diskSize ? notedTree(stateOf(metadata), contentMd5) : undefined;
 }
 
 async function digestsOfFile(session: Session, work: PullWork, path: string, options: PullOptions, kind: 'md5' | 'tree'): Promise<Digests> {

@@ -9,8 +9,9 @@ import { windowsOf, type Window } from '../plan/window.js';
 import { BufferPool } from '../session/buffer-pool.js';
 import { inParallel } from '../session/parallel.js';
 import type { Session } from '../session/session.js';
-import { imageSize, type PartFile, type PullWork } from './part-file.js';
+import type { PartFile } from './part-file.js';
 import { WindowLog } from './window-log.js';
+import { imageSize, type PullWork } from './work.js';
 
 /** What went over the wire, and into the file. Amounts are bytes. */
 export interface Fetched {

@@ -1,52 +1,28 @@
-import { open, readFile, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { VhdupError } from '../errors.js';
 import { unwritable } from '../disk/output-file.js';
-import { isAlive } from '../session/holder.js';
-
-/** The locks of this process, by path. */
-const held = new Set<string>();
+import type { Session } from '../session/session.js';
+import { Lock, type Busy } from '../state/lock.js';
+import type { PullOutput } from './output.js';
 
 /**
- * Does `work` while no other pull writes to the same part file; throws `destination-busy` where one does. What a crashed
- * process of this machine left is taken over.
+ * Takes the lock of an output, so that no other pull writes to it; throws `destination-busy` if one does. What a crashed
+ * process has left is taken over: at once if its end can be proved, else after ten seconds without a heartbeat.
  */
-export async function whileLocked<T>(path: string, work: () => Promise<T>): Promise<T> {
-  if (held.has(path)) throw inUse(path, 'this process is pulling to it already');
-  held.add(path);
+export async function lockOutput(session: Session, { lockPath }: PullOutput): Promise<Lock> {
+  const lock = await acquire(session, lockPath);
+  if (lock instanceof Lock) return lock;
+  const { holder } = lock;
+  throw new VhdupError('destination-busy', `${lockPath}: ${holder ? `process ${holder.pid} on ${holder.host}` : 'another process'} is pulling to it`, { hint: 'wait for it to end' });
+}
+
+async function acquire(session: Session, path: string): Promise<Lock | Busy> {
   try {
-    await take(path);
-    try {
-      return await work();
-    } finally {
-      await rm(path, { force: true }).catch(() => undefined);
-    }
-  } finally {
-    held.delete(path);
+    return await Lock.acquire(path, {
+      signal: session.stop.cancel,
+      onWait: () => { session.note(`${path}: another process may be pulling to it: waiting about 10 s for a sign of life`); },
+    });
+  } catch (error) {
+    session.throwIfStopped();
+    throw error instanceof VhdupError ? error : unwritable(path, 'make it', error);
   }
-}
-
-async function take(path: string): Promise<void> {
-  const own = `${process.pid} ${hostname()}`;
-  for (let isSecond = false; ; isSecond = true) {
-    try {
-      const file = await open(path, 'wx', 0o600);
-      try {
-        await file.writeFile(own);
-      } finally {
-        await file.close();
-      }
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unwritable(path, 'make it', error);
-    }
-    const holder = await readFile(path, 'utf8').catch(() => '');
-    const [pid = '', host = ''] = holder.split(' ', 2);
-    if (isSecond || host !== hostname() || (holder !== own && isAlive(Number(pid)))) throw inUse(path, `process ${pid} on ${host} is pulling to it`);
-    await rm(path, { force: true });
-  }
-}
-
-function inUse(path: string, problem: string): VhdupError {
-  return new VhdupError('destination-busy', `${path}: ${problem}`, { hint: 'wait for it to end; if no such process runs, delete this file' });
 }

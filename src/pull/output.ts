@@ -1,7 +1,8 @@
-import { lstat, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { lstat, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { unwritable } from '../disk/output-file.js';
+import type { Lock } from '../state/lock.js';
 import type { PullParent } from './parent.js';
 
 /** Where the output is made, and how it gets its name. */
@@ -14,17 +15,27 @@ export class PullOutput {
     this.#overwrite = overwrite;
   }
 
-  /** The file while it is made: beside the target, so that it can be renamed, and paths from it to a parent hold. */
-  get partPath(): string {
-    return `${this.path}.vhdup-part`;
-  }
-
   get recordPath(): string {
     return `${this.path}.vhdup-record`;
   }
 
   get lockPath(): string {
     return `${this.path}.vhdup-lock`;
+  }
+
+  /**
+   * The file while the holder of a lock makes it: beside the target, so that it can be renamed, and paths from it to a
+   * parent hold. Each holder has a name of its own: whoever lost the lock finds its file gone.
+   */
+  partPath(token: string): string {
+    return `${this.path}.vhdup-part-${token}`;
+  }
+
+  /** The token in the name of a part file, without its folder; `undefined` for any other name. */
+  tokenOf(part: string): string | undefined {
+    const prefix = basename(this.partPath(''));
+    const token = part.slice(prefix.length);
+    return part.startsWith(prefix) && TOKEN.test(token) ? token : undefined;
   }
 
   /** Throws `usage` where the path can be no output, whatever the flags. */
@@ -51,20 +62,58 @@ export class PullOutput {
     return found?.isFile() ? `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}` : undefined;
   }
 
-  /** Gives the finished file its name. */
-  async publish(): Promise<void> {
-    await this.checkFree();
+  /**
+   * Removes what earlier runs have left beside the output, except the file `kept`: part files, records that are half
+   * written, and what older versions made. A process that lost the lock can publish none of it any more.
+   */
+  async sweep(kept: string): Promise<void> {
+    const folder = dirname(this.path);
     try {
-      await rename(this.partPath, this.path);
+      for (const entry of await readdir(folder, { withFileTypes: true })) {
+        const path = join(folder, entry.name);
+        if (!this.#isRemains(entry.name) || entry.isDirectory() || entry.name === basename(kept)) continue;
+        await unlink(path).catch((error: unknown) => { if (!isMissing(error)) throw error; });
+      }
     } catch (error) {
+      throw unwritable(this.path, 'remove what an earlier pull has left beside it', error);
+    }
+  }
+
+  #isRemains(name: string): boolean {
+    const record = basename(this.recordPath);
+    const isHalfRecord = name.startsWith(`${record}-`) && TOKEN.test(name.slice(record.length + 1));
+    return isHalfRecord || this.tokenOf(name) !== undefined || name === `${record}.new` || name === `${basename(this.path)}.vhdup-part`;
+  }
+
+  /** Gives the finished part file its name, if the lock is still held. */
+  async publish(part: string, lock: Lock): Promise<void> {
+    await this.checkFree();
+    await lock.check();
+    try {
+      await rename(part, this.path);
+    } catch (error) {
+      // Who takes the lock over removes the part files of others.
+      if (isMissing(error)) await lock.check();
       throw unwritable(this.path, 'give the finished file its name', error);
     }
     await syncFolder(dirname(this.path));
   }
 
+  /** Removes the record. */
   async forget(): Promise<void> {
-    await rm(this.recordPath, { force: true });
+    try {
+      await rm(this.recordPath, { force: true });
+    } catch (error) {
+      throw unwritable(this.recordPath, 'remove it', error);
+    }
   }
+}
+
+/** Of the holder of a lock. */
+const TOKEN = /^[0-9a-f]{16}$/;
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
 /** Makes a rename durable, where the system lets a folder be opened. */

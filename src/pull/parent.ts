@@ -9,27 +9,33 @@ import type { ParentLink } from '../disk/vhd/locator.js';
 import { zeroFill } from '../disk/zero-fill.js';
 import type { Range } from '../plan/range.js';
 import type { Session } from '../session/session.js';
+import { SourceGuard } from '../session/source-guard.js';
 import type { PullOptions } from './options.js';
 import type { PullSource } from './source.js';
 
 /** The local ancestor that a differencing disk is made over. */
 export class PullParent implements AsyncDisposable {
-  readonly disk: Disk;
   readonly link: ParentLink;
+  readonly #guard: SourceGuard;
 
-  private constructor(disk: Disk, link: ParentLink) {
-    this.disk = disk;
+  private constructor(guard: SourceGuard, link: ParentLink) {
+    this.#guard = guard;
     this.link = link;
+  }
+
+  get disk(): Disk {
+    return this.#guard.disk;
   }
 
   /** Opens it with its chain; throws `base-mismatch` where the blob does not name it as an ancestor. */
   static async open(session: Session, source: PullSource, path: string, output: string, options: PullOptions): Promise<PullParent> {
     const disk = await openDisk(path, options);
     try {
+      const guard = await SourceGuard.begin(disk, { hint: 'stop what writes to it, then run the same command: it starts anew' });
       for (const warning of [...disk.warnings, ...disk.layers.flatMap(({ path: file, warnings }) => warnings.map((text) => `${file}: ${text}`))]) session.warn(warning);
       const childFolder = dirname(resolve(output));
       if (isOutside(childFolder, path)) session.note(`${path} is not below the output's folder: who opens the output may have to name its folder with --parent-dir`);
-      return new PullParent(disk, { path, id: ancestorId(source, disk, path), timeStamp: timeStampOf(disk.footer), childFolder });
+      return new PullParent(guard, { path, id: ancestorId(source, disk, path), timeStamp: timeStampOf(disk.footer), childFolder });
     } catch (error) {
       await disk.close();
       throw error;
@@ -38,7 +44,7 @@ export class PullParent implements AsyncDisposable {
 
   /** Tells one state of the ancestor's files from another: what a pull found different holds for one only. */
   get digest(): string {
-    return createHash('sha256').update(JSON.stringify([resolve(this.link.path), ...this.disk.openedFiles.map(lineOf)])).digest('hex');
+    return createHash('sha256').update(JSON.stringify([resolve(this.link.path), ...this.#guard.files.map(lineOf)])).digest('hex');
   }
 
   /** The stretches, up to `size`, that any layer stores. */
@@ -57,12 +63,9 @@ export class PullParent implements AsyncDisposable {
     zeroFill(into.subarray(inside));
   }
 
-  /** Throws `source-changed` where a file is no longer as it was when it was opened. */
+  /** Throws `source-changed` if a file is no longer as it was when it was opened; also if it was only touched. */
   async check(): Promise<void> {
-    const now = await this.disk.sourceFiles();
-    const before = this.disk.openedFiles;
-    const changed = before.find((file, index) => { const after = now[index]; return after === undefined || lineOf(after) !== lineOf(file); });
-    if (changed) throw new VhdupError('source-changed', `${changed.path}: it changed while a disk was pulled onto it`, { hint: 'stop what writes to it, then run the same command: it starts anew' });
+    if (!await this.#guard.isUntouched()) throw this.#guard.changed('it was touched while a disk was pulled onto it');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

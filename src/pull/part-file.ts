@@ -1,85 +1,55 @@
+import { basename } from 'node:path';
 import type { DiskWriter } from '../disk/disk-writer.js';
 import { FlatWriter } from '../disk/flat-writer.js';
 import { OutputFile } from '../disk/output-file.js';
 import { SparseVhdWriter, type SparseSpec } from '../disk/vhd/writer.js';
 import type { Session } from '../session/session.js';
-import type { PullFormat } from './options.js';
+import type { Lock } from '../state/lock.js';
+import { thisOwner } from '../state/owner.js';
+import { takeEarlierPart } from './earlier-part.js';
 import type { PullOutput } from './output.js';
-import type { PullParent } from './parent.js';
-import { readPullRecord, writePullRecord, type Durable, type PullJob, type PullRecord } from './record.js';
-import type { PullSource } from './source.js';
-
-/** What is to be made, and from what. */
-export interface PullWork {
-  readonly job: PullJob;
-  readonly source: PullSource;
-  readonly parent: PullParent | undefined;
-  readonly format: PullFormat;
-  /** Whether what an earlier run found to differ from Content-MD5 is taken now. */
-  readonly acceptsDiffering: boolean;
-}
-
-/** Bytes of the blob that go into the image at their own place, from the start. */
-export function imageSize({ source, format }: PullWork): number {
-  return format === 'fixed' ? source.contentSize : source.diskSize;
-}
+import { changeOf, readPullRecord, writePullRecord, type Durable, type PullRecord } from './record.js';
+import { imageSize, type PullWork } from './work.js';
 
 /** All windows. */
 const ALL: Pick<Durable, 'below' | 'ahead'> = { below: Number.MAX_SAFE_INTEGER, ahead: [] };
 
 /** The file under its passing name, and the record of what of it is durable. */
 export class PartFile implements AsyncDisposable {
+  readonly path: string;
   readonly writer: DiskWriter;
   /** What an earlier run has left. */
   readonly found: Durable | undefined;
   readonly #file: OutputFile;
-  readonly #output: PullOutput;
-  readonly #job: PullJob;
+  readonly output: PullOutput;
+  readonly #lock: Lock;
+  readonly #work: PullWork;
+  /** As it stands beside the file. */
+  #record: PullRecord | undefined;
 
-  private constructor(file: OutputFile, writer: DiskWriter, output: PullOutput, job: PullJob, found: Durable | undefined) {
+  private constructor(file: OutputFile, writer: DiskWriter, { output, lock, work, found }: { output: PullOutput; lock: Lock; work: PullWork; found: PullRecord | undefined }) {
+    this.path = file.path;
     this.#file = file;
     this.writer = writer;
-    this.#output = output;
-    this.#job = job;
-    this.found = found;
+    this.output = output;
+    this.#lock = lock;
+    this.#work = work;
+    this.found = found?.durable;
+    this.#record = found;
   }
 
-  /** Goes on with what is there if it is of this very job, else begins. */
-  static async open(session: Session, work: PullWork, output: PullOutput): Promise<PartFile> {
-    const resumed = await PartFile.#resume(session, work, output);
-    if (resumed) return resumed;
+  /** Goes on with what is there if it is of this very job, else begins. Throws `destination-busy` if the lock is lost. */
+  static async open(session: Session, work: PullWork, output: PullOutput, lock: Lock): Promise<PartFile> {
+    const found = await takeEarlierPart(session, work, output, lock);
     // First the record goes: it must not speak of a file that is begun anew.
-    await output.forget();
-    const file = await OutputFile.create(output.partPath);
+    if (!found) await output.forget();
+    const path = output.partPath(lock.token);
+    const file = found ? await OutputFile.reopen(path) : await OutputFile.create(path);
     try {
-      const { source, format } = work;
-      const writer = format === 'dynamic' ? await SparseVhdWriter.create(file, sparseSpec(work)) : await FlatWriter.create(file, imageSize(work), format === 'fixed' ? source.footer : undefined);
-      return new PartFile(file, writer, output, work.job, undefined);
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
-  }
-
-  static async #resume(session: Session, work: PullWork, output: PullOutput): Promise<PartFile | undefined> {
-    const record = await readPullRecord(output.recordPath);
-    const isThere = await output.identityOf(output.partPath) !== undefined;
-    if (!record || !isThere) return undefined;
-    const { job, source, format } = work;
-    const change = changeOf(record.job, job) ?? (record.state === 'differs' && !work.acceptsDiffering ? 'what was pulled then did not fit its Content-MD5' : undefined);
-    if (change !== undefined) {
-      session.warn(`an earlier pull to ${output.path} cannot be resumed, so it starts again: ${change}`);
-      return undefined;
-    }
-    const file = await OutputFile.reopen(output.partPath);
-    try {
-      if (await file.size() < record.durable.fileSize) {
-        session.warn(`an earlier pull to ${output.path} cannot be resumed, so it starts again: its file was cut`);
-        await file.close();
-        return undefined;
-      }
-      const writer = format === 'dynamic' ? await SparseVhdWriter.resume(file, sparseSpec(work), record.durable.end) : FlatWriter.resume(file, imageSize(work), format === 'fixed' ? source.footer : undefined);
-      return new PartFile(file, writer, output, job, record.durable);
+      // Nothing is written to a file that another process has taken over meanwhile.
+      await lock.check();
+      await output.sweep(path);
+      return new PartFile(file, await writerFor(work, file, found?.durable), { output, lock, work, found });
     } catch (error) {
       await file.close();
       throw error;
@@ -100,33 +70,51 @@ export class PartFile implements AsyncDisposable {
 
   /** Records of a file that is finished and checked that it may get its name. */
   async recordReady(): Promise<void> {
-    await this.#write({ ...ALL, end: this.writer.end }, 'ready', await this.#output.identityOf(this.#output.partPath) ?? null);
+    await this.#write({ ...ALL, end: this.writer.end }, 'ready', await this.output.identityOf(this.path) ?? null);
+  }
+
+  /** Gives the finished file its name, then forgets how it was made. */
+  async publish(): Promise<void> {
+    await this.output.publish(this.path, this.#lock);
+    this.#record = undefined;
+    // The file is there: a record that cannot be removed is no failure, and tells the next run so.
+    await this.output.forget().catch(() => undefined);
   }
 
   async #write(durable: Omit<Durable, 'fileSize'>, state: PullRecord['state'], identity: string | null): Promise<void> {
-    await writePullRecord(this.#output.recordPath, { job: this.#job, durable: { ...durable, fileSize: await this.#file.size() }, state, identity });
+    const { job, acceptsDiffering } = this.#work;
+    await this.#save({ job, acceptsDiffering, durable: { ...durable, fileSize: await this.#file.size() }, state, identity, part: basename(this.path), formerPart: null, owner: thisOwner() });
   }
 
+  async #save(record: PullRecord): Promise<void> {
+    await this.#lock.check();
+    await writePullRecord(this.output.recordPath, record);
+    this.#record = record;
+  }
+
+  /** Closes the file, and records that, so that the next run can go on in it wherever it runs. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
+    if (this.#record) await this.#save({ ...this.#record, owner: null }).catch(() => undefined);
   }
 }
 
-/** True where a run was killed between giving the finished file its name and forgetting how it was made. */
-export async function isPublished(output: PullOutput, job: PullJob): Promise<boolean> {
+/**
+ * True if a run was killed between giving the finished file its name and forgetting how it was made. What it accepted
+ * without a comparison is not what this run asks for, unless this one accepts that too.
+ */
+export async function isPublished(output: PullOutput, { job, acceptsDiffering }: PullWork): Promise<boolean> {
   const record = await readPullRecord(output.recordPath);
-  if (record?.state !== 'ready' || changeOf(record.job, job) !== undefined) return false;
+  if (record?.state !== 'ready' || changeOf(record.job, job) !== undefined || (record.acceptsDiffering && !acceptsDiffering)) return false;
   return record.identity !== null && record.identity === await output.identityOf(output.path);
 }
 
-function sparseSpec({ source, parent }: PullWork): SparseSpec {
-  return { footer: source.footer, parent: parent?.link };
-}
-
-function changeOf(before: PullJob, now: PullJob): string | undefined {
-  if (before.blob !== now.blob) return `it was of another blob, ${before.blob}`;
-  if (before.etag !== now.etag) return 'the blob has changed since';
-  if (before.format !== now.format) return `it was made in another format, ${before.format}`;
-  if (before.onto !== now.onto) return 'the local ancestor is another one, or was changed';
-  return undefined;
+async function writerFor(work: PullWork, file: OutputFile, found: Durable | undefined): Promise<DiskWriter> {
+  const { source, parent, format } = work;
+  if (format !== 'dynamic') {
+    const footer = format === 'fixed' ? source.footer : undefined;
+    return found ? FlatWriter.resume(file, imageSize(work), footer) : FlatWriter.create(file, imageSize(work), footer);
+  }
+  const spec: SparseSpec = { footer: source.footer, parent: parent?.link };
+  return found ? SparseVhdWriter.resume(file, spec, found.end) : SparseVhdWriter.create(file, spec);
 }

@@ -1,14 +1,15 @@
 import { VhdupError } from '../errors.js';
 import { Session } from '../session/session.js';
-import { checkContent } from './check.js';
+import { checkContent, comparable } from './check.js';
 import { fetchAll, type Fetched } from './fetch.js';
-import { whileLocked } from './lock.js';
+import { lockOutput } from './lock.js';
 import type { PullOptions } from './options.js';
 import { PullOutput } from './output.js';
 import { PullParent } from './parent.js';
-import { isPublished, PartFile, type PullWork } from './part-file.js';
+import { isPublished, PartFile } from './part-file.js';
 import type { PullResult } from './result.js';
 import { PullSource } from './source.js';
+import type { PullWork } from './work.js';
 
 /** Bytes fetched between two records of what is durable. */
 const RECORD_EVERY = 16 * 1024 * 1024;
@@ -29,35 +30,33 @@ export async function pull(uri: string, path: string, options: PullOptions = {})
   const job = { blob: source.blob.uri, etag: source.properties.etag, format: parent ? 'differencing' : format, onto: parent?.digest ?? null };
   const work: PullWork = { job, source, parent, format, acceptsDiffering: options.checkMd5 === false };
 
-  return await whileLocked(output.lockPath, async () => {
-    if (await isPublished(output, job)) {
-      await output.forget();
-      return resultOf(session, work, path, 'resumed', source.properties.contentMd5 && options.checkMd5 !== false ? 'md5' : 'none');
-    }
-    await output.checkFree();
-    return make(session, work, output, options);
-  });
+  await using lock = await lockOutput(session, output);
+  if (await isPublished(output, work)) {
+    await output.forget().catch(() => undefined);
+    return resultOf(session, work, path, 'resumed', comparable(session, work, options));
+  }
+  await output.checkFree();
+  await using part = await PartFile.open(session, work, output, lock);
+  return await make(session, work, part, options);
 }
 
 /** Fetches, finishes, checks, and only then gives the file its name. */
-async function make(session: Session, work: PullWork, output: PullOutput, options: PullOptions): Promise<PullResult> {
-  await using part = await PartFile.open(session, work, output);
+async function make(session: Session, work: PullWork, part: PartFile, options: PullOptions): Promise<PullResult> {
   if (part.found) session.note('resuming: what an earlier run made durable is kept');
   const fetched = await fetchAll(session, work, part, options.recordEvery ?? RECORD_EVERY);
   session.progress('finish', 0, 0);
   await part.writer.finish();
-  const checked = await check(session, work, part, output, options);
+  const checked = await check(session, work, part, options);
   await work.parent?.check();
   await part.recordReady();
-  await output.publish();
-  await output.forget();
-  return resultOf(session, work, output.path, part.found ? 'resumed' : 'pulled', checked, fetched);
+  await part.publish();
+  return resultOf(session, work, part.output.path, part.found ? 'resumed' : 'pulled', checked, fetched);
 }
 
 /** Notes a difference, so that the next run fetches all anew, unless it is told to accept what is there. */
-async function check(session: Session, work: PullWork, part: PartFile, output: PullOutput, options: PullOptions): Promise<PullResult['checked']> {
+async function check(session: Session, work: PullWork, part: PartFile, options: PullOptions): Promise<PullResult['checked']> {
   try {
-    return await checkContent(session, work, output.partPath, options);
+    return await checkContent(session, work, part.path, options);
   } catch (error) {
     if (error instanceof VhdupError && error.code === 'content-differs') await part.recordDiffering();
     throw error;

@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import crc32 from 'crc-32';
 import { unwritable } from '../disk/output-file.js';
+import { parseOwner, type Owner } from '../state/owner.js';
 
 /** What is being pulled: two runs with the same job do the same work, so the one resumes the other. */
 export interface PullJob {
@@ -27,18 +29,26 @@ export interface Durable {
 /** Kept beside the part file, so that the same command resumes. It never says more than what is on the medium. */
 export interface PullRecord {
   readonly job: PullJob;
+  /** Whether the run does not compare the content with the blob's digests; see `PullWork`. */
+  readonly acceptsDiffering: boolean;
   readonly durable: Durable;
   /** `differs`: all was there, but was not what Content-MD5 says; `ready`: complete and checked, about to get its name. */
   readonly state: 'fetching' | 'differs' | 'ready';
   /** With `ready`: tells the file, whatever its name is. */
   readonly identity: string | null;
+  /** Name of the part file, without its folder. Only the holder of the lock with the token in this name ever writes to it. */
+  readonly part: string;
+  /** The name that the part file had before, if it is just being renamed. */
+  readonly formerPart: string | null;
+  /** The process that has the part file open; `null` once it closed it. */
+  readonly owner: Owner | null;
 }
 
 /** The record at a path; `undefined` where there is none, or none that is whole. */
 export async function readPullRecord(path: string): Promise<PullRecord | undefined> {
   try {
-    const { crc, record } = JSON.parse(await readFile(path, 'utf8')) as { crc: number; record: PullRecord };
-    return crc === crc32.str(JSON.stringify(record)) ? record : undefined;
+    const { crc, record } = JSON.parse(await readFile(path, 'utf8')) as { crc: unknown; record: unknown };
+    return crc === crc32.str(JSON.stringify(record)) && isPullRecord(record) ? record : undefined;
   } catch {
     return undefined;
   }
@@ -46,9 +56,9 @@ export async function readPullRecord(path: string): Promise<PullRecord | undefin
 
 /** Replaces the record, readable by its owner only; throws `output-unwritable`. */
 export async function writePullRecord(path: string, record: PullRecord): Promise<void> {
-  const fresh = `${path}.new`;
+  const fresh = `${path}-${randomBytes(8).toString('hex')}`;
   try {
-    const file = await open(fresh, 'w', 0o600);
+    const file = await open(fresh, 'wx', 0o600);
     try {
       await file.writeFile(JSON.stringify({ crc: crc32.str(JSON.stringify(record)), record }));
       await file.datasync();
@@ -60,4 +70,29 @@ export async function writePullRecord(path: string, record: PullRecord): Promise
     await rm(fresh, { force: true }).catch(() => undefined);
     throw unwritable(path, 'record what is durable', error);
   }
+}
+
+/** Why what was begun for one job is not fit for another, in words; `undefined` if it is. */
+export function changeOf(before: PullJob, now: PullJob): string | undefined {
+  if (before.blob !== now.blob) return `it was of another blob, ${before.blob}`;
+  if (before.etag !== now.etag) return 'the blob has changed since';
+  if (before.format !== now.format) return `it was made in another format, ${before.format}`;
+  if (before.onto !== now.onto) return 'the local ancestor is another one, or was changed';
+  return undefined;
+}
+
+function isPullRecord(value: unknown): value is PullRecord {
+  const { job, acceptsDiffering, durable, state, identity, part, formerPart, owner } = fieldsOf(value);
+  const { blob, etag, format, onto } = fieldsOf(job);
+  const { below, ahead, end, fileSize } = fieldsOf(durable);
+  return [blob, etag, format, part].every((text) => typeof text === 'string')
+    && [onto, identity, formerPart].every((text) => text === null || typeof text === 'string')
+    && Array.isArray(ahead) && [below, end, fileSize, ...ahead as unknown[]].every((offset) => Number.isSafeInteger(offset) && Number(offset) >= 0)
+    && (state === 'fetching' || state === 'differs' || state === 'ready')
+    && typeof acceptsDiffering === 'boolean'
+    && (owner === null || parseOwner(owner) !== undefined);
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? value as Readonly<Record<string, unknown>> : {};
 }

@@ -1,7 +1,8 @@
 import { VhdupError } from '../errors.js';
-import { COMPLETION_SLACK_MS, isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, withState, type PushState, type StateDigests } from '../blob/metadata.js';
+import { isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, withState, type PushState, type StateDigests } from '../blob/metadata.js';
 import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js';
 import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
+import type { Lease } from '../blob/lease.js';
 import { PAGE, type PushPlan } from '../plan/push-plan.js';
 import { totalLength } from '../plan/range.js';
 import { holderInWords } from '../session/holder.js';
@@ -12,14 +13,28 @@ import type { DiskDigests } from '../session/disk-digests.js';
 
 export type Identity = Omit<PushState, 'state'>;
 
+/** Nothing, or something that may be replaced: it has to be as it was seen when that happens. */
+export interface Free {
+  readonly kind: 'free';
+  readonly conditions: Conditions;
+  readonly replaces: BlobProperties | undefined;
+}
+
+/** This very push, not finished. */
+export interface Ours {
+  readonly kind: 'ours';
+  readonly state: PushState;
+  readonly properties: BlobProperties;
+}
+
+/** The same content, finished. */
+export interface Complete {
+  readonly kind: 'complete';
+  readonly properties: BlobProperties;
+}
+
 /** What stands at the destination. */
-export type Found =
-  /** Nothing, or something that may be replaced: it has to be as it was seen when that happens. */
-  | { readonly kind: 'free'; readonly conditions: Conditions; readonly replaces: BlobProperties | undefined }
-  /** This very push, not finished. */
-  | { readonly kind: 'ours'; readonly state: PushState; readonly properties: BlobProperties }
-  /** The same content, finished. */
-  | { readonly kind: 'complete'; readonly properties: BlobProperties };
+export type Found = Free | Ours | Complete;
 
 export interface Wanted {
   readonly identity: Identity;
@@ -40,7 +55,7 @@ export async function inspectDestination(blob: PageBlob, wanted: Wanted): Promis
 }
 
 /** A copy that failed or was aborted left nothing to go on with: it is made again. */
-function settled(found: Found & { kind: 'ours' }): Found {
+function settled(found: Ours): Found {
   const { copy, etag } = found.properties;
   const isBroken = found.state.state === 'clearing' && (copy?.status === 'failed' || copy?.status === 'aborted');
   return isBroken ? { kind: 'free', conditions: { ifMatch: etag }, replaces: found.properties } : found;
@@ -88,18 +103,39 @@ export async function clearDestination(session: Session, blob: PageBlob, found: 
   await blob.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
 }
 
-/** Makes the blob a disk: footer, Content-MD5, then the word that it is complete. */
-export async function completeDestination(blob: PageBlob, footer: { readonly bytes: Uint8Array; readonly md5: Uint8Array }, identity: Identity, plan: PushPlan, { md5, tree }: Digests, conditions: Conditions): Promise<void> {
+/** How often the time of completion is set before the service is said to be too slow. */
+const MAX_COMPLETIONS = 5;
+
+/** What a complete blob gets. */
+export interface Completion {
+  readonly footer: { readonly bytes: Uint8Array; readonly md5: Uint8Array };
+  readonly plan: PushPlan;
+  readonly identity: Identity;
+  readonly digests: Digests;
+}
+
+/**
+ * Makes the blob a disk: footer, Content-MD5, then the word that it is complete. The metadata names a time that is not
+ * before this last change, and the lease does not end before that time is over: so a blob with a later Last-Modified was
+ * written to since, and every later write makes it such a blob.
+ */
+export async function completeDestination(blob: PageBlob, lease: Lease, { footer, plan, identity, digests: { md5, tree } }: Completion): Promise<void> {
+  const { conditions } = lease;
   await blob.write(plan.footer.offset, footer.bytes, footer.md5, conditions);
   const properties = await present(blob);
   const digests: StateDigests | undefined = tree && { tree: tree.toString('hex'), md5: md5?.toString('hex') };
-  let completedAt = await blob.setContentMd5(md5, properties, conditions);
-  for (;;) {
-    const lastModified = await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'complete', completedAt, digests }), conditions);
-    // A request that was tried again for long would look like somebody else's later change.
-    if (lastModified.getTime() - completedAt.getTime() <= COMPLETION_SLACK_MS) return;
-    completedAt = lastModified;
+  let { date } = await blob.setContentMd5(md5, properties, conditions);
+  // The next answer is expected a second later; each time that it comes later than expected, twice as much is allowed.
+  for (let tries = 1, delayMs = 1000; tries <= MAX_COMPLETIONS; tries++, delayMs *= 2) {
+    const completedAt = new Date(date.getTime() + delayMs);
+    const changed = await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'complete', completedAt, completedSlackMs: 0, digests }), conditions);
+    if (changed.lastModified.getTime() <= completedAt.getTime()) {
+      lease.holdFor((completedAt.getTime() - changed.lastModified.getTime()) / 1000 + 1);
+      return;
+    }
+    ({ date } = changed);
   }
+  throw new VhdupError('transfer-failed', `${blob.uri}: the service took too long to complete it, ${MAX_COMPLETIONS} times`, { hint: 'run the same command again' });
 }
 
 /** The properties of a blob that has to be there. */

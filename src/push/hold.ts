@@ -1,11 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { VhdupError } from '../errors.js';
-import { LEASE_SECONDS, Lease, releaseLease, successorOf } from '../blob/lease.js';
-import type { PageBlob } from '../blob/page-blob.js';
+import { LEASE_SECONDS, Lease, endLeaseIn } from '../blob/lease.js';
+import { MAX_STEP, textOf, type LeaseId } from '../blob/lease-id.js';
+import { stateOf } from '../blob/metadata.js';
+import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import { pause } from '../blob/retry.js';
-import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
-import { isAlive } from '../session/holder.js';
+import { failureOf } from '../blob/service-error.js';
+import { deleteLeaseRecord, readLeaseRecord, updateLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
+import { judgeOwner, thisOwner } from '../state/owner.js';
 import { busy } from './busy.js';
 import { present } from './destination.js';
 import type { Session } from '../session/session.js';
@@ -14,64 +15,144 @@ const POLL_MS = 1000;
 /** Crashes in a row, while a lease is taken over, that are remembered. */
 const MAX_FORMER = 12;
 
+/** How this run comes by the lease. */
+export interface LeaseClaim {
+  /** Of the ids of this run's lease. */
+  readonly root: string;
+  /** The root that the blob's metadata names, if this run can read it. */
+  readonly noted: string | undefined;
+  /** The blob as it was seen last. */
+  readonly seen?: BlobProperties;
+  /** Its ETag if nobody can have written to it before. */
+  readonly untouched?: string | undefined;
+}
+
 /**
- * Takes the lease of the destination. After a crash on this machine it takes over the old lease; after one elsewhere it
- * waits until that runs out. Who renews a lease is alive: then this throws `destination-busy`.
+ * Takes the lease of the destination. It is proved that only holders of this push have written (`Lease.isProved`) if the
+ * blob still has the ETag that it had when it was made, or at an orderly end; or if the lease can be taken over: that of a
+ * crashed process of this machine, or the one that the metadata names, once it has run out. Else it is taken without a proof.
+ * Throws `destination-busy` if somebody alive holds it, that is: renews it.
  */
-export async function hold(session: Session, blob: PageBlob, stateFolder: string): Promise<Lease> {
-  const id = randomUUID();
-  const record = await readLeaseRecord(stateFolder, blob.uri);
-  const isCrashed = record !== undefined && isOfCrashed(record);
-  const remember = (formerIds: readonly string[] = []) => writeLeaseRecord(stateFolder, { uri: blob.uri, leaseId: id, pid: process.pid, host: hostname(), ...(formerIds.length > 0 ? { formerIds } : {}) });
-  if (isCrashed) {
-    // Noted before it is taken over, so that a crash in between is known too.
-    await remember(idsOf(record).slice(0, MAX_FORMER));
-    for (const held of idsOf(record)) {
-      const lease = await Lease.takeOver(blob, held, id, LEASE_SECONDS, session.abort);
-      if (!lease) continue;
-      await remember();
-      return lease;
-    }
+export async function hold(session: Session, blob: PageBlob, stateFolder: string, { root, noted, seen, untouched }: LeaseClaim): Promise<Lease> {
+  const own: LeaseRecord = { uri: blob.uri, leaseId: root, owner: thisOwner() };
+  const { former, etag: left } = await noteClaim(stateFolder, own);
+  const held = async (lease: Lease) => {
+    await writeLeaseRecord(stateFolder, own);
+    return lease;
+  };
+  for (const etag of [untouched, left]) {
+    const lease = etag === undefined ? undefined : await acquireUnchanged(session, blob, root, etag);
+    if (lease) return held(lease);
   }
-  // Noted before it is held, so that a crash in between is known too; but not over the record of a living process.
-  if (!record) await remember();
   const deadline = performance.now() + (LEASE_SECONDS + 5) * 1000;
-  for (let waited = false; ; waited = true) {
-    try {
-      const lease = await Lease.acquire(blob, id, LEASE_SECONDS, session.abort);
-      await remember();
-      return lease;
-    } catch (error) {
-      if (!(error instanceof VhdupError) || error.code !== 'destination-busy') throw error;
-      const properties = await present(blob);
-      if (properties.lease.infinite) throw busy(blob, 'it is leased without end', properties.metadata, error);
-      if (performance.now() > deadline) throw busy(blob, 'another push is writing to it and holds its lease', properties.metadata, error);
-      if (!waited) session.note(`${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`);
-      await pause(POLL_MS, session.stop);
-    }
+  let roots = former;
+  for (let looks = 0; ; looks++) {
+    const properties = (looks === 0 ? seen : undefined) ?? await present(blob);
+    const { state, infinite } = properties.lease;
+    const isExpired = state === 'expired';
+    if (isExpired && noted !== undefined) roots = [...roots, noted];
+    const lease = isExpired || state === 'leased' ? await takeOver(session, blob, roots, root) : undefined;
+    if (lease) return held(lease);
+    roots = [];
+    const taken = state === 'leased' || state === 'breaking' ? undefined : await acquireFree(session, blob, root);
+    if (taken) return held(taken);
+    if (infinite) throw busy(blob, 'it is leased without end', properties.metadata);
+    if (performance.now() > deadline) throw busy(blob, 'another push is writing to it and holds its lease', properties.metadata);
+    if (state === 'leased' && looks === 0) session.note(`${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`);
+    await pause(POLL_MS, session.stop);
   }
 }
 
-/** Gives the lease back and forgets it. */
+/**
+ * Notes a lease before it is held, so that a crash in between is known too; but not over the record of a living process.
+ * Returns what the record said before: the roots that the lease may have, and the ETag that an orderly end has left.
+ */
+async function noteClaim(stateFolder: string, own: LeaseRecord): Promise<{ former: readonly string[]; etag: string | undefined }> {
+  let former: readonly string[] = [];
+  let etag: string | undefined;
+  await updateLeaseRecord(stateFolder, own.uri, (current) => {
+    former = rootsOf(current);
+    etag = current?.etag;
+    if (current && former.length === 0) return current;
+    return { ...own, ...(former.length > 0 ? { formerIds: former } : {}), ...(etag === undefined ? {} : { etag }) };
+  });
+  return { former, etag };
+}
+
+/** Takes the lease if the blob is as an orderly end has left it. */
+async function acquireUnchanged(session: Session, blob: PageBlob, root: string, etag: string): Promise<Lease | undefined> {
+  try {
+    return await Lease.acquire(blob, { root, step: 1 }, session.abort, { ifMatch: etag });
+  } catch (error) {
+    if (error instanceof VhdupError && [409, 412].includes(failureOf(error.cause).status ?? 0)) return undefined;
+    throw error;
+  }
+}
+
+async function acquireFree(session: Session, blob: PageBlob, root: string): Promise<Lease | undefined> {
+  try {
+    return await Lease.acquire(blob, { root, step: 0 }, session.abort);
+  } catch (error) {
+    if (error instanceof VhdupError && error.code === 'destination-busy') return undefined;
+    throw error;
+  }
+}
+
+async function takeOver(session: Session, blob: PageBlob, roots: readonly string[], root: string): Promise<Lease | undefined> {
+  for (const held of roots.flatMap(idsOf)) {
+    const lease = await Lease.takeOver(blob, held, root, session.abort);
+    if (lease) return lease;
+  }
+  return undefined;
+}
+
+/**
+ * Gives the lease back. The ETag of an unfinished blob is recorded before: if it has that still when this machine resumes,
+ * nobody has written to it meanwhile.
+ */
 export async function letGo(lease: Lease, blob: PageBlob, stateFolder: string): Promise<void> {
+  const { uri } = blob;
+  const etag = await lease.lastEtag();
+  if (etag !== undefined) await writeLeaseRecord(stateFolder, { uri, leaseId: lease.root, owner: thisOwner(), etag, hasEnded: true });
   // A lease that could not be given back (no network) is the next run's to take over.
-  if (await lease.release()) await deleteLeaseRecord(stateFolder, blob.uri);
+  if (await lease.release() && etag === undefined) await updateLeaseRecord(stateFolder, uri, (current) => (current?.leaseId === lease.root ? undefined : current));
 }
 
-/** Gives back what a process of this machine held when it crashed, where there is nothing left to do under the lease. */
-export async function letGoCrashed(blob: PageBlob, stateFolder: string): Promise<void> {
+/**
+ * Gives back what a process of this machine held when it crashed, if there is nothing left to do under the lease; that of a
+ * finished blob no sooner than a later write would be noticed. `found`: the blob as it was seen last.
+ */
+export async function letGoCrashed(blob: PageBlob, found: BlobProperties, stateFolder: string): Promise<void> {
   const record = await readLeaseRecord(stateFolder, blob.uri);
-  if (!record || !isOfCrashed(record)) return;
-  for (const id of idsOf(record)) await releaseLease(blob, id);
-  await deleteLeaseRecord(stateFolder, blob.uri);
+  const roots = rootsOf(record);
+  if (found.lease.state === 'leased' && !found.lease.infinite) {
+    for (const id of roots.flatMap(idsOf)) if (await endLeaseIn(blob, textOf(id), unnoticedFor(found)) === 'ended') break;
+  }
+  if (roots.length > 0) await deleteLeaseRecord(stateFolder, blob.uri);
 }
 
-/** The ids that the holder may have had at its end. */
-function idsOf({ leaseId, formerIds = [] }: LeaseRecord): string[] {
-  return [successorOf(leaseId), leaseId, ...formerIds];
+/** The roots that a lease may have, by the record of a process that is gone, or that ended its work. */
+function rootsOf(record: LeaseRecord | undefined): string[] {
+  return record && (record.hasEnded === true || judgeOwner(record.owner) === 'gone') ? [record.leaseId, ...record.formerIds ?? []].slice(0, MAX_FORMER) : [];
 }
 
-/** True where the process of a record was on this machine and is gone. */
-export function isOfCrashed({ host, pid }: LeaseRecord): boolean {
-  return host === hostname() && !isAlive(pid);
+/** The ids that a lease may have, the likeliest first. */
+function idsOf(root: string): LeaseId[] {
+  return Array.from({ length: MAX_STEP + 1 }, (_, index) => ({ root, step: MAX_STEP - index }));
+}
+
+/** Seconds for which a write to a finished blob could still have the time of its completion. */
+export function unnoticedFor({ metadata, date }: BlobProperties): number {
+  const { completedAt, completedSlackMs } = stateOf(metadata) ?? {};
+  return completedAt === undefined || completedSlackMs !== 0 ? 0 : Math.max(0, Math.ceil((completedAt.getTime() - date.getTime()) / 1000) + 1);
+}
+
+/** Waits until a lease that is about to end has ended; returns the blob as it is then. */
+export async function awaitBreak(session: Session, blob: PageBlob, found: BlobProperties): Promise<BlobProperties> {
+  let properties = found;
+  while (properties.lease.state === 'breaking') {
+    await pause(POLL_MS, session.stop);
+    properties = await present(blob);
+  }
+  return properties;
 }

@@ -1,11 +1,11 @@
 import { VhdupError } from '../errors.js';
 import { settleCopy, startCopy, type CopySource } from '../blob/copy.js';
 import { withState } from '../blob/metadata.js';
-import type { PageBlob } from '../blob/page-blob.js';
+import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import { failureOf } from '../blob/service-error.js';
 import type { Base } from './base.js';
 import { busy } from './busy.js';
-import { inspectDestination, type Found, type Wanted } from './destination.js';
+import { inspectDestination, type Complete, type Found, type Ours, type Wanted } from './destination.js';
 import type { Preparation } from './prepare.js';
 import type { Session } from '../session/session.js';
 import { vacate } from './vacate.js';
@@ -13,26 +13,48 @@ import { vacate } from './vacate.js';
 /** The key that marks snapshots made for a copy; its value is the push's fingerprint. */
 const TEMPORARY = 'vhdup_temporary';
 
+/** A destination that is there. */
+export type Made = (Ours & {
+  /** Its ETag if nobody can have written to it since the service made it: whoever takes the lease under that knows what it holds. */
+  readonly untouched?: string | undefined;
+}) | Complete;
+
 /**
  * Makes the destination, unless it is there from an earlier run: a copy of the base that says `clearing`, or an empty
  * blob that says `writing`, since nothing has to be cleared in it.
  */
-export async function makeDestination(session: Session, { destination, base, plan, identity, found }: Preparation, wanted: Wanted, stateFolder: string): Promise<Found> {
-  if (found.kind !== 'free') return found;
+export async function makeDestination(session: Session, { destination, base, plan, identity, found }: Preparation, wanted: Wanted, stateFolder: string): Promise<Made> {
+  if (found.kind !== 'free') return base ? awaitCopied(session, destination, base, found) : found;
   const conditions = found.replaces ? await vacate(session, destination, found.replaces, stateFolder) : found.conditions;
   const state = withState({}, { ...identity, state: base ? 'clearing' : 'writing' });
+  let etag: string | undefined;
   try {
     if (base) await startCopy(destination, await copySource(base, destination, identity.fingerprint), state, conditions);
-    else await destination.create(plan.size, state, conditions);
+    else etag = await destination.create(plan.size, state, conditions);
   } catch (error) {
     const again = await afterRefusal(destination, base, wanted, error);
-    if (again) return again;
+    if (again && again.kind !== 'free') return base ? awaitCopied(session, destination, base, again) : again;
     throw error;
   }
-  if (base) await awaitCopy(session, destination, base);
+  const copied = base && await awaitCopy(session, destination, base);
   const made = await inspectDestination(destination, { ...wanted, overwrite: false });
   if (made.kind === 'free') throw new VhdupError('destination-busy', `${destination.uri}: it was deleted or replaced as soon as it was made`);
-  return made;
+  return made.kind === 'ours' ? { ...made, untouched: etag ?? untouchedCopy(copied) } : made;
+}
+
+/** What an earlier run has made, when no copy to it is pending any longer. */
+async function awaitCopied(session: Session, destination: PageBlob, base: Base, found: Ours | Complete): Promise<Made> {
+  const properties = await awaitCopy(session, destination, base);
+  return found.kind === 'ours' && found.state.state === 'clearing' ? { ...found, untouched: untouchedCopy(properties) } : found;
+}
+
+/**
+ * Returns the ETag of a copy that nobody has written to since the service completed it. Both times count in whole seconds: a
+ * write within that one, before this look, is not seen.
+ */
+function untouchedCopy(properties: BlobProperties | undefined): string | undefined {
+  const completedAt = properties?.copy?.status === 'success' ? properties.copy.completedAt : undefined;
+  return properties && completedAt && properties.lastModified.getTime() <= completedAt.getTime() ? properties.etag : undefined;
 }
 
 /**
@@ -55,13 +77,15 @@ async function checkUnchanged({ blob, properties }: Base, when: string, cause?: 
   throw new VhdupError('base-mismatch', `the base ${blob.uri}: it ${now ? 'changed' : 'was deleted'} ${when}`, { cause, hint: 'run the command again to check it anew, with --overwrite where the copy was begun' });
 }
 
-/** Waits for the service to finish copying; throws `base-mismatch` where the base changed meanwhile, else `transfer-failed` where it could not. */
-export async function awaitCopy(session: Session, destination: PageBlob, base: Base): Promise<void> {
-  const { copy } = await settleCopy(destination, (done, total) => { session.progress('copy', done, total); });
+/** Waits for the service to finish copying, and returns what is there then; throws `base-mismatch` where the base changed meanwhile, else `transfer-failed` where it could not. */
+export async function awaitCopy(session: Session, destination: PageBlob, base: Base): Promise<BlobProperties> {
+  const properties = await settleCopy(destination, (done, total) => { session.progress('copy', done, total); });
+  const { copy } = properties;
   if (copy && copy.status !== 'success') {
     await checkUnchanged(base, 'while it was copied');
     throw new VhdupError('transfer-failed', `${destination.uri}: the service's copy of the base was ${copy.status}: ${copy.description ?? 'no reason given'}`, { hint: 'run the same command to start the copy again' });
   }
+  return properties;
 }
 
 /**

@@ -1,12 +1,12 @@
 import { VhdupError } from '../errors.js';
 import { isSameBlob } from '../blob/location.js';
-import { stateOf, type PushState } from '../blob/metadata.js';
+import { stateOf } from '../blob/metadata.js';
 import type { PageBlob } from '../blob/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../disk/fixed-stream.js';
 import { PushPlanner, type CostModel, type PushPlan } from '../plan/push-plan.js';
 import { baseLocationOf, checkBase, destinationOf, findBase, findBaseInContainer, isMismatch, type Base, type BaseRules } from './base.js';
-import { inspectDestination, type Found } from './destination.js';
+import { inspectDestination, type Found, type Identity } from './destination.js';
 import { fingerprintOf } from './fingerprint.js';
 import type { PushOptions } from './options.js';
 import { DiskDigests } from '../session/disk-digests.js';
@@ -19,12 +19,14 @@ import { DigestCache, defaultCacheFolder } from '../state/digest-cache.js';
 export interface Preparation {
   readonly destination: PageBlob;
   readonly base: Base | undefined;
+  /** False if only the blob's metadata says that an earlier run has checked the base's content. */
+  readonly isBaseChecked: boolean;
   readonly plan: PushPlan;
   readonly stream: FixedStream;
   readonly guard: SourceGuard;
   readonly digests: DiskDigests;
   /** What the destination's metadata says while the push runs; only `state` changes. */
-  readonly identity: Omit<PushState, 'state'>;
+  readonly identity: Identity;
   readonly found: Found;
 }
 
@@ -34,19 +36,28 @@ const MIB = 1024 ** 2;
 
 /** Decides what a push has to do: reads the disk's structures, the base and the destination, and changes nothing. */
 export async function prepare(session: Session, disk: Disk, options: PushOptions): Promise<Preparation> {
-  const guard = new SourceGuard(disk);
-  await guard.check();
-  const stream = new FixedStream(disk);
+  const guard = await SourceGuard.begin(disk, {
+    onTouched: (path) => { session.note(`${path} was touched: what was sent is compared with the disk before the push is completed`); },
+  });
+  const stream = new FixedStream(guard.disk);
   if (stream.size > MAX_BLOB) throw new VhdupError('disk-unsupported', `${pathOf(disk)}: ${disk.size} bytes do not fit in a page blob (8 TiB)`);
   for (const warning of [...disk.warnings, ...disk.layers.flatMap(({ path, warnings }) => warnings.map((text) => `${path}: ${text}`))]) session.warn(warning);
 
   if (disk.size % MIB !== 0) session.warn(`${pathOf(disk)}: the size of ${disk.size} bytes is no whole number of MiB: no virtual machine of the service starts from such a disk`);
 
   const destination = await session.blob(destinationOf(pathOf(disk), options.to, options.base));
+  const decided = await decide(session, { destination, stream, guard }, options);
+  // What is not complete yet is proved to be of one state before it is completed.
+  if (decided.found.kind !== 'complete' || await guard.isUntouched()) return decided;
+  return guard.steadily(() => decide(session, { destination, stream, guard }, options));
+}
+
+async function decide(session: Session, { destination, stream, guard }: Pick<Preparation, 'destination' | 'stream' | 'guard'>, options: PushOptions): Promise<Preparation> {
+  const { disk } = guard;
   const digests = new DiskDigests(session, disk, options.cacheFolder === false ? undefined : new DigestCache(options.cacheFolder ?? defaultCacheFolder()));
   const { base, isChecked } = await chooseBase(session, disk, destination, digests, options);
   const plan = await planOf(disk, base, options.cost);
-  const identity = identityOf(disk, guard, base, plan);
+  const identity = identityOf(guard, base, plan);
   const found = await inspectDestination(destination, { identity, stream, digests, overwrite: options.overwrite ?? false });
 
   // What an earlier run of this very push checked needs no second look, as long as nothing touched the files since.
@@ -64,7 +75,7 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
     if (stateOf(base.properties.metadata)?.base?.check === 'id') session.warn(`the base ${base.blob.uri} was itself pushed over a base whose content was not checked`);
     if (base.properties.protection === undefined) session.warn(`nothing keeps the base ${base.blob.uri} from changing: seal it with vhdup seal, or name a snapshot of it`);
   }
-  return { destination, base, plan, stream, guard, digests, identity, found };
+  return { destination, base, isBaseChecked: isChecked || !wasChecked, plan, stream, guard, digests, identity, found };
 }
 
 interface ChosenBase {
@@ -98,7 +109,8 @@ async function begunBase(session: Session, disk: Disk, destination: PageBlob, ru
   }
 }
 
-async function planOf(disk: Disk, base: Base | undefined, cost: CostModel | undefined): Promise<PushPlan> {
+/** The plan for a disk over a base, from its structures and bitmaps. */
+export async function planOf(disk: Disk, base: Base | undefined, cost: CostModel | undefined): Promise<PushPlan> {
   const planner = new PushPlanner({ size: disk.size, base: base && { blobSize: base.properties.size }, ...(cost ? { cost } : {}) });
   for await (const stretch of disk.stretches(base ? { above: base.layer } : {})) {
     for (const extent of stretch) planner.add(extent);
@@ -106,7 +118,9 @@ async function planOf(disk: Disk, base: Base | undefined, cost: CostModel | unde
   return planner.plan();
 }
 
-function identityOf(disk: Disk, guard: SourceGuard, base: Base | undefined, plan: PushPlan): Omit<PushState, 'state'> {
+/** What the destination's metadata says of a push from the state that the guard holds. */
+export function identityOf(guard: SourceGuard, base: Base | undefined, plan: PushPlan): Identity {
+  const { disk } = guard;
   return {
     fingerprint: fingerprintOf(guard.structure, base && [base.id, base.properties.etag, base.check], plan),
     times: guard.times,

@@ -5,18 +5,21 @@ import { VhdupError } from '../errors.js';
 import type { Disk } from '../disk/disk.js';
 import { md5 } from '../digest/md5.js';
 import { MAX_WRITE } from '../plan/push-plan.js';
-import { intersect, rangeSet, subtract, totalLength } from '../plan/range.js';
+import { rangeSet, subtract, totalLength } from '../plan/range.js';
 import { defaultStateFolder } from '../state/lease-record.js';
-import { clearDestination, completeDestination, inspectDestination, type Found, type Identity, type Wanted } from './destination.js';
-import { hold, letGo, letGoCrashed } from './hold.js';
-import { awaitCopy, dropCopySource, makeDestination } from './make-destination.js';
+import { claim } from './claim.js';
+import { clearDestination, completeDestination, type Complete, type Identity, type Ours } from './destination.js';
+import { letGo, letGoCrashed, unnoticedFor } from './hold.js';
+import { LeaseSecret } from './lease-secret.js';
+import { dropCopySource } from './make-destination.js';
 import type { PushOptions } from './options.js';
 import { prepare, type Preparation } from './prepare.js';
+import { proveSource, verifyComplete } from './prove-source.js';
 import { Session } from '../session/session.js';
 import { beginPass, type BegunPass, type Digests } from '../session/digest-pass.js';
 import { sealFree, sealHeld, type Seal } from './seal.js';
-import { Upload, compareWritten, type Sent } from './transfer.js';
-import { verifyPushed } from './verify-pushed.js';
+import { recheckAll, recheckWritten } from './recheck.js';
+import { Upload, type Sent } from './transfer.js';
 import { summarise, summaryOf, type PlannedPush, type PushResult } from './result.js';
 
 /**
@@ -24,36 +27,33 @@ import { summarise, summaryOf, type PlannedPush, type PushResult } from './resul
  * The order of the steps is what makes it safe to end at any of them: see `docs/PROTOCOL.md`.
  * Throws a `VhdupError`; after `cancelled`, `transfer-failed` and `lease-lost` the same call resumes.
  */
-export async function push(disk: Disk, options: PushOptions): Promise<PushResult> {
+export async function push(opened: Disk, options: PushOptions): Promise<PushResult> {
   const session = new Session(options);
-  const preparation = await prepare(session, disk, options);
-  const { destination, found } = preparation;
+  const prepared = await prepare(session, opened, options);
+  const { destination, guard: { disk, structure }, plan } = prepared;
   const stateFolder = options.stateFolder ?? defaultStateFolder();
-  if (found.kind === 'complete') return alreadyThere(session, disk, preparation, found, options, stateFolder);
-  const wanted: Wanted = { identity: preparation.identity, stream: preparation.stream, digests: preparation.digests, overwrite: options.overwrite ?? false };
+  if (prepared.found.kind === 'complete') return alreadyThere(session, prepared, prepared.found, options, stateFolder);
+  const secret = await LeaseSecret.of(disk, { structure, fingerprint: prepared.identity.fingerprint, plan });
 
-  await using digests = beginDigests(session, disk, preparation, options);
-  const made = await makeDestination(session, preparation, wanted, stateFolder);
-  if (made.kind === 'complete') {
+  await using digests = beginDigests(session, disk, prepared, options);
+  const claimed = await claim(session, disk, prepared, { secret, stateFolder, overwrite: options.overwrite ?? false });
+  if (claimed.kind === 'complete') {
     await digests[Symbol.asyncDispose]();
-    return await alreadyThere(session, disk, preparation, made, options, stateFolder);
+    return await alreadyThere(session, prepared, claimed, options, stateFolder);
   }
-  if (preparation.base) await awaitCopy(session, destination, preparation.base);
-
-  const lease = await hold(session, destination, stateFolder);
+  const { preparation, found, lease } = claimed;
   try {
-    // Only who holds the lease may trust what the blob says: another push may have ended between the look and the lease.
-    const held = await inspectDestination(destination, { ...wanted, overwrite: false });
     const sealed = () => options.seal && sealHeld(session, destination, lease, options.seal, stateFolder);
-    if (held.kind === 'complete') {
+    if (found.kind === 'complete') {
       await digests[Symbol.asyncDispose]();
-      tellOfMissingMd5(session, destination, held.properties, options);
-      return done(session, preparation, 'already-there', { contentMd5: held.properties.contentMd5, seal: await sealed() });
+      tellOfMissingMd5(session, destination, found.properties, options);
+      lease.holdFor(unnoticedFor(found.properties));
+      return done(session, preparation, 'already-there', { contentMd5: found.properties.contentMd5, seal: await sealed() });
     }
-    if (held.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
-    await signOn(destination, held, preparation.identity, lease.conditions);
-    const filled = await fill(session, disk, preparation, held.properties, digests, lease, options);
-    return done(session, preparation, found.kind === 'ours' ? 'resumed' : 'pushed', { contentMd5: filled.digests.md5, sent: filled.sent, seal: await sealed() });
+    if (found.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
+    await signOn(destination, found, preparation.identity, lease.conditions);
+    const filled = await fill(session, disk, preparation, found.properties, digests, lease, options);
+    return done(session, preparation, prepared.found.kind === 'ours' ? 'resumed' : 'pushed', { contentMd5: filled.digests.md5, sent: filled.sent, seal: await sealed() });
   } finally {
     await letGo(lease, destination, stateFolder);
   }
@@ -73,11 +73,11 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
 }
 
 /** The destination is complete, and nobody holds it. */
-async function alreadyThere(session: Session, disk: Disk, preparation: Preparation, { properties }: Found & { kind: 'complete' }, options: PushOptions, stateFolder: string): Promise<PushResult> {
+async function alreadyThere(session: Session, preparation: Preparation, { properties }: Complete, options: PushOptions, stateFolder: string): Promise<PushResult> {
   const { destination } = preparation;
   tellOfMissingMd5(session, destination, properties, options);
-  await letGoCrashed(destination, stateFolder);
-  if (options.verify !== undefined) await verifyPushed(session, disk, preparation, options.verify, { ifMatch: properties.etag }, false);
+  await letGoCrashed(destination, properties, stateFolder);
+  if (options.verify !== undefined) await verifyComplete(session, preparation, options.verify, properties);
   const seal = options.seal && await sealFree(session, destination, properties, options.seal, stateFolder);
   return done(session, preparation, 'already-there', { contentMd5: properties.contentMd5, seal });
 }
@@ -96,19 +96,21 @@ function tellOfMissingMd5(session: Session, { uri }: PageBlob, found: BlobProper
   if (contentMd5 && !found.contentMd5) session.warn(`${uri} has no Content-MD5: it was pushed with --no-md5`);
 }
 
-/** Who goes on with another's push says so, and changes nothing else that the metadata says. */
-async function signOn(destination: PageBlob, { state, properties }: Found & { kind: 'ours' }, identity: Identity, conditions: Conditions): Promise<void> {
-  if (state.holder !== identity.holder) await destination.setMetadata(withState(properties.metadata, { ...state, holder: identity.holder }), conditions);
+/** Notes who goes on with an earlier run's push, and under which lease; changes nothing else that the metadata says. */
+async function signOn(destination: PageBlob, { state, properties }: Ours, { holder, lease }: Identity, conditions: Conditions): Promise<void> {
+  if (state.lease !== lease) await destination.setMetadata(withState(properties.metadata, { ...state, holder, ...(lease === undefined ? {} : { lease }) }), conditions);
 }
 
 /** From a destination that this process holds to a complete one. */
-async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, pass: BegunPass, lease: Lease, { verify }: PushOptions): Promise<{ sent: Sent; digests: Digests }> {
-  const { destination, base, plan, stream, guard, identity } = preparation;
+async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, pass: BegunPass, lease: Lease, options: PushOptions): Promise<{ sent: Sent; digests: Digests }> {
+  const { destination, base, plan, stream, identity } = preparation;
   if (base) await dropCopySource(session, base, identity.fingerprint);
+  const { conditions } = lease;
   // Before the first byte changes, nothing vouches for the blob any longer.
-  if (found.contentMd5) await destination.setContentMd5(undefined, found, lease.conditions);
-  if (stateOf(found.metadata)?.state === 'clearing') await clearDestination(session, destination, found, identity, plan, lease.conditions);
-  else await trustWritten(session, disk, preparation, found, lease.conditions);
+  if (found.contentMd5) await destination.setContentMd5(undefined, found, conditions);
+  if (stateOf(found.metadata)?.state === 'clearing') await clearDestination(session, destination, found, identity, plan, conditions);
+  else if (lease.isProved) await recheckWritten(session, disk, preparation, { found, conditions });
+  else await recheckAll(session, disk, preparation, { found, conditions });
   await lease.fence();
 
   const there = rangeSet(await destination.pageRanges(lease.conditions));
@@ -120,24 +122,10 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
   const digests = await pass.finish([upload], () => lanes.count);
   const { sent } = upload;
   // While there is no footer yet, nobody takes what may be wrong for a disk.
-  if (verify !== undefined) await verifyPushed(session, disk, preparation, verify, lease.conditions, true);
-  await guard.check();
+  const proved = await proveSource(session, preparation, digests, { conditions: lease.conditions, options });
   session.progress('finish', 0, 0);
-  await completeDestination(destination, { bytes: stream.footer, md5: md5(stream.footer) }, identity, plan, digests, lease.conditions);
-  return { sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 }, digests };
-}
-
-/**
- * On resume, pages that are there were written by this push; from the same state of the files, if their times say so.
- * Where they do not, the pages are compared with the disk first, and no footer makes the blob a disk meanwhile.
- */
-async function trustWritten(session: Session, disk: Disk, { destination, plan, identity }: Preparation, found: BlobProperties, conditions: Conditions): Promise<void> {
-  if (stateOf(found.metadata)?.times === identity.times) return;
-  session.note('the files of the disk have other times than when this push began: what was sent is compared first');
-  await destination.clear(plan.footer, conditions);
-  const written = intersect(plan.write, rangeSet(await destination.pageRanges(conditions)));
-  await compareWritten(session, disk, destination, written, conditions);
-  await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
+  await completeDestination(destination, lease, { footer: { bytes: stream.footer, md5: md5(stream.footer) }, plan, identity: proved.identity, digests: proved.digests });
+  return { sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 }, digests: proved.digests };
 }
 
 function done(session: Session, { destination, base, plan, identity }: Preparation, outcome: PushResult['outcome'], { contentMd5, sent, seal }: { contentMd5: Uint8Array | undefined; sent?: Sent; seal: Seal | undefined }): PushResult {

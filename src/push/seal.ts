@@ -4,7 +4,8 @@ import { acquireForever, isHeldBy, type Lease } from '../blob/lease.js';
 import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import { failureOf } from '../blob/service-error.js';
 import type { Session } from '../session/session.js';
-import { deleteSealRecord, readSealRecord, writeSealRecord } from '../state/seal-record.js';
+import { awaitBreak } from './hold.js';
+import { readSealRecord, withdrawSealRecord, writeSealRecord, type SealRecord } from '../state/seal-record.js';
 
 /** How a finished blob is to be kept from changing: under an infinite lease, or by a policy of the service until a date. */
 export type SealWish = { readonly kind: 'lease' } | { readonly kind: 'immutable'; readonly until: Date };
@@ -32,7 +33,9 @@ export async function sealHeld(session: Session, blob: PageBlob, lease: Lease, w
  * Seals a finished blob that nobody holds, as it was seen: throws `seal-refused` where it was changed since, and
  * `destination-busy` where somebody holds a lease. A blob that is sealed already stays as it is.
  */
-export async function sealFree(session: Session, blob: PageBlob, { etag, lease }: BlobProperties, wish: SealWish, stateFolder: string): Promise<Seal> {
+export async function sealFree(session: Session, blob: PageBlob, found: BlobProperties, wish: SealWish, stateFolder: string): Promise<Seal> {
+  const { etag } = found;
+  const { lease } = await awaitBreak(session, blob, found);
   if (wish.kind === 'immutable') {
     const seal = await sealUntil(blob, wish.until);
     // The policy takes no condition, and leaves the ETag as it is.
@@ -44,14 +47,12 @@ export async function sealFree(session: Session, blob: PageBlob, { etag, lease }
     return known && await isHeldBy(blob, known.leaseId) ? { kind: 'lease', leaseId: known.leaseId } : { kind: 'lease' };
   }
   const id = randomUUID();
-  const before = await readSealRecord(stateFolder, blob.uri);
-  await note(session, blob, id, stateFolder);
+  const before = await note(session, blob, id, stateFolder);
   try {
     await acquireForever(blob, id, { ifMatch: etag });
   } catch (error) {
     // Another process of this machine may have been faster: its note is the one that counts.
-    if (before) await note(session, blob, before.leaseId, stateFolder);
-    else await deleteSealRecord(stateFolder, blob.uri);
+    await withdrawSealRecord(stateFolder, { uri: blob.uri, leaseId: id }, before);
     throw error instanceof VhdupError && failureOf(error.cause).code === 'ConditionNotMet' ? changed(blob, error) : error;
   }
   return { kind: 'lease', leaseId: id };
@@ -61,11 +62,13 @@ function changed({ uri }: PageBlob, cause?: unknown): VhdupError {
   return new VhdupError('seal-refused', `${uri}: it was changed before it could be sealed`, { cause, hint: 'see who writes to it, then run the same command' });
 }
 
-async function note(session: Session, blob: PageBlob, leaseId: string, stateFolder: string): Promise<void> {
+/** Keeps the id of a seal; what was kept before. */
+async function note(session: Session, blob: PageBlob, leaseId: string, stateFolder: string): Promise<SealRecord | undefined> {
   try {
-    await writeSealRecord(stateFolder, { uri: blob.uri, leaseId });
+    return await writeSealRecord(stateFolder, { uri: blob.uri, leaseId });
   } catch (error) {
     session.warn(`the id of the seal cannot be kept on this machine (${messageOf(error)}): keep it yourself, ${leaseId}`);
+    return undefined;
   }
 }
 

@@ -17,7 +17,7 @@ const POLL_MS = 1000;
 export async function vacate(session: Session, blob: PageBlob, found: BlobProperties, stateFolder: string): Promise<Conditions> {
   const seen = found.copy?.status === 'pending' ? await withoutCopy(session, blob, found.copy.id) : found;
   if (isLocked(seen)) {
-    await letGoCrashed(blob, stateFolder);
+    await letGoCrashed(blob, seen, stateFolder);
     await untilUnlocked(session, blob, seen.etag);
   }
   return { ifMatch: seen.etag };
@@ -39,7 +39,7 @@ async function untilUnlocked(session: Session, blob: PageBlob, etag: string): Pr
     if (!isLocked(properties)) return;
     if (properties.lease.infinite) throw busy(blob, 'it is leased without end', properties.metadata);
     if (performance.now() > deadline) throw busy(blob, 'another push holds its lease', properties.metadata);
-    if (!waited) session.note(`${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`);
+    if (!waited && properties.lease.state === 'leased') session.note(`${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`);
     await pause(POLL_MS, session.stop);
   }
 }

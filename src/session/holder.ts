@@ -27,13 +27,3 @@ export function holderInWords(text: string | undefined): string | undefined {
 function plainHost(): string {
   return hostname().replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 64) || '_';
 }
-
-/** Whether a process of this machine runs, whoever's it is. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}

@@ -2,14 +2,14 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import envPaths from 'env-paths';
 import { LeafFileWriter, deleteLeafFile, openLeafFile, type LeafFile } from './leaf-file.js';
-import { readRecord, writeRecord } from './record-file.js';
+import { readRecord, writeRecord, type RecordKind } from './record-file.js';
 
 /** So many bytes of records are kept; the longest unused go first. */
 const MAX_BYTES = 1024 ** 3;
 /** The names of this cache's files: what else is in the folder is somebody's. */
 const RECORD = /^[0-9a-f]{32}\.(leaves|md5\.json)$/;
 /** Those that are being written. */
-const FRESH = /^[0-9a-f]{32}\.md5\.json\.\d+$|^[0-9a-f-]{36}\.fresh$/;
+const FRESH = /^[0-9a-f]{32}\.md5\.json\.[0-9a-f]+$|^[0-9a-f-]{36}\.fresh$/;
 /** What crashed processes left is deleted after so long, in milliseconds. */
 const STALE_MS = 24 * 60 * 60 * 1000;
 
@@ -24,6 +24,15 @@ export function defaultCacheFolder(): string {
  * into memory changes its times only when it goes to the disk, for which Linux takes half a minute.
  */
 const YOUNG_MS = 60_000;
+
+/** A digest in hexadecimal. */
+const MD5: RecordKind<{ readonly md5: string }> = {
+  name: 'md5',
+  parse: (value) => {
+    const md5 = typeof value === 'object' && value !== null && 'md5' in value ? value.md5 : undefined;
+    return typeof md5 === 'string' && /^[0-9a-f]{32}$/.test(md5) ? { md5 } : undefined;
+  },
+};
 
 /** What a file's times were, in nanoseconds since the epoch, and when that was seen, in milliseconds. */
 interface Seen {
@@ -54,12 +63,12 @@ export class DigestCache {
   }
 
   async md5(key: string): Promise<Buffer | undefined> {
-    const record = await readRecord<{ readonly md5: string }>('md5', this.#folder, key);
+    const record = await readRecord(MD5, this.#folder, key);
     return record && Buffer.from(record.md5, 'hex');
   }
 
   async keepMd5(key: string, digest: Buffer): Promise<void> {
-    await writeRecord('md5', this.#folder, key, { md5: digest.toString('hex') }).catch(() => undefined);
+    await writeRecord(MD5, this.#folder, key, { md5: digest.toString('hex') }).catch(() => undefined);
   }
 
   /** The leaves that were kept, unchecked. */

@@ -1,5 +1,6 @@
 import envPaths from 'env-paths';
-import { deleteRecord, readRecord, writeRecord } from './record-file.js';
+import { parseOwner, type Owner } from './owner.js';
+import { deleteRecord, readRecord, updateRecord, writeRecord, type RecordKind } from './record-file.js';
 
 /**
  * Which lease a process of this machine holds, so that after a crash the next one need not wait until it runs out.
@@ -7,12 +8,19 @@ import { deleteRecord, readRecord, writeRecord } from './record-file.js';
  */
 export interface LeaseRecord {
   readonly uri: string;
+  /** The root of its ids. */
   readonly leaseId: string;
-  /** Ids that the lease may still have, where a process was about to take it over from a crashed one. */
+  /** Roots that the lease may still have, if a process was about to take it over from a crashed one. */
   readonly formerIds?: readonly string[];
-  readonly pid: number;
-  readonly host: string;
+  /** The ETag of the blob when the last process ended its work in an orderly way, just before it gave the lease back. */
+  readonly etag?: string;
+  /** True if it was this process that ended so: it holds nothing any longer, even if it still runs. */
+  readonly hasEnded?: boolean;
+  /** The process that holds it, or did last. */
+  readonly owner: Owner;
 }
+
+const LEASE: RecordKind<LeaseRecord> = { name: 'lease', parse: parseLeaseRecord };
 
 /** Where records are kept: `VHDUP_STATE_DIR`, else the user's data folder. */
 export function defaultStateFolder(): string {
@@ -21,14 +29,47 @@ export function defaultStateFolder(): string {
 
 /** The record for a blob; `undefined` where there is none, or none that is whole. */
 export function readLeaseRecord(folder: string, uri: string): Promise<LeaseRecord | undefined> {
-  return readRecord<LeaseRecord>('lease', folder, uri);
+  return readRecord(LEASE, folder, uri);
 }
 
 /** Keeps a record, readable by its owner only. A folder that cannot be written is no reason to fail. */
 export async function writeLeaseRecord(folder: string, record: LeaseRecord): Promise<void> {
-  await writeRecord('lease', folder, record.uri, record).catch(() => undefined);
+  await writeRecord(LEASE, folder, record.uri, record).catch(() => undefined);
+}
+
+/**
+ * Replaces the record for a blob by what `change` makes of it, while no other process does so: see `updateRecord`. If
+ * the folder cannot be written, nothing is kept, which is no failure; `change` may then be called not at all.
+ */
+export async function updateLeaseRecord(folder: string, uri: string, change: (current: LeaseRecord | undefined) => LeaseRecord | undefined): Promise<void> {
+  await updateRecord(LEASE, folder, uri, change).catch(() => undefined);
 }
 
 export async function deleteLeaseRecord(folder: string, uri: string): Promise<void> {
-  await deleteRecord('lease', folder, uri);
+  await deleteRecord(LEASE, folder, uri);
+}
+
+function parseLeaseRecord(value: unknown): LeaseRecord | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { uri, leaseId, formerIds, etag, hasEnded, owner: recorded } = value as Readonly<Record<keyof LeaseRecord, unknown>>;
+  const owner = parseOwner(recorded);
+  if (typeof uri !== 'string' || typeof leaseId !== 'string' || !owner) return undefined;
+  if (!isAbsentOr(isTextArray, formerIds) || !isAbsentOr(isText, etag) || !isAbsentOr(isBoolean, hasEnded)) return undefined;
+  return { uri, leaseId, owner, ...(formerIds === undefined ? {} : { formerIds }), ...(etag === undefined ? {} : { etag }), ...(hasEnded === undefined ? {} : { hasEnded }) };
+}
+
+function isAbsentOr<T>(is: (value: unknown) => value is T, value: unknown): value is T | undefined {
+  return value === undefined || is(value);
+}
+
+function isTextArray(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isText);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isBoolean(value: unknown): value is boolean {
+  return typeof value === 'boolean';
 }

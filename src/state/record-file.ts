@@ -1,37 +1,36 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import crc32 from 'crc-32';
+import { whileLocked } from './lock.js';
 
-/** The kinds of records: one file of each for what it is about. */
-export type RecordKind = 'lease' | 'seal' | 'md5';
+/** A kind of record: one file of it for each thing that it is about. */
+export interface RecordKind<R extends object> {
+  /** A part of the file's name. */
+  readonly name: string;
+  /** The record in a value that was read from a file; `undefined` if it has another shape. */
+  readonly parse: (value: unknown) => R | undefined;
+}
 
-/** The record about `key`, such as a blob's URI; `undefined` where there is none, or none that is whole. */
-export async function readRecord<R>(kind: RecordKind, folder: string, key: string): Promise<R | undefined> {
+/** The record about `key`, such as a blob's URI; `undefined` if there is none, or none that is whole. */
+export async function readRecord<R extends object>({ name, parse }: RecordKind<R>, folder: string, key: string): Promise<R | undefined> {
   try {
-    const { crc, ...stored } = JSON.parse(await readFile(fileFor(kind, folder, key), 'utf8')) as { crc: number; key: string; record: R };
-    return crc === crc32.str(JSON.stringify(stored)) && stored.key === key ? stored.record : undefined;
+    const { crc, ...stored } = JSON.parse(await readFile(fileFor(name, folder, key), 'utf8')) as { crc: unknown; key: unknown; record: unknown };
+    return crc === crc32.str(JSON.stringify(stored)) && stored.key === key ? parse(stored.record) : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Keeps a record, readable by its owner only; throws where the folder cannot be written. */
-export async function writeRecord(kind: RecordKind, folder: string, key: string, record: object): Promise<void> {
+/** Keeps a record, readable by its owner only: a reader sees all of it or nothing. Throws if the folder cannot be written. */
+export async function writeRecord<R extends object>({ name }: RecordKind<R>, folder: string, key: string, record: R): Promise<void> {
+  const path = fileFor(name, folder, key);
   const stored = { key, record };
-  await writeWhole(folder, fileFor(kind, folder, key), (fresh) => writeFile(fresh, JSON.stringify({ crc: crc32.str(JSON.stringify(stored)), ...stored }), { mode: 0o600, flush: true }));
-}
-
-export async function deleteRecord(kind: RecordKind, folder: string, key: string): Promise<void> {
-  await rm(fileFor(kind, folder, key), { force: true }).catch(() => undefined);
-}
-
-/** Has `write` make a file beside `path`, which then takes its name: whoever reads sees all of it or nothing. */
-export async function writeWhole(folder: string, path: string, write: (fresh: string) => Promise<void>): Promise<void> {
-  const fresh = `${path}.${process.pid}`;
+  // Unique: process ids of two namespaces are not.
+  const fresh = `${path}.${randomBytes(8).toString('hex')}`;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await write(fresh);
+    await writeFile(fresh, JSON.stringify({ crc: crc32.str(JSON.stringify(stored)), ...stored }), { mode: 0o600, flag: 'wx', flush: true });
     await rename(fresh, path);
   } catch (error) {
     await rm(fresh, { force: true }).catch(() => undefined);
@@ -39,6 +38,25 @@ export async function writeWhole(folder: string, path: string, write: (fresh: st
   }
 }
 
-function fileFor(kind: RecordKind, folder: string, key: string): string {
-  return join(folder, `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.${kind}.json`);
+export async function deleteRecord<R extends object>({ name }: RecordKind<R>, folder: string, key: string): Promise<void> {
+  await rm(fileFor(name, folder, key), { force: true }).catch(() => undefined);
+}
+
+/**
+ * Replaces a record by what `change` makes of it, while no other update does: nobody's change is lost. `undefined`
+ * deletes it; the same object leaves it as it is. Throws if the folder cannot be written.
+ */
+export async function updateRecord<R extends object>(kind: RecordKind<R>, folder: string, key: string, change: (current: R | undefined) => R | undefined): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await whileLocked(`${fileFor(kind.name, folder, key)}.lock`, async (lock) => {
+    const current = await readRecord(kind, folder, key);
+    const next = change(current);
+    await lock.check();
+    if (next === undefined) await deleteRecord(kind, folder, key);
+    else if (next !== current) await writeRecord(kind, folder, key, next);
+  });
+}
+
+function fileFor(name: string, folder: string, key: string): string {
+  return join(folder, `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.${name}.json`);
 }

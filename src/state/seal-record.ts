@@ -1,4 +1,4 @@
-import { deleteRecord, readRecord, writeRecord } from './record-file.js';
+import { readRecord, updateRecord, type RecordKind } from './record-file.js';
 
 /**
  * The infinite lease that keeps a finished blob from changing. It is nobody's at work, so it stands apart from the
@@ -9,16 +9,33 @@ export interface SealRecord {
   readonly leaseId: string;
 }
 
+const SEAL: RecordKind<SealRecord> = { name: 'seal', parse: parseSealRecord };
+
 /** The record for a blob; `undefined` where there is none, or none that is whole. */
 export function readSealRecord(folder: string, uri: string): Promise<SealRecord | undefined> {
-  return readRecord<SealRecord>('seal', folder, uri);
+  return readRecord(SEAL, folder, uri);
 }
 
-/** Keeps a record, readable by its owner only; throws where the folder cannot be written: the id is then known nowhere else. */
-export async function writeSealRecord(folder: string, record: SealRecord): Promise<void> {
-  await writeRecord('seal', folder, record.uri, record);
+/**
+ * Keeps a record, readable by its owner only, and returns the one that it replaces. Throws if the folder cannot be
+ * written: the id is then known nowhere else.
+ */
+export async function writeSealRecord(folder: string, record: SealRecord): Promise<SealRecord | undefined> {
+  let replaced: SealRecord | undefined;
+  await updateRecord(SEAL, folder, record.uri, (current) => {
+    replaced = current;
+    return record;
+  });
+  return replaced;
 }
 
-export async function deleteSealRecord(folder: string, uri: string): Promise<void> {
-  await deleteRecord('seal', folder, uri);
+/** Puts `before` (`undefined`: none) in the place of a record, unless that is about another lease than `leaseId`. Never throws. */
+export async function withdrawSealRecord(folder: string, { uri, leaseId }: SealRecord, before: SealRecord | undefined): Promise<void> {
+  await updateRecord(SEAL, folder, uri, (current) => (current?.leaseId === leaseId ? before : current)).catch(() => undefined);
+}
+
+function parseSealRecord(value: unknown): SealRecord | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { uri, leaseId } = value as Readonly<Record<keyof SealRecord, unknown>>;
+  return typeof uri === 'string' && typeof leaseId === 'string' ? { uri, leaseId } : undefined;
 }

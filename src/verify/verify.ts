@@ -25,9 +25,15 @@ const NAMED = 20;
  */
 export async function verify(disk: Disk, uri: string, options: VerifyOptions = {}): Promise<VerifyResult> {
   const session = new Session(options);
-  const guard = new SourceGuard(disk);
-  await guard.check();
+  const guard = await SourceGuard.begin(disk, {
+    onTouched: (path) => { session.note(`${path} was touched: all is compared again`); },
+    hint: 'stop what writes to it, then run the same command again',
+  });
   const blob = await session.blob(parseBlobUri(uri));
+  return guard.steadily(() => compareAll(session, guard.disk, blob, options));
+}
+
+async function compareAll(session: Session, disk: Disk, blob: PageBlob, { deep = true }: VerifyOptions): Promise<VerifyResult> {
   const properties = await present(blob);
   const conditions = { ifMatch: properties.etag };
   const { size } = properties;
@@ -39,7 +45,6 @@ export async function verify(disk: Disk, uri: string, options: VerifyOptions = {
   const both = [{ offset: 0, length: Math.min(content, disk.size) }];
   const onlyDisk = subtract(data, pages);
   const onlyBlob = subtract(intersect(pages, both), data);
-  const deep = options.deep ?? true;
   // Without the blob's content, what only the disk has can still be compared: there the blob is zero.
   const ranges = intersect(deep ? rangeSet([...data, ...pages]) : onlyDisk, both);
   const [{ differences, fetched }, digests] = await together(
@@ -48,7 +53,6 @@ export async function verify(disk: Disk, uri: string, options: VerifyOptions = {
     session.fail,
   );
   const behind = deep ? await notZero(session, disk, blob, properties, pages) : [];
-  await guard.check();
 
   const all = rangeSet([...differences, ...behind, ...(tail.differs ? [{ offset: content, length: size - content }] : [])]);
   const problems = [...problemsOf(properties), ...tail.problems, ...(digests.contentMd5 === 'other' ? ['its Content-MD5 is not that of the disk'] : []), ...(digests.tree === 'other' ? ['its tree digest is not that of the disk'] : [])];

@@ -6,7 +6,7 @@ import t from 'tap';
 import { openDisk, push } from '../../src/index.js';
 import { inParallel } from '../../src/session/parallel.js';
 import { startAzurite, type Azurite } from '../support/azurite.js';
-import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
+import { bytesOf, containerOf, endBreak, factsOf } from '../support/blobs.js';
 import { chains, writeChain, type LayerSpec } from '../support/chains.js';
 import { temporaryFolder } from '../support/folder.js';
 import { scaled } from '../support/scale.js';
@@ -44,6 +44,7 @@ async function play(azurite: Azurite, container: ContainerClient, folder: string
   if (below) {
     await using disk = await openDisk(below.path);
     await push(disk, { to: `${azurite.url}/vhds/${name}-base`, environment: azurite.env, stateFolder: own });
+    await endBreak(container, `${name}-base`);
   }
   const before = await factsOf(container, `${name}-base`);
   return gateFor(azurite, emulator, async (gate) => {

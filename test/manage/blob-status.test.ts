@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import t from 'tap';
 import { blobStatus } from '../../src/index.js';
 import { writeLeaseRecord } from '../../src/state/lease-record.js';
+import { thisOwner } from '../../src/state/owner.js';
 import { factsOf } from '../support/blobs.js';
 import { runCli } from '../support/cli.js';
 import { manageScene } from '../support/manage-scene.js';
@@ -57,7 +58,7 @@ t.test('status tells who holds the lease: by the metadata, on this machine by it
   t.match(await blobStatus(uri('held'), options), { lease: { state: 'available', holder: undefined } });
   await blob.getBlobLeaseClient('6d0d4a2e-0000-4000-8000-000000000000').acquireLease(60);
   t.match((await blobStatus(uri('held'), options)).lease, { state: 'leased', infinite: false, holder: { host: 'web-7', pid: 1234, isThisMachine: false } });
-  await writeLeaseRecord(options.stateFolder, { uri: uri('held'), leaseId: 'x', pid: process.pid, host: hostname() });
+  await writeLeaseRecord(options.stateFolder, { uri: uri('held'), leaseId: 'x', owner: thisOwner() });
   t.match((await blobStatus(uri('held'), options)).lease, { holder: { host: hostname(), pid: process.pid, isThisMachine: true, isAlive: true } });
 
   const liar = container.getPageBlobClient('liar');

@@ -1,5 +1,4 @@
 import { chmod, readdir, stat, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { blobStatus, sealBlob, unsealBlob } from '../../src/index.js';
@@ -8,6 +7,7 @@ import { readSealRecord, writeSealRecord } from '../../src/state/seal-record.js'
 import { bytesOf, factsOf } from '../support/blobs.js';
 import { runCli, startCli } from '../support/cli.js';
 import { manageScene } from '../support/manage-scene.js';
+import { ownerOf } from '../support/owners.js';
 
 const LEASE = '6d0d4a2e-0000-4000-8000-000000000000';
 
@@ -58,7 +58,7 @@ t.test('a push that was complete is sealed by the same command with --seal; what
 
   const gone = startCli(['--version'], {});
   await gone.ended;
-  await writeLeaseRecord(options.stateFolder, { uri: uri('at-once'), leaseId: ofPush, pid: gone.child.pid ?? 0, host: hostname() });
+  await writeLeaseRecord(options.stateFolder, { uri: uri('at-once'), leaseId: ofPush, owner: ownerOf(gone.child.pid ?? 0) });
   t.strictSame((await pushed(scene.base, { to: uri('at-once') })).outcome, 'already-there');
   t.equal((await factsOf(container, 'at-once'))?.leaseState, 'leased', 'the seal survives the cleaning up after a crash');
   t.equal((await readSealRecord(options.stateFolder, uri('later')))?.leaseId, seal?.leaseId);
@@ -112,7 +112,7 @@ t.test('--seal=immutable where the service has no such policy: the push is compl
     const { exitCode, stdout } = await runCli(args, env);
     t.equal(exitCode, 5, stdout);
     t.match(JSON.parse(stdout), { error: { code: 'seal-refused', message: /complete, but not sealed/, hint: /version-level immutability/ } });
-    t.match(await factsOf(container, 'fixed'), { leaseState: 'available', metadata: { vhdup_state: 'complete' } });
+    t.match(await factsOf(container, 'fixed'), { leaseState: run === 'first' ? 'breaking' : /^(breaking|broken)$/, metadata: { vhdup_state: 'complete' } });
     if (run === 'again') t.notOk(gate.records.some(({ kind }) => kind === 'put-page' || kind === 'metadata'));
   }
   gate.onRequest = ({ url }) => (url.includes('comp=immutabilityPolicies') ? { status: 200, headers: { 'x-ms-immutability-policy-mode': 'unlocked' } } : undefined);

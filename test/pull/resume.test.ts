@@ -153,7 +153,7 @@ t.test('what was begun otherwise is not gone on with: another format, another an
   await pushed(scene.base, { to: uri('base') });
   await pushed(scene.child, { to: uri('disk'), base: uri('base') });
   const out = join(folder, 'out.vhd');
-  const { partPath, recordPath } = new PullOutput(out, false);
+  const { recordPath } = new PullOutput(out, false);
   const begin = async (options: Parameters<typeof pulled>[2]) => {
     let reads = 0;
     gate.onRequest = ({ kind }) => (kind === 'read' && ++reads === 4 ? { status: 403 } : undefined);
@@ -177,7 +177,7 @@ t.test('what was begun otherwise is not gone on with: another format, another an
   await begin({ onto: scene.middle });
   await finish({ onto: scene.base }, 'pulled', /ancestor is another one/);
   await begin({ format: 'raw' });
-  await truncate(partPath, 4096);
+  await truncate(join(folder, (await readPullRecord(recordPath))?.part ?? ''), 4096);
   await finish({ format: 'raw' }, 'pulled', /its file was cut/);
   await begin({});
   await writeFile(recordPath, (await readFile(recordPath, 'utf8')).replace(/"below":\d+/, '"below":9999999'));

@@ -38,6 +38,8 @@ class CountingDisk implements Disk {
   extents(options?: { readonly above?: number }): AsyncIterable<Extent> { return this.#disk.extents(options); }
   stretches(options?: { readonly above?: number }): AsyncIterable<Iterable<Extent>> { return this.#disk.stretches(options); }
   sourceFiles() { return this.#disk.sourceFiles(); }
+  fileStates() { return this.#disk.fileStates(); }
+  dropCache() { this.#disk.dropCache(); }
   close() { return this.#disk.close(); }
   [Symbol.asyncDispose]() { return this.close(); }
   ancestor(layer: number): Disk { return new CountingDisk(this.#disk.ancestor(layer), this.#count); }

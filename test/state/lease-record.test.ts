@@ -4,7 +4,7 @@ import t from 'tap';
 import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord } from '../../src/state/lease-record.js';
 import { temporaryFolder } from '../support/folder.js';
 
-const record = { uri: 'https://a.blob.core.windows.net/c/b', leaseId: '6d0d4a2e-0000-4000-8000-000000000000', pid: 42, host: 'here' };
+const record = { uri: 'https://a.blob.core.windows.net/c/b', leaseId: '6d0d4a2e-0000-4000-8000-000000000000', owner: { host: 'here', pid: 42, boot: '0f3e', namespace: 'pid:[1]', startedAt: 7, token: 'abcd' } };
 
 t.test('a record is kept for its owner only, and forgotten when told', async (t) => {
   const folder = join(await temporaryFolder(t), 'state');
@@ -45,11 +45,12 @@ t.test('one flipped bit anywhere makes a record count as none', async (t) => {
 
 t.test('each blob has a record of its own, the last one written counts, and no other file is left', async (t) => {
   const folder = await temporaryFolder(t);
-  const other = { ...record, uri: `${record.uri}2`, pid: 43 };
+  const other = { ...record, uri: `${record.uri}2`, owner: { ...record.owner, pid: 43 } };
   await writeLeaseRecord(folder, record);
   await writeLeaseRecord(folder, other);
-  await writeLeaseRecord(folder, { ...record, pid: 44 });
-  t.strictSame(await readLeaseRecord(folder, record.uri), { ...record, pid: 44 });
+  const last = { ...record, owner: { ...record.owner, pid: 44 } };
+  await writeLeaseRecord(folder, last);
+  t.strictSame(await readLeaseRecord(folder, record.uri), last);
   t.strictSame(await readLeaseRecord(folder, other.uri), other);
   t.equal((await readdir(folder)).length, 2);
   await deleteLeaseRecord(folder, record.uri);

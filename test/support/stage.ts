@@ -4,7 +4,7 @@ import type { ContainerClient } from '@azure/storage-blob';
 import type { Test } from 'tap';
 import { openDisk, push, type PushOptions, type PushResult } from '../../src/index.js';
 import { startAzurite } from './azurite.js';
-import { containerOf } from './blobs.js';
+import { containerOf, endBreak } from './blobs.js';
 import { temporaryFolder } from './folder.js';
 import { startGate, type Gate } from './gate.js';
 
@@ -33,17 +33,21 @@ export async function stage(t: Test): Promise<Stage> {
   const stateFolder = join(folder, 'state');
   await mkdir(stateFolder, { mode: 0o700 });
   const cacheFolder = join(folder, 'cache');
+  const container = await containerOf(azurite, 'vhds');
   const options = { environment: { ...gate.env }, stateFolder, cacheFolder, retry: { attempts: 6, firstDelayMs: 2, maxDelayMs: 20 } };
   return {
     folder,
     gate,
-    container: await containerOf(azurite, 'vhds'),
+    container,
     options,
     env: { ...gate.env, VHDUP_STATE_DIR: stateFolder, VHDUP_CACHE_DIR: cacheFolder },
     uri: (name) => `${gate.url}/vhds/${name}`,
     pushed: async (path, more) => {
       await using disk = await openDisk(path);
-      return await push(disk, { ...options, ...more });
+      const result = await push(disk, { ...options, ...more });
+      const [, , inContainer, ...name] = decodeURIComponent(new URL(result.destination).pathname).split('/');
+      if (inContainer === 'vhds') await endBreak(container, name.join('/'));
+      return result;
     },
   };
 }

@@ -5,7 +5,7 @@ import type { Test } from 'tap';
 import { VhdupError, openDisk, push, type PushOptions, type PushResult } from '../../src/index.js';
 import { flatten, writeImage, type Write } from '../../fixtures/vhd.js';
 import { startAzurite, type AzuriteHere } from '../support/azurite.js';
-import { bytesOf, containerOf, factsOf, type BlobFacts } from '../support/blobs.js';
+import { bytesOf, containerOf, endBreak, factsOf, type BlobFacts } from '../support/blobs.js';
 import { temporaryFolder } from '../support/folder.js';
 import { startGate, type Gate } from '../support/gate.js';
 
@@ -65,7 +65,9 @@ export async function smallScene(t: Test, { emulator = false, host }: SmallScene
   const options: PushOptions = { environment: gate.env, stateFolder: join(folder, 'state'), cacheFolder: false, concurrency: 2, cost: { bytesPerSecond: 60 * KIB * KIB, requestsPerSecond: 100_000 }, retry: { attempts: 4, firstDelayMs: 1, maxDelayMs: 4, deadlineMs: 2000 } };
   const pushedFrom = async (path: string, more: PushOptions) => {
     await using disk = await openDisk(path);
-    return await push(disk, { ...options, ...more });
+    const result = await push(disk, { ...options, ...more });
+    await endBreak(container, decodeURIComponent(new URL(result.destination).pathname.split('/').at(-1) ?? ''));
+    return result;
   };
   await pushedFrom(root.path, { to: uri('base') });
   const before = await factsOf(container, 'base');

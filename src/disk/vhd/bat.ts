@@ -7,6 +7,8 @@ import { bitmapLength } from './bitmap.js';
 
 /** The largest BAT that is held in memory: 64 MiB, enough for 2 TiB in blocks of 128 KiB. */
 const MAX_ENTRIES = 16 * 1024 * 1024;
+/** The table is read again so many entries at a time: 1 MiB. */
+const STEP = 256 * 1024;
 /** So many wrong entries are told one by one. */
 const MAX_TOLD = 100;
 
@@ -29,10 +31,7 @@ export class Bat {
         `${header.blockSize} bytes make ${needed} blocks, more than ${MAX_ENTRIES}`, { code: 'disk-unsupported' });
       return undefined;
     }
-    const sectors = new Uint32Array(needed);
-    const bytes = Buffer.from(sectors.buffer);
-    await file.read(header.tableOffset, bytes);
-    if (endianness() === 'LE') bytes.swap32();
+    const sectors = await readEntries(file, header.tableOffset, needed);
     const inFile = allocated(sectors);
     check(sectors, inFile, header, size, dataEnd, findings);
     return new Bat(sectors, inFile.length);
@@ -56,6 +55,22 @@ export class Bat {
   bytes(): Uint8Array {
     return new Uint8Array(this.#sectors.buffer);
   }
+
+  /** What `bytes` would return of the table that is in the file now, in pieces of at most 1 MiB. */
+  async *bytesIn(file: SourceHandle, { tableOffset }: Header): AsyncGenerator<Uint8Array> {
+    for (let index = 0; index < this.#sectors.length; index += STEP) {
+      const entries = await readEntries(file, tableOffset + index * 4, Math.min(STEP, this.#sectors.length - index));
+      yield new Uint8Array(entries.buffer);
+    }
+  }
+}
+
+async function readEntries(file: SourceHandle, position: number, count: number): Promise<Uint32Array<ArrayBuffer>> {
+  const entries = new Uint32Array(count);
+  const bytes = Buffer.from(entries.buffer);
+  await file.read(position, bytes);
+  if (endianness() === 'LE') bytes.swap32();
+  return entries;
 }
 
 /** The entries of the blocks that the file holds, as a copy. A table has a million entries, so this counts before it takes memory. */

@@ -26,7 +26,7 @@ export class Bitmaps {
   readonly #file: SourceHandle;
   readonly #length: number;
   /** The oldest first. */
-  readonly #kept = new Map<number, Uint8Array>();
+  #kept = new Map<number, Uint8Array>();
 
   /** `length`: bytes of a bitmap in the file. */
   constructor(file: SourceHandle, length: number) {
@@ -40,15 +40,22 @@ export class Bitmaps {
     const bytes = new Uint8Array(positions.size * this.#length);
     const loaded = new Map<number, Uint8Array>();
     const missing: Missing[] = [];
+    // What is being read when everything is dropped is kept in the map that is dropped.
+    const kept = this.#kept;
     for (const [blockIndex, position] of positions) {
-      const bitmap = this.#kept.get(blockIndex) ?? bytes.subarray(loaded.size * this.#length, (loaded.size + 1) * this.#length);
-      if (!this.#kept.has(blockIndex)) missing.push({ position, bitmap });
+      const bitmap = kept.get(blockIndex) ?? bytes.subarray(loaded.size * this.#length, (loaded.size + 1) * this.#length);
+      if (!kept.has(blockIndex)) missing.push({ position, bitmap });
       loaded.set(blockIndex, bitmap);
     }
     const left = positions.size > KEPT_AT_ONCE ? this.#readNow(missing) : missing;
     await inFlight(left, ({ position, bitmap }) => this.#file.read(position, bitmap));
-    if (missing.length > 0 && positions.size <= KEPT_AT_ONCE) this.#keep(loaded);
+    if (missing.length > 0 && positions.size <= KEPT_AT_ONCE) this.#keep(kept, loaded);
     return loaded;
+  }
+
+  /** Drops all bitmaps that are kept: the next load reads them again. */
+  drop(): void {
+    this.#kept = new Map();
   }
 
   /** Reads without waiting, as long as that is quick; returns what is left to be read. */
@@ -63,11 +70,11 @@ export class Bitmaps {
     return missing.slice(done);
   }
 
-  #keep(loaded: BlockBitmaps): void {
-    for (const [blockIndex, bitmap] of loaded) this.#kept.set(blockIndex, bitmap);
-    for (const blockIndex of this.#kept.keys()) {
-      if (this.#kept.size * this.#length <= KEPT) break;
-      this.#kept.delete(blockIndex);
+  #keep(kept: Map<number, Uint8Array>, loaded: BlockBitmaps): void {
+    for (const [blockIndex, bitmap] of loaded) kept.set(blockIndex, bitmap);
+    for (const blockIndex of kept.keys()) {
+      if (kept.size * this.#length <= KEPT) break;
+      kept.delete(blockIndex);
     }
   }
 }

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import type { FileTimes, SourceHandle } from '../file.js';
 import { Findings } from '../findings.js';
 import type { Image, ImageOptions, ImageReader, IsHidden, View } from '../image.js';
-import type { Layer, SourceFile } from '../disk.js';
+import type { FileState, Layer, SourceFile } from '../disk.js';
 import { bitmapLength } from './bitmap.js';
 import { Bitmaps } from './bitmaps.js';
-import { creatorName, findFooter, fixedFooter, type Footer } from './footer.js';
-import { SECTOR } from './layout.js';
+import { creatorName, findFooter, fixedFooter } from './footer.js';
+import { HEADER_LENGTH, SECTOR } from './layout.js';
 import { readStructure, type Structure } from './structure.js';
 import { SparseView } from './view.js';
 
@@ -35,7 +35,7 @@ class VhdImage implements Image {
     this.layer = layerOf(file.path, structure, findings);
     this.footer = fixedFooter(structure.footer);
     // What is read is the file that was opened, whatever the path leads to meanwhile.
-    this.openedFile = this.#describe({ ...opened, identity: file.identity }, structure.footer);
+    this.openedFile = { ...stateOf(file.path, { ...opened, identity: file.identity }), structure: structureDigest(structure) };
   }
 
   async load(offset: number, end: number, isHidden: IsHidden): Promise<View> {
@@ -63,25 +63,45 @@ class VhdImage implements Image {
     return this.#file.read(position, into);
   }
 
-  /** Reads the footer anew; header and BAT are those that the disk was opened with. */
+  /** The times first: what is written while the structures are read changes them. */
   async sourceFile(): Promise<SourceFile> {
-    const times = await this.#file.statPath();
+    const state = await this.fileState();
     const findings = new Findings(this.#file.path);
     const found = await findFooter(this.#file, this.#options, findings);
     findings.refuse();
-    return this.#describe(times, found?.footer ?? this.#structure.footer);
+    const hash = createHash('sha256').update(found?.footer.bytes ?? '');
+    const { sparse } = this.#structure;
+    if (sparse) {
+      const header = new Uint8Array(HEADER_LENGTH);
+      await this.#file.read(sparse.header.offset, header);
+      hash.update(header);
+      for await (const piece of sparse.bat.bytesIn(this.#file, sparse.header)) hash.update(piece);
+    }
+    return { ...state, structure: hash.digest('hex') };
+  }
+
+  async fileState(): Promise<FileState> {
+    return stateOf(this.#file.path, await this.#file.statPath());
+  }
+
+  dropCache(): void {
+    this.#bitmaps.drop();
   }
 
   close(): Promise<void> {
     return this.#file.close();
   }
+}
 
-  #describe({ identity, size, mtimeNs, ctimeNs }: FileTimes, footer: Footer): SourceFile {
-    const hash = createHash('sha256').update(footer.bytes);
-    const { sparse } = this.#structure;
-    if (sparse) hash.update(sparse.header.bytes).update(sparse.bat.bytes());
-    return { path: this.#file.path, fileId: identity, size, mtimeNs, ctimeNs, seenMs: Date.now(), structure: hash.digest('hex') };
-  }
+function stateOf(path: string, { identity, size, mtimeNs, ctimeNs }: FileTimes): FileState {
+  return { path, fileId: identity, size, mtimeNs, ctimeNs, seenMs: Date.now() };
+}
+
+/** SHA-256 (hex) of the structures as they were read at opening. */
+function structureDigest({ footer, sparse }: Structure): string {
+  const hash = createHash('sha256').update(footer.bytes);
+  if (sparse) hash.update(sparse.header.bytes).update(sparse.bat.bytes());
+  return hash.digest('hex');
 }
 
 function layerOf(path: string, { footer, type, size, sparse }: Structure, { warnings }: Findings): Layer {

@@ -1,0 +1,92 @@
+import { constants } from 'node:fs';
+import { copyFile, lstat, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { OutputFile, unwritable } from '../disk/output-file.js';
+import type { Session } from '../session/session.js';
+import { judgeWork } from '../state/announcement.js';
+import type { Lock } from '../state/lock.js';
+import { thisOwner } from '../state/owner.js';
+import type { PullOutput } from './output.js';
+import { changeOf, readPullRecord, writePullRecord, type PullRecord } from './record.js';
+import type { PullWork } from './work.js';
+
+/**
+ * Takes over the part file of an earlier run, under the name of this one, and records that. The file itself is taken
+ * only if its process is proved to be gone, or has closed it. Otherwise a copy is: a process that was only stopped still
+ * has the file open, and may write to it at any time. Returns what is recorded of it; `undefined` if this run has to
+ * begin anew.
+ */
+export async function takeEarlierPart(session: Session, work: PullWork, output: PullOutput, lock: Lock): Promise<PullRecord | undefined> {
+  const record = await readPullRecord(output.recordPath);
+  const earlier = record && await findPart(record, output);
+  if (!earlier) return undefined;
+  const change = changeOf(record.job, work.job)
+    ?? (record.state === 'differs' && !work.acceptsDiffering ? 'what was pulled then did not fit its Content-MD5' : undefined)
+    ?? (earlier.size < record.durable.fileSize ? 'its file was cut' : undefined);
+  if (change !== undefined) {
+    session.warn(`an earlier pull to ${output.path} cannot be resumed, so it starts again: ${change}`);
+    return undefined;
+  }
+  const own = output.partPath(lock.token);
+  const taken: PullRecord = { ...record, acceptsDiffering: work.acceptsDiffering, identity: null, part: basename(own), formerPart: null, owner: thisOwner() };
+  const isClosed = record.owner === null || judgeWork(earlier.token, record.owner) === 'gone';
+  if (!isClosed && !await copyPart(session, work, earlier.path, own)) return undefined;
+  await lock.check();
+  // The record goes first: a crash between the two leaves a record that knows both names.
+  await writePullRecord(output.recordPath, isClosed ? { ...taken, formerPart: earlier.name } : taken);
+  return !isClosed || await movePart(earlier.path, own) ? taken : undefined;
+}
+
+/** A part file that a record names. */
+interface EarlierPart {
+  readonly name: string;
+  readonly path: string;
+  /** Of the lock under which it was opened last. */
+  readonly token: string;
+  readonly size: number;
+}
+
+/** The part file of a record, if it is a regular file beside the output under a name that a pull gives. */
+async function findPart({ part, formerPart }: PullRecord, output: PullOutput): Promise<EarlierPart | undefined> {
+  const token = output.tokenOf(part);
+  for (const name of [part, formerPart]) {
+    if (token === undefined || name === null || output.tokenOf(name) === undefined) continue;
+    const path = join(dirname(output.path), name);
+    const found = await lstat(path).catch(() => undefined);
+    if (found?.isFile()) return { name, path, token, size: found.size };
+  }
+  return undefined;
+}
+
+/** False if the file is gone meanwhile: another process took this one for dead. */
+async function movePart(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw unwritable(to, 'go on with what an earlier pull has left', error);
+  }
+}
+
+/** Makes a durable copy of a part file; false if that is not possible, or would fill holes. */
+async function copyPart(session: Session, { format }: PullWork, from: string, to: string): Promise<boolean> {
+  session.note(`a process that may still run has ${from} open: its content is taken over into another file`);
+  const hasHoles = format !== 'dynamic';
+  const isCopied = await makeCopy(from, to, constants.COPYFILE_FICLONE_FORCE) || (!hasHoles && await makeCopy(from, to, 0));
+  if (!isCopied) session.note(`${from} cannot be cloned on this file system: the pull starts again`);
+  return isCopied;
+}
+
+/** False, and no file, if it fails, whatever the reason: beginning anew is always possible, and needs less room. */
+async function makeCopy(from: string, to: string, how: number): Promise<boolean> {
+  try {
+    await copyFile(from, to, how | constants.COPYFILE_EXCL);
+    await using file = await OutputFile.reopen(to);
+    await file.sync();
+    return true;
+  } catch {
+    await rm(to, { force: true }).catch(() => undefined);
+    return false;
+  }
+}

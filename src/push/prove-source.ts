@@ -1,0 +1,88 @@
+import { VhdupError } from '../errors.js';
+import type { BlobProperties, Conditions } from '../blob/page-blob.js';
+import type { Digests } from '../session/digest-pass.js';
+import { DiskDigests } from '../session/disk-digests.js';
+import type { Session } from '../session/session.js';
+import { checkBase, isMismatch } from './base.js';
+import type { Identity } from './destination.js';
+import type { PushOptions } from './options.js';
+import { identityOf, planOf, type Preparation } from './prepare.js';
+import { verifyPushed, type VerifyScope } from './verify-pushed.js';
+
+/** What a finished push may say of its disk: both are of one state of the files. */
+export interface Proved {
+  readonly identity: Identity;
+  readonly digests: Digests;
+}
+
+/** How the destination is looked at, and how the push was asked for. */
+export interface Proof {
+  readonly conditions: Conditions;
+  readonly options: PushOptions;
+}
+
+/**
+ * Makes sure that what was written, what was copied and `digests` come from one state of the files. If none was touched since
+ * the push began, they do. Otherwise all of it is proved anew, up to three times. Throws `source-changed`; with `verify` also
+ * `content-differs`.
+ */
+export async function proveSource(session: Session, preparation: Preparation, digests: Digests, proof: Proof): Promise<Proved> {
+  const { guard, identity } = preparation;
+  const { conditions, options: { verify } } = proof;
+  if (await guard.isUntouched()) {
+    if (verify === undefined) return { identity, digests };
+    await verifyUntorn(preparation, () => verifyPushed(session, guard.disk, preparation, verify, conditions, true));
+    if (await guard.isUntouched()) return { identity, digests };
+  }
+  return guard.steadily(() => proveAnew(session, preparation, digests, proof));
+}
+
+/** The same for a blob that is complete: compares it with the disk until that stood still meanwhile. */
+export async function verifyComplete(session: Session, preparation: Preparation, scope: VerifyScope, { etag }: BlobProperties): Promise<void> {
+  const { guard } = preparation;
+  await guard.steadily(() => verifyUntorn(preparation, () => verifyPushed(session, guard.disk, preparation, scope, { ifMatch: etag }, false)));
+}
+
+/**
+ * Proves that the blob, but for its footer, is the disk in the state that the guard has taken, and computes the digests
+ * of that state.
+ *
+ * - The plan is made again, and is the same. So outside of it the disk is what the ancestor is (zeros without a base).
+ * - There the blob is what the base is: it was copied under its ETag, or made empty, and nothing else was written to it.
+ *   The base is what the ancestor is, also in this state: its content is compared with the ancestor's once more. With
+ *   `--base-check id` that was never known.
+ * - Within the plan the blob is compared with the disk, byte for byte.
+ * - No digest of an earlier state is used: neither one that is remembered nor one of this run.
+ *
+ * All this holds for one state only if the guard finds the files untouched afterwards.
+ */
+async function proveAnew(session: Session, preparation: Preparation, { md5 }: Digests, { conditions, options }: Proof): Promise<Proved> {
+  const { guard, base, stream, identity: before } = preparation;
+  const { disk } = guard;
+  const identity = identityOf(guard, base, await planOf(disk, base, options.cost));
+  if (identity.fingerprint !== before.fingerprint) throw guard.changed('its sector bitmaps are others');
+  const digests = new DiskDigests(session, disk, undefined);
+  if (base) {
+    await checkBase(digests, disk, base).catch((error: unknown) => {
+      throw isMismatch(error) ? guard.changed('the base is no longer what the ancestor is', error) : error;
+    });
+  }
+  await verifyPushed(session, disk, preparation, options.verify ?? 'sent', conditions, true).catch((error: unknown) => {
+    throw isDifference(error) ? guard.changed('it is not what was sent', error) : error;
+  });
+  return { identity, digests: await digests.of(0, { md5: md5 && stream, tree: true }, 'digest') };
+}
+
+/** A difference proves something of the destination only if the disk stood still; else it is the disk that changed. */
+async function verifyUntorn({ guard }: Preparation, verify: () => Promise<void>): Promise<void> {
+  try {
+    await verify();
+  } catch (error) {
+    if (!isDifference(error) || await guard.isUntouched()) throw error;
+    throw guard.changed('it was touched while it was compared with the destination, and differs', error);
+  }
+}
+
+function isDifference(error: unknown): boolean {
+  return error instanceof VhdupError && error.code === 'content-differs';
+}

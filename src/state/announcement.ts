@@ -1,0 +1,184 @@
+import { randomBytes } from 'node:crypto';
+import { constants, type BigIntStats } from 'node:fs';
+import { lstat, mkdir, open, rmdir, unlink, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { VhdupError } from '../errors.js';
+import { judgeOwner, parseOwner, thisOwner, type Owner, type Verdict } from './owner.js';
+
+const TOKEN_BYTES = 8;
+/** An announcement, or the mark of a holder beside it. All other names in a lock folder are strangers', and ignored. */
+const NAME = /^([0-9a-f]{16})(\.held)?$/;
+/** More is no announcement. */
+const MAX_BYTES = 4096;
+/** Neither follows a symbolic link, nor waits for somebody to write to a pipe. Windows has neither, and the constants are `undefined` there. */
+const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** The announcements that this process has not withdrawn. */
+const ours = new Set<string>();
+
+/** What the name of a file in a lock folder says; `undefined` for a stranger's. */
+export function parseName(name: string): { readonly token: string; readonly isHeld: boolean } | undefined {
+  const [, token, held] = NAME.exec(name) ?? [];
+  return token === undefined ? undefined : { token, isHeld: held !== undefined };
+}
+
+/** Like `judgeOwner`, for work under the announcement `token`: this process knows by itself which of its own have ended. */
+export function judgeWork(token: string, owner: Owner | undefined): Verdict {
+  if (owner?.token === thisOwner().token) return ours.has(token) ? 'alive' : 'gone';
+  return judgeOwner(owner);
+}
+
+/** What a look at an announcement shows. */
+export interface Sighting {
+  /** `undefined`: not written yet, damaged, or not readable. */
+  readonly owner: Owner | undefined;
+  /** Changes with each heartbeat. */
+  readonly mark: string;
+}
+
+/** Looks at an announcement; `undefined` if it is not there, or is no regular file. */
+export async function look(path: string): Promise<Sighting | undefined> {
+  // A network file system answers from its cache, unless the file is opened.
+  const handle = await open(path, READ_ONLY).catch(() => undefined);
+  if (!handle) return sightingOf(await statIfThere(path), undefined);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0);
+    return sightingOf(await handle.stat({ bigint: true }), buffer.subarray(0, bytesRead));
+  } catch {
+    return sightingOf(await statIfThere(path), undefined);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Like `lstat`; `undefined` if nothing is there. */
+export async function statIfThere(path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(path, { bigint: true });
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** The codes of the system's errors. */
+export function isCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
+}
+
+/** Removes an announcement that counts no more, first itself: without it its process does not hold the lock. */
+export async function removeAnnouncement(folder: string, token: string): Promise<void> {
+  for (const path of [join(folder, token), heldPath(folder, token)]) {
+    await unlink(path).catch((error: unknown) => { if (!isCode(error, 'ENOENT')) throw error; });
+  }
+}
+
+/**
+ * The announcement of this process in a lock folder: a file under a name of its own, from before the folder is looked
+ * at until it is withdrawn. Its times are the heartbeat.
+ */
+export class Announcement {
+  readonly token = randomBytes(TOKEN_BYTES).toString('hex');
+  readonly #folder: string;
+  #file: FileHandle | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Writes the announcement. Throws the system's error, and `output-unwritable` if something else than a folder is in the way. */
+  static async write(folder: string, heartbeatMs: number): Promise<Announcement> {
+    const own = new Announcement(folder);
+    ours.add(own.token);
+    try {
+      const file = await own.#create();
+      await file.writeFile(JSON.stringify(thisOwner()));
+      await file.sync();
+      own.#timer = setInterval(() => void own.#beat(file), heartbeatMs).unref();
+      return own;
+    } catch (error) {
+      await own.withdraw();
+      throw error;
+    }
+  }
+
+  async #create(): Promise<FileHandle> {
+    for (;;) {
+      await makeFolder(this.#folder);
+      try {
+        return this.#file = await open(join(this.#folder, this.token), 'wx');
+      } catch (error) {
+        // Whoever released the lock in this moment removed the folder.
+        if (!isCode(error, 'ENOENT')) throw error;
+      }
+    }
+  }
+
+  async #beat(file: FileHandle): Promise<void> {
+    const now = new Date();
+    await file.utimes(now, now).catch(() => undefined);
+  }
+
+  /** Marks this as the holder's. False if somebody took this process for dead meanwhile: then it holds nothing. */
+  async hold(): Promise<boolean> {
+    try {
+      await (await open(heldPath(this.#folder, this.token), 'wx')).close();
+    } catch (error) {
+      if (isCode(error, 'ENOENT')) return false;
+      throw error;
+    }
+    return this.isHeld();
+  }
+
+  /** Whether it and its mark are still there. */
+  async isHeld(): Promise<boolean> {
+    return await isThere(join(this.#folder, this.token)) && await isThere(heldPath(this.#folder, this.token));
+  }
+
+  /** Takes it back, and the folder if nobody else is there. Never throws. */
+  async withdraw(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#file?.close().catch(() => undefined);
+    ours.delete(this.token);
+    await removeAnnouncement(this.#folder, this.token).catch(() => undefined);
+    await rmdir(this.#folder).catch(() => undefined);
+  }
+}
+
+function heldPath(folder: string, token: string): string {
+  return join(folder, `${token}.held`);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await (await open(path, READ_ONLY)).close();
+    return true;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (!isCode(error, 'EEXIST')) throw error;
+    const found = await statIfThere(path);
+    if (found && !found.isDirectory()) throw new VhdupError('output-unwritable', `${path}: this is not the folder of a lock, but a ${found.isSymbolicLink() ? 'symbolic link' : 'file of another kind'}`, { hint: 'remove it, if it is not needed' });
+  }
+}
+
+function sightingOf(found: BigIntStats | undefined, bytes: Uint8Array | undefined): Sighting | undefined {
+  if (!found?.isFile()) return undefined;
+  return { owner: bytes && ownerIn(bytes), mark: `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}` };
+}
+
+function ownerIn(bytes: Uint8Array): Owner | undefined {
+  try {
+    return parseOwner(JSON.parse(Buffer.from(bytes).toString()));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,166 @@
+import { readdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { VhdupError } from '../errors.js';
+import { Announcement, isCode, look, parseName, removeAnnouncement } from './announcement.js';
+import type { Owner } from './owner.js';
+import { Watch } from './watch.js';
+
+/** A process without a heartbeat for so long counts as dead, if its end cannot be proved. */
+const SILENCE_MS = 10_000;
+/** Heartbeats within that time. */
+const HEARTBEATS = 5;
+const POLL_MS = 50;
+
+export interface LockOptions {
+  /** Milliseconds without a heartbeat after which another process counts as dead. Default 10,000; the same for all that share a lock. */
+  readonly silenceMs?: number;
+  /** Called once if it takes time to find out whether another process is alive. */
+  readonly onWait?: () => void;
+  /** Ends the attempt; it throws the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** How long short work waits for the short work of others; longer than a silence, which a crash leaves. */
+const PATIENCE_MS = 20_000;
+
+/** Another process has the lock, or is about to have it. */
+export interface Busy {
+  /** `undefined`: its record cannot be read. */
+  readonly holder: Owner | undefined;
+}
+
+/**
+ * A lock that is held: no other process that uses `path` as a lock does so, on this machine or another. It is for work
+ * on files beside it. A process that stands still for long (SIGSTOP, a suspended machine) may lose it: so call `check`
+ * before each step that others must not see twice, and let the step fail if files that belong to the lock are gone.
+ *
+ * The lock is a folder. Each contender first creates an announcement in it, under a unique name, and keeps it until it
+ * withdraws or releases. Then it lists the folder. Only if this listing shows no other announcement, but those of
+ * processes that are dead, does it create a second file, `TOKEN.held`, and hold the lock.
+ *
+ * Why two processes never both hold it: take two contenders, A and B, and let A be the first to announce. B lists the
+ * folder after it has announced, so B's listing shows A's announcement, for as long as A has not withdrawn. So B does
+ * not hold the lock as long as A is alive, whatever A does. Removing a dead contender's files cannot hit a living one,
+ * because no name is used twice. If a living process is taken for dead, its announcement is removed before the other
+ * one holds the lock; it looks for its announcement after it created `TOKEN.held`, and again at each `check`, and so
+ * finds out.
+ *
+ * Why one of several gets it: of those that see each other before any holds the lock, all withdraw but the one with the
+ * smallest token; that one waits until the others have withdrawn.
+ */
+export class Lock implements AsyncDisposable {
+  readonly #path: string;
+  readonly #announcement: Announcement;
+
+  private constructor(path: string, announcement: Announcement) {
+    this.#path = path;
+    this.#announcement = announcement;
+  }
+
+  /**
+   * Takes the lock, or says who has it. Waits up to `silenceMs` for a sign of life, if another process may be dead.
+   * Throws the system's error if the folder cannot be written, and `output-unwritable` if `path` is something else.
+   */
+  static async acquire(path: string, options: LockOptions = {}): Promise<Lock | Busy> {
+    const { silenceMs = SILENCE_MS, signal } = options;
+    const watch = new Watch(silenceMs, options.onWait);
+    for (;;) {
+      signal?.throwIfAborted();
+      if (!await removeOldLock(path, watch, signal)) return { holder: undefined };
+      const announcement = await Announcement.write(path, silenceMs / HEARTBEATS);
+      let isKept = false;
+      try {
+        const outcome = await contend(path, announcement, watch, signal);
+        if (outcome !== 'free' && outcome !== 'lost') return outcome;
+        // Lost: somebody took this process for dead; so it starts again.
+        isKept = outcome === 'free' && await announcement.hold();
+        if (isKept) return new Lock(path, announcement);
+      } finally {
+        if (!isKept) await announcement.withdraw();
+      }
+    }
+  }
+
+  /** Unique for each time that the lock is taken: for names of files that belong to one holder. */
+  get token(): string {
+    return this.#announcement.token;
+  }
+
+  /** Throws `destination-busy` if another process took this one for dead, and so may hold the lock. */
+  async check(): Promise<void> {
+    if (await this.#announcement.isHeld()) return;
+    throw new VhdupError('destination-busy', `${this.#path}: this process stood still for so long that another one could take over its work`, { hint: 'run the same command again: it says whether another one works on it' });
+  }
+
+  /** Releases the lock. Never throws. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#announcement.withdraw();
+  }
+}
+
+/** Does short work under a lock, after others have done theirs. Throws `destination-busy` if one of them does not end. */
+export async function whileLocked<T>(path: string, work: (lock: Lock) => Promise<T>): Promise<T> {
+  for (const deadline = performance.now() + PATIENCE_MS; ;) {
+    const result = await Lock.acquire(path);
+    if (result instanceof Lock) {
+      await using lock = result;
+      return await work(lock);
+    }
+    const { holder } = result;
+    if (performance.now() > deadline) throw new VhdupError('destination-busy', `${path}: ${holder ? `process ${holder.pid} on ${holder.host}` : 'another process'} holds it and does not go on`, { hint: 'end that process, then run the same command' });
+    // At random, so that those that wait do not meet again and again.
+    await sleep(5 + Math.random() * 40);
+  }
+}
+
+/** Waits until the lock is free, or another process has it; `lost` if the own announcement is gone. */
+async function contend(path: string, { token }: Announcement, watch: Watch, signal: AbortSignal | undefined): Promise<'free' | 'lost' | Busy> {
+  for (;;) {
+    const contenders = await list(path);
+    if (!contenders.get(token)?.isAnnounced) return 'lost';
+    contenders.delete(token);
+    let isFree = true;
+    for (const [other, { isAnnounced, isHeld }] of contenders) {
+      const sighting = isAnnounced ? await look(join(path, other)) : undefined;
+      // A mark without an announcement: its process is about to release the lock, or was taken for dead.
+      if (!isAnnounced) await removeAnnouncement(path, other);
+      if (!sighting) continue;
+      const life = watch.judge(other, sighting, isHeld);
+      if (life === 'alive' && (isHeld || other < token)) return { holder: sighting.owner };
+      if (life === 'dead') await removeAnnouncement(path, other);
+      else isFree = false;
+    }
+    if (isFree) return 'free';
+    await sleep(POLL_MS, undefined, { signal });
+  }
+}
+
+/** The contenders for a lock, by token. */
+async function list(path: string): Promise<Map<string, { isAnnounced: boolean; isHeld: boolean }>> {
+  const contenders = new Map<string, { isAnnounced: boolean; isHeld: boolean }>();
+  const names = await readdir(path).catch((error: unknown) => {
+    if (isCode(error, 'ENOENT')) return [];
+    throw error;
+  });
+  for (const name of names) {
+    const parsed = parseName(name);
+    if (!parsed) continue;
+    const { isAnnounced, isHeld } = contenders.get(parsed.token) ?? { isAnnounced: false, isHeld: false };
+    contenders.set(parsed.token, { isAnnounced: isAnnounced || !parsed.isHeld, isHeld: isHeld || parsed.isHeld });
+  }
+  return contenders;
+}
+
+/** Removes a regular file, which is what a lock of an older version is, after a time of silence. False if it is in use. */
+async function removeOldLock(path: string, watch: Watch, signal: AbortSignal | undefined): Promise<boolean> {
+  for (;;) {
+    const sighting = await look(path);
+    if (!sighting) return true;
+    const life = watch.judge('', sighting, true);
+    if (life === 'alive') return false;
+    // This never removes a folder, so it cannot hit the lock that another contender has made instead.
+    if (life === 'dead') await unlink(path).catch(async (error: unknown) => { if (await look(path)) throw error; });
+    else await sleep(POLL_MS, undefined, { signal });
+  }
+}

@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname, uptime } from 'node:os';
+
+/** A process, recorded so that another process can find out whether it still runs. Absent: the system does not say. */
+export interface Owner {
+  readonly host: string;
+  readonly pid: number;
+  /** The boot of the system. Linux: the kernel's boot id. Elsewhere: the time of the boot in seconds since the epoch, by the wall clock. */
+  readonly boot?: string | number;
+  /** Linux: the process-id namespace in which `pid` counts, such as `pid:[4026531836]`. */
+  readonly namespace?: string;
+  /** Linux: the start of the process, in clock ticks since the boot. */
+  readonly startedAt?: number;
+  /** Random, one for each process (and each of its threads). */
+  readonly token: string;
+}
+
+/** `alive` and `gone` are proved; `unknown` is everything else. */
+export type Verdict = 'alive' | 'gone' | 'unknown';
+
+/** Two readings of the wall clock give the same time of boot if they differ by at most so much. */
+const BOOT_TOLERANCE_SECONDS = 5;
+const TOKEN = randomBytes(16).toString('hex');
+const MAX_TEXT = 256;
+
+let own: Owner | undefined;
+
+/** The owner that this process is. */
+export function thisOwner(): Owner {
+  return own ??= { host: hostname(), pid: process.pid, ...(process.platform === 'linux' ? linuxIdentity() : { boot: Math.round(Date.now() / 1000 - uptime()) }), token: TOKEN };
+}
+
+/**
+ * Whether the process of a record still runs. A process id means something only within one boot and one process-id
+ * namespace: there a missing process, or another one with the same id, is proof. Never throws.
+ */
+export function judgeOwner(owner: Owner | undefined): Verdict {
+  if (!owner) return 'unknown';
+  if (owner.token === TOKEN) return 'alive';
+  if (!isComparable(owner, thisOwner())) return 'unknown';
+  if (!exists(owner.pid)) return 'gone';
+  if (process.platform !== 'linux') return 'unknown';
+  const found = readStat(owner.pid);
+  if (!found) return 'unknown';
+  if (found.isDead) return 'gone';
+  if (owner.startedAt === undefined) return 'unknown';
+  return owner.startedAt === found.startedAt ? 'alive' : 'gone';
+}
+
+/** The owner in a value that was read from a file; `undefined` if it is none. Never throws. */
+export function parseOwner(value: unknown): Owner | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { host, pid, boot, namespace, startedAt, token } = value as Readonly<Record<keyof Owner, unknown>>;
+  if (!isText(host) || !isText(token) || typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  if (boot !== undefined && typeof boot !== 'number' && !isText(boot)) return undefined;
+  if (namespace !== undefined && !isText(namespace)) return undefined;
+  if (startedAt !== undefined && typeof startedAt !== 'number') return undefined;
+  return { host, pid, ...(boot === undefined ? {} : { boot }), ...(namespace === undefined ? {} : { namespace }), ...(startedAt === undefined ? {} : { startedAt }), token };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= MAX_TEXT;
+}
+
+function isComparable(owner: Owner, me: Owner): boolean {
+  if (owner.namespace !== me.namespace) return false;
+  if (typeof owner.boot === 'string') return owner.boot === me.boot && me.namespace !== undefined;
+  if (typeof owner.boot !== 'number' || typeof me.boot !== 'number') return false;
+  return owner.host === me.host && Math.abs(owner.boot - me.boot) <= BOOT_TOLERANCE_SECONDS;
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it runs, as another user.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
+
+/**
+ * Nothing is known if `/proc` is missing or belongs to another namespace, as after `unshare --pid` without a new mount:
+ * then its process ids are not those of this process.
+ */
+function linuxIdentity(): Pick<Owner, 'boot' | 'namespace' | 'startedAt'> {
+  try {
+    const pids = /^NSpid:(.*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]?.trim().split(/\s+/);
+    if (pids?.length !== 1 || Number(pids[0]) !== process.pid) return {};
+    const startedAt = readStat(process.pid)?.startedAt;
+    return { boot: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(), namespace: readlinkSync('/proc/self/ns/pid'), ...(startedAt === undefined ? {} : { startedAt }) };
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * The start time of a process, and whether it has ended: a killed process stays in the list until its parent asks for
+ * its exit code. While one of its threads still runs it may still write, so it counts as running.
+ */
+function readStat(pid: number): { readonly startedAt: number; readonly isDead: boolean } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The second field is a file name in brackets, which may hold anything; field 3 follows the last bracket.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const startedAt = Number(fields[22 - 3]);
+    const threads = Number(fields[20 - 3]);
+    if (!Number.isSafeInteger(startedAt)) return undefined;
+    return { startedAt, isDead: fields[0] === 'X' || (fields[0] === 'Z' && threads <= 1) };
+  } catch {
+    return undefined;
+  }
+}
