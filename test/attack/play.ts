@@ -17,7 +17,7 @@ export interface Verdict {
   /** Commands that ended with exit code 0 while something else was true. */
   readonly falseSuccesses: readonly string[];
   /** The same within what the service makes unavoidable. */
-  readonly gaps: readonly string[];
+  readonly gaps: readonly { readonly what: string; readonly why: string }[];
   /** Ends that are no false success, but should not be: an unexpected error, a push that never gets there. */
   readonly troubles: readonly string[];
   readonly log: readonly string[];
@@ -38,7 +38,7 @@ export async function play(world: World, round: Round): Promise<Verdict> {
 }
 
 class Game {
-  readonly verdict = { taken: 0, refused: 0, falseSuccesses: [] as string[], gaps: [] as string[], troubles: [] as string[], log: [] as string[] };
+  readonly verdict = { taken: 0, refused: 0, falseSuccesses: [] as string[], gaps: [] as { what: string; why: string }[], troubles: [] as string[], log: [] as string[] };
   readonly #world: World;
   readonly #round: Round;
   readonly #name: string;
@@ -159,8 +159,8 @@ class Game {
       this.#gap = undefined;
       return;
     }
-    const isExcused = this.#gap && (this.#gap.run === undefined || this.#gap.run === this.#run);
-    if (isExcused) this.verdict.gaps.push(`${what}: ${lies.join(', ')}: ${this.#gap?.why}`);
+    const gap = this.#gap;
+    if (gap && (gap.run === undefined || gap.run === this.#run)) this.verdict.gaps.push({ what: `${what}: ${lies.join(', ')}`, why: gap.why });
     else this.verdict.falseSuccesses.push(`${what}: ${lies.join(', ')}`);
   }
 

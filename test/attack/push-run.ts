@@ -55,7 +55,7 @@ export async function runPush(world: World, run: PushRun): Promise<PushEnd> {
     const nth = numbers.get(record.index) ?? 0;
     await run.onMoment(record, nth, 'after');
     if (record.kind === 'lease') {
-      hasLease ||= record.status < 300;
+      hasLease ||= record.status < 300 && ['acquire', 'change'].includes(String(record.headers['x-ms-lease-action']));
       isRefused ||= record.status === 409;
     }
     const { kind, request, moment } = run.interruption ?? { kind: 'none', request: 0, moment: 'before' };

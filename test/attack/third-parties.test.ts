@@ -57,7 +57,8 @@ t.test('whatever third parties do to a destination, and whenever: exit code 0 st
   const lanes = await Promise.all(Array.from({ length: LANES }, async (_, index) => new Lane(await writeChain(join(folder, `lane ${index}`, 'files'), index % 2 === 0))));
   t.teardown(async () => { for (const lane of lanes) await lane.stop(); });
   const free = [...lanes];
-  const sums = { rounds: 0, taken: 0, refused: 0, falseSuccesses: 0, gaps: 0, troubles: 0 };
+  const sums = { rounds: 0, taken: 0, refused: 0, falseSuccesses: 0, roundsWithThem: 0, gaps: 0, troubles: 0 };
+  const gaps = new Map<string, number>();
   const indices = function* () {
     if (ONLY !== undefined) return void (yield Number(ONLY));
     for (let index = 0; sums.taken < DEEDS; index++) yield index;
@@ -72,18 +73,21 @@ t.test('whatever third parties do to a destination, and whenever: exit code 0 st
     sums.taken += verdict.taken;
     sums.refused += verdict.refused;
     sums.gaps += verdict.gaps.length;
-    const before = sums.falseSuccesses + sums.troubles;
+    for (const { why } of verdict.gaps) gaps.set(why, (gaps.get(why) ?? 0) + 1);
+    const before = sums.roundsWithThem + sums.troubles;
     sums.falseSuccesses += verdict.falseSuccesses.length;
+    sums.roundsWithThem += verdict.falseSuccesses.length > 0 ? 1 : 0;
     sums.troubles += verdict.troubles.length;
     if (before < MAX_SHOWN || ONLY !== undefined) show(verdict, `VHDUP_SEED=${SEED} VHDUP_ROUND=${index}`, round);
   }, () => undefined);
 
   function show({ falseSuccesses, troubles, log, gaps }: Verdict, repeat: string, round: unknown): void {
     if (falseSuccesses.length + troubles.length === 0 && ONLY === undefined) return;
-    t.comment(`${repeat}\n${[...falseSuccesses.map((what) => `FALSE SUCCESS: ${what}`), ...troubles.map((what) => `TROUBLE: ${what}`), ...gaps.map((what) => `known gap: ${what}`), ...log].join('\n')}\n${JSON.stringify(round)}`);
+    t.comment(`${repeat}\n${[...falseSuccesses.map((what) => `FALSE SUCCESS: ${what}`), ...troubles.map((what) => `TROUBLE: ${what}`), ...gaps.map(({ what, why }) => `known gap: ${what}: ${why}`), ...log].join('\n')}\n${JSON.stringify(round)}`);
   }
 
-  t.comment(`third parties: ${sums.taken} deeds done, ${sums.refused} kept out, in ${sums.rounds} rounds; ${sums.gaps} wrong ends in known gaps; ${sums.falseSuccesses} false successes, ${sums.troubles} other troubles`);
+  t.comment(`third parties: ${sums.taken} deeds done, ${sums.refused} kept out, in ${sums.rounds} rounds; ${sums.gaps} wrong ends in known gaps; ${sums.falseSuccesses} false successes in ${sums.roundsWithThem} rounds, ${sums.troubles} other troubles`);
+  for (const [why, count] of gaps) t.comment(`  known gap, ${count} times: ${why}`);
   t.equal(sums.falseSuccesses, 0, 'no false success');
   t.equal(sums.troubles, 0, 'the same command gets there, or says why not');
 });

@@ -36,7 +36,7 @@ export interface World {
   stop(): Promise<void>;
 }
 
-/** What must stay as it is: the properties and bytes of a base. */
+/** What must stay as it is: the properties and bytes of a base. A lease that ends by itself changes none of them. */
 export interface BaseState {
   readonly name: string;
   readonly facts: BlobFacts | undefined;
@@ -113,7 +113,8 @@ export async function pushBase({ chain, gate, uri }: World, name: string): Promi
 }
 
 export async function baseStateOf({ container }: World, name: string): Promise<BaseState> {
-  return { name, facts: await factsOf(container, name), bytes: await bytesOf(container, name) };
+  const facts = await factsOf(container, name);
+  return { name, facts: facts && { ...facts, leaseState: undefined }, bytes: await bytesOf(container, name) };
 }
 
 async function footerOf(path: string): Promise<Uint8Array> {

@@ -18,3 +18,15 @@ for (const repair of [true, false]) {
     t.equal(isIntact, repair);
   });
 }
+
+t.test('a lease that has run out is renewed under its own id, and under no other', async (t) => {
+  const azurite = await startAzurite();
+  t.teardown(() => azurite.stop());
+  const blob = (await containerOf(azurite, 'vhds', { maxTries: 1 })).getPageBlobClient('blob');
+  await blob.create(512);
+  const lease = blob.getBlobLeaseClient();
+  await lease.acquireLease(15);
+  azurite.expireLease('vhds', 'blob');
+  await t.rejects(blob.getBlobLeaseClient().renewLease(), { statusCode: 409, code: 'LeaseIdMismatchWithLeaseOperation' });
+  await t.resolves(lease.renewLease());
+});

@@ -22,6 +22,7 @@ export interface AzuriteHere extends Azurite {
   splitPages(container: string, blob: string, length: number, keep?: (offset: number) => boolean): number;
 }
 
+interface ExpiredLease { readonly lease: { readonly leaseId?: string }; readonly context: { readonly contextId: string }; renew(id: string): unknown }
 interface Server { readonly metadataStore: MetadataStore; start(): Promise<void>; close(): Promise<void>; getHttpServerAddress(): string }
 interface StoredRange { start: number; end: number; persistency: { id: string; offset: number; count: number } }
 interface BlobDocument { pageRangesInOrder?: StoredRange[]; leaseExpireTime?: Date }
@@ -35,11 +36,12 @@ const unrepaired = new WeakSet<MetadataStore>();
 
 /**
  * Azurite 3.35 lets a copy share its list of pages with its source: a write to the one changes the other. The repair
- * gives the destination a list of its own.
+ * gives the destination a list of its own. (What is wrong with its leases is repaired too, for all servers.)
  */
 function installRepair(): void {
   if (isRepaired) return;
   isRepaired = true;
+  installLeaseRepair();
   const { default: Store } = require('azurite/dist/src/blob/persistence/LokiBlobMetadataStore.js') as { default: { prototype: Record<string, CopyMethod> } };
   for (const method of ['startCopyFromURL', 'copyFromURL']) {
     const original = Store.prototype[method];
@@ -54,6 +56,17 @@ function installRepair(): void {
       return result;
     };
   }
+}
+
+/** Azurite 3.35 renews a lease that has run out for whoever asks, with any id. The service asks for the lease's own. */
+function installLeaseRepair(): void {
+  const { default: ExpiredState } = require('azurite/dist/src/blob/lease/LeaseExpiredState.js') as { default: { prototype: ExpiredLease } };
+  const { default: errors } = require('azurite/dist/src/blob/errors/StorageErrorFactory.js') as { default: { getLeaseIdMismatchWithLeaseOperation(contextId: string): Error } };
+  const original = ExpiredState.prototype.renew;
+  ExpiredState.prototype.renew = function (id) {
+    if (id !== this.lease.leaseId) throw errors.getLeaseIdMismatchWithLeaseOperation(this.context.contextId);
+    return original.call(this, id);
+  };
 }
 
 function alter(store: MetadataStore, { account, container, blob }: { account: string; container: string; blob: string }, change: (document: BlobDocument) => void): void {
