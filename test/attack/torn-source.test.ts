@@ -1,75 +1,21 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { chmod, copyFile, link, open, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { writeImage } from '../../fixtures/vhd.js';
-import { TreeHasher, leafValues } from '../../src/digest/tree.js';
 import { openDisk, verify, type PushOptions } from '../../src/index.js';
 import { bytesOf, factsOf } from '../support/blobs.js';
-import type { GateRecord } from '../support/gate.js';
 import { contentOfFile } from '../support/pull-scene.js';
-import { threeLevels } from '../support/push-scene.js';
 import { stage } from '../support/stage.js';
-import { OLD, makeOld, tear } from '../support/vhd-places.js';
+import { rewriteBitmap, rewriteData, tornScene, treeOf } from '../support/torn-scene.js';
+import { OLD, tear } from '../support/vhd-places.js';
 
 const MIB = 1024 * 1024;
 
-/** A stage, a chain whose files have times that can be put back, and its base pushed. */
-async function setting(t: Test) {
-  const set = await stage(t);
-  const scene = await threeLevels(set.folder);
-  for (const path of [scene.base, scene.middle, scene.child]) await makeOld(path);
-  await set.pushed(scene.base, { to: set.uri('base.vhd') });
-  const notes: string[] = [];
-  const pushed = (path: string, more: PushOptions) => set.pushed(path, { onEvent: (event) => { if (event.type === 'note') notes.push(event.message); }, ...more });
-  /** Does it once, when the first request of this kind has come, or was answered. */
-  const meddle = (what: () => Promise<void>, kind: GateRecord['kind'] = 'put-page', hook: 'onRequest' | 'onAnswer' = 'onAnswer') => {
-    const state = { isDone: false };
-    set.gate[hook] = async (record) => {
-      if (record.kind !== kind || state.isDone) return undefined;
-      state.isDone = true;
-      await what();
-      return undefined;
-    };
-    return state;
-  };
-  /** What stands at the destination is this disk, and all that vouches for it is true of it. */
-  const assertIs = async (name: string, path: string, what = name) => {
-    const content = await contentOfFile(path);
-    const bytes = await bytesOf(set.container, name);
-    t.ok(bytes.subarray(0, -512).equals(content), `${what}: its bytes`);
-    const facts = await factsOf(set.container, name);
-    const md5 = createHash('md5').update(bytes).digest();
-    t.match(facts, { contentMd5: md5.toString('base64'), metadata: { vhdup_state: 'complete', vhdup_md5: md5.toString('hex'), vhdup_tree: treeOf(content) } }, `${what}: its digests`);
-  };
-  const assertUnfinished = async (name: string, what = name) => {
-    const facts = await factsOf(set.container, name);
-    t.match(facts, { contentMd5: undefined, metadata: { vhdup_state: 'writing' } }, `${what}: nothing vouches for it`);
-    t.equal((await bytesOf(set.container, name)).subarray(-512).equals(Buffer.alloc(512)), true, 'and there is no footer');
-  };
-  return { ...set, scene, notes, pushed, meddle, assertIs, assertUnfinished };
-}
-
-function treeOf(content: Buffer): string {
-  const tree = new TreeHasher(content.length);
-  tree.add(0, leafValues(content));
-  return tree.digest().toString('hex');
-}
-
-/** Other bytes in every block's data, the time of modification put back. */
-const rewriteData = (path: string) => tear(path, async (file, { blocks }) => {
-  for (const { position, sectors } of blocks) await file.write(randomBytes(sectors * 512), 0, sectors * 512, position);
-});
-/** Another sector of the first block is the file's own, far from the others that are. */
-const rewriteBitmap = (path: string) => tear(path, async (file, { bitmaps: [at = 0], blocks }) => {
-  await file.write(Buffer.from([0x80]), 0, 1, at + 400);
-  await file.write(randomBytes(512), 0, 512, (blocks[0]?.position ?? 0) + 8 * 400 * 512);
-});
-
 for (const moment of ['onRequest', 'onAnswer'] as const) {
   t.test(`a file that is rewritten in the middle of a full push, its time of modification put back, ${moment}: exit code 8, and the next run mends it`, async (t) => {
-    const { scene, pushed, meddle, notes, uri, assertIs, assertUnfinished } = await setting(t);
+    const { scene, pushed, meddle, notes, uri, assertIs, assertUnfinished } = await tornScene(t);
     const torn = meddle(() => rewriteData(scene.middle), 'put-page', moment);
     await t.rejects(pushed(scene.child, { to: uri('full') }), { code: 'source-changed', message: /mïddle\.vhd: it is not what was sent/, hint: /same command/ });
     t.ok(torn.isDone);
@@ -82,7 +28,7 @@ for (const moment of ['onRequest', 'onAnswer'] as const) {
 }
 
 t.test('a file that is rewritten when its digests are computed and nothing of it is sent yet: the digests are those of what was sent', async (t) => {
-  const { gate, scene, pushed, uri, assertIs } = await setting(t);
+  const { gate, scene, pushed, uri, assertIs } = await tornScene(t);
   let isRead: () => void = () => undefined;
   const read = new Promise<void>((resolve) => { isRead = resolve; });
   let isTorn = false;
@@ -101,7 +47,7 @@ t.test('a file that is rewritten when its digests are computed and nothing of it
 });
 
 t.test('digests that were computed for a look at the destination are not those of a file that was rewritten since', async (t) => {
-  const { folder, container, scene, pushed, meddle, uri } = await setting(t);
+  const { folder, container, scene, pushed, meddle, uri } = await tornScene(t);
   // A complete blob of the same disk with other bytes: to tell, the disk's tree digest is computed before anything is sent.
   const other = join(folder, 'other.vhd');
   await copyFile(scene.base, other);
@@ -115,7 +61,7 @@ t.test('digests that were computed for a look at the destination are not those o
 });
 
 t.test('the same of a push over a base: a layer above the ancestor', async (t) => {
-  const { scene, pushed, meddle, uri, assertIs, assertUnfinished } = await setting(t);
+  const { scene, pushed, meddle, uri, assertIs, assertUnfinished } = await tornScene(t);
   for (const path of [scene.middle, scene.child]) {
     const to = uri(path === scene.middle ? 'middle' : 'child');
     meddle(() => rewriteData(path));
@@ -127,7 +73,7 @@ t.test('the same of a push over a base: a layer above the ancestor', async (t) =
 });
 
 t.test('an ancestor that is rewritten: its base is no longer what it was checked for', async (t) => {
-  const { scene, pushed, meddle, uri, assertUnfinished } = await setting(t);
+  const { scene, pushed, meddle, uri, assertUnfinished } = await tornScene(t);
   const to = { base: uri('base.vhd'), to: uri('over') };
   for (const baseCheck of ['content', 'md5'] as const) {
     meddle(() => rewriteData(scene.base));
@@ -140,7 +86,7 @@ t.test('an ancestor that is rewritten: its base is no longer what it was checked
 });
 
 t.test('sector bitmaps that are rewritten: the plan is another one', async (t) => {
-  const { scene, pushed, meddle, uri, assertIs, assertUnfinished } = await setting(t);
+  const { scene, pushed, meddle, uri, assertIs, assertUnfinished } = await tornScene(t);
   for (const [name, base] of [['over', uri('base.vhd')], ['full', undefined]] as const) {
     meddle(() => rewriteBitmap(scene.child));
     const run = pushed(scene.child, { base, to: uri(name) });
@@ -153,7 +99,7 @@ t.test('sector bitmaps that are rewritten: the plan is another one', async (t) =
 });
 
 t.test('a block table that is rewritten is a changed file', async (t) => {
-  const { scene, pushed, meddle, uri, assertUnfinished } = await setting(t);
+  const { scene, pushed, meddle, uri, assertUnfinished } = await tornScene(t);
   meddle(() => tear(scene.base, async (file, { entries: [a = 0, b = 0] }) => {
     const bytes = Buffer.alloc(8);
     await file.read(bytes, 0, 4, a);
@@ -166,7 +112,7 @@ t.test('a block table that is rewritten is a changed file', async (t) => {
 });
 
 t.test('files that are only touched in the middle: the push succeeds, says so once, and notes their new times', async (t) => {
-  const { folder, gate, scene, pushed, meddle, notes, uri, assertIs } = await setting(t);
+  const { folder, gate, scene, pushed, meddle, notes, uri, assertIs } = await tornScene(t);
   const touches: readonly (readonly [name: string, touch: () => Promise<void>, options: PushOptions, at?: 'read'])[] = [
     ['chmod', () => chmod(scene.middle, 0o600), {}],
     ['link', () => link(scene.base, join(folder, 'link')), {}],
@@ -190,7 +136,7 @@ t.test('files that are only touched in the middle: the push succeeds, says so on
 });
 
 t.test('files that are touched again and again, also while they are compared: at most three times, then exit code 8', async (t) => {
-  const { gate, scene, pushed, uri, assertIs, assertUnfinished } = await setting(t);
+  const { gate, scene, pushed, uri, assertIs, assertUnfinished } = await tornScene(t);
   let mode = 0o600;
   let most = Infinity;
   gate.onRequest = async ({ kind }) => {
@@ -214,7 +160,7 @@ t.test('files that are touched again and again, also while they are compared: at
 });
 
 t.test('a disk that is rewritten while --verify compares it has changed: it is no fault of the destination', async (t) => {
-  const { scene, pushed, meddle, uri, assertIs, assertUnfinished } = await setting(t);
+  const { scene, pushed, meddle, uri, assertIs, assertUnfinished } = await tornScene(t);
   meddle(() => rewriteData(scene.base), 'read');
   await t.rejects(pushed(scene.child, { to: uri('compared'), verify: 'sent', concurrency: 1 }), { code: 'source-changed', message: /base disk\.vhd: it was touched while it was compared with the destination, and differs/ });
   await assertUnfinished('compared');
@@ -225,7 +171,7 @@ t.test('a disk that is rewritten while --verify compares it has changed: it is n
 });
 
 t.test('what is there already is not taken for a disk that was touched while it was compared', async (t) => {
-  const { gate, scene, pushed, uri, assertIs } = await setting(t);
+  const { gate, scene, pushed, uri, assertIs } = await tornScene(t);
   await pushed(scene.child, { to: uri('there') });
   await chmod(scene.child, 0o600);
   // Its times are others, so the digests are computed. At the first look at the blob the disk becomes another one.
@@ -240,7 +186,7 @@ t.test('what is there already is not taken for a disk that was touched while it 
 });
 
 t.test('verify: a file that is touched meanwhile is compared again; one that is rewritten is no difference of a mix', async (t) => {
-  const { gate, options, scene, pushed, uri, meddle } = await setting(t);
+  const { gate, options, scene, pushed, uri, meddle } = await tornScene(t);
   await pushed(scene.child, { to: uri('disk') });
   const compared = async () => {
     await using disk = await openDisk(scene.child);
