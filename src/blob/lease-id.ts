@@ -1,22 +1,22 @@
 import { createHash } from 'node:crypto';
 
-/** The last step that a push gets to. */
+/** The last step of a push. */
 export const MAX_STEP = 3;
 
 /**
- * The id of a lease at one step of the push that holds it: each step is the hash of the one before, so the root, which is
- * recorded, names them all, and a crash between a change of the id and a note of it does no harm.
+ * The id of a lease at one step of the push that holds it. The root is recorded. Each step's id is the hash of the one
+ * before, so all ids follow from the root, and a crash between a change of the id and its record does no harm.
  *
- * Step 0 proves only that nobody writes from now on. From step 1 on the holder knows what the blob holds: it has compared
- * it, or found it as the service copied it, under this very lease.
+ * Step 0 proves only that nothing else is written from now on. From step 1 on the content of the blob is proved: under this
+ * very lease it was compared, or found as the service had copied it.
  */
 export interface LeaseId {
-  /** A GUID. A secret: with it anybody may write. */
+  /** A GUID. A secret: it is all that is needed to write to the blob. */
   readonly root: string;
   readonly step: number;
 }
 
-/** The id that the service knows. */
+/** Returns the id as the service has it. */
 export function textOf({ root, step }: LeaseId): string {
   let id = root;
   for (let done = 0; done < step; done++) id = successorOf(id);

@@ -13,7 +13,7 @@ type Change = (client: BlobLeaseClient, next: string) => Promise<unknown>;
 /** The right to write to a blob, held and renewed until it is released or lost. */
 export class Lease {
   #step: LeaseId;
-  /** What the service knows it by. */
+  /** As the service has it. */
   #id: string;
   readonly #milliseconds: number;
   readonly #blob: PageBlob;
@@ -36,7 +36,7 @@ export class Lease {
   }
 
   /**
-   * Takes the lease; throws `destination-busy` if somebody holds it. With `ifMatch` only if the blob has this ETag.
+   * Takes the lease; with `ifMatch` only if the blob has this ETag. Throws `destination-busy` if the blob is leased already.
    * `onLost` is called at most once, later.
    */
   static async acquire(blob: PageBlob, id: LeaseId, onLost: (error: VhdupError) => void, conditions: Pick<Conditions, 'ifMatch'> = {}): Promise<Lease> {
@@ -46,9 +46,9 @@ export class Lease {
   }
 
   /**
-   * Takes over the lease with the id `held`, which may have expired: then the service renews it only if nobody has written
-   * to the blob or leased it since. So a success proves that nobody but its holders has written while it was held. The lease
-   * gets a new id, so that an earlier holder that still runs can write no more. Returns `undefined` if `held` is not its id.
+   * Takes over the lease with the id `held`, by renewing it. The service renews an expired lease only if the blob was neither
+   * written to nor leased since. So a success proves that only holders of this lease have written. The lease gets a new
+   * id, so that an earlier holder that still runs can no longer write. Returns `undefined` if `held` is not its id.
    */
   static async takeOver(blob: PageBlob, held: LeaseId, root: string, onLost: (error: VhdupError) => void): Promise<Lease | undefined> {
     const client = blob.client.getBlobLeaseClient(textOf(held));
@@ -58,7 +58,7 @@ export class Lease {
     return new Lease(blob, id, onLost);
   }
 
-  /** Names all its ids. */
+  /** All its ids follow from it: see `LeaseId`. */
   get root(): string {
     return this.#step.root;
   }
@@ -73,7 +73,7 @@ export class Lease {
     return this.#endsAfter !== undefined;
   }
 
-  /** True if all that stands in the blob was written, compared or found as copied under an unbroken chain of leases. */
+  /** True if all content of the blob was written, compared or found as copied under an unbroken chain of leases. */
   get isProved(): boolean {
     return this.#step.step > 0;
   }
@@ -106,12 +106,12 @@ export class Lease {
     }
   }
 
-  /** From now on `release` ends the lease no sooner than in so many seconds; until then nobody else writes. */
+  /** Makes `release` end the lease no sooner than `seconds` from now; until then no other client can write. */
   holdFor(seconds: number): void {
     this.#endsAfter = performance.now() + seconds * 1000;
   }
 
-  /** Gives the lease back; never throws, since it runs out by itself. Returns false if it may still hold. */
+  /** Releases the lease; never throws, since it runs out by itself. Returns false if it may still hold. */
   async release(): Promise<boolean> {
     if (this.#isKept) return true;
     await this.#pauseRenewal();
@@ -122,8 +122,8 @@ export class Lease {
   }
 
   /**
-   * Goes on under another id: the next step. Whatever was sent under the old one and is still on its way (a request that was
-   * given up and tried again) is refused from here on: a late Clear Pages cannot wipe what is written next.
+   * Changes the id of the lease to that of the next step. Requests under the old id that are still on their way (given up and
+   * tried again) are refused from here on: a late Clear Pages cannot wipe what is written next.
    */
   async fence(): Promise<void> {
     await this.#pauseRenewal();
@@ -173,26 +173,26 @@ export class Lease {
   }
 }
 
-/** Only a clear word ends a lease. Without one (a network failure) writes fail by themselves while it is gone. */
+/** Only 404, 409 or 412 means that the lease is lost. A network failure does not: without the lease, writes fail anyway. */
 function isRefused(error: unknown): boolean {
   return [404, 409, 412].includes(failureOf(error).status ?? 0);
 }
 
 const RELEASE_MS = 10_000;
 
-/** `refused`: it is not, or no longer, the id of its lease; `unknown`: no answer came. */
+/** `refused`: the blob has no lease with this id, or no longer; `unknown`: no answer came. */
 export type LeaseEnd = 'ended' | 'refused' | 'unknown';
 
 /**
- * Ends a lease in so many seconds (0 to 60); until then nobody else writes. Never throws, since it runs out by itself. Works
- * also after a stop.
+ * Ends a lease in `seconds` (0 to 60); until then no other client can write. Never throws, since a lease runs out by itself.
+ * Also works after a stop.
  */
 export async function endLeaseIn(blob: PageBlob, id: string, seconds: number): Promise<LeaseEnd> {
   const client = blob.client.getBlobLeaseClient(id);
   const abortSignal = AbortSignal.timeout(RELEASE_MS);
   try {
     if (seconds > 0) {
-      // A break gives a lease no more time than it has left: a renewal gives it all of it.
+      // A break period is never longer than what is left of the lease, so it is renewed first.
       await client.renewLease({ abortSignal });
       await client.breakLease(seconds, { abortSignal });
     } else {
@@ -209,7 +209,7 @@ export async function acquireForever(blob: PageBlob, id: string, conditions: Pic
   await blob.run('lease it without end', (abortSignal) => blob.client.getBlobLeaseClient(id).acquireLease(-1, { abortSignal, conditions }));
 }
 
-/** True where `id` is that of the lease that holds. */
+/** Returns true if the blob is leased under `id`. */
 export async function isHeldBy(blob: PageBlob, id: string): Promise<boolean> {
   return succeeds(blob.run('renew its lease', (abortSignal) => blob.client.getBlobLeaseClient(id).renewLease({ abortSignal })));
 }

@@ -14,9 +14,9 @@ export interface PushState {
   readonly parentId: string | undefined;
   /** URI of the base without its query, its ETag, its unique id, and what proved that it is the ancestor. */
   readonly base: { readonly uri: string; readonly etag: string; readonly id: string; readonly check: BaseCheck } | undefined;
-  /** Only in state `complete`: a blob that the service says was modified later than this was written to since. */
+  /** Only in state `complete`: if Last-Modified is later than this, the blob was written to since. */
   readonly completedAt?: Date | undefined;
-  /** How much later than `completedAt` the push itself may have modified the blob, in milliseconds: 0, but for old records. */
+  /** How much later than `completedAt` the push itself may have modified the blob, in milliseconds: 0; absent if an older version completed it. */
   readonly completedSlackMs?: number;
   /** What the push found its disk to be; only in state `complete`. */
   readonly digests?: StateDigests | undefined;
@@ -105,7 +105,7 @@ function dateOf(text: string | undefined): Date | undefined {
   return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
-/** Older versions noted a time before that of their own last change, and allowed for that. */
+/** Older versions noted a time before their own last change, so a later Last-Modified is allowed by this much. */
 const OLD_SLACK_MS = 5_000;
 
 /**

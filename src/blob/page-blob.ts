@@ -26,17 +26,17 @@ export interface BlobProperties {
   /** What keeps the blob from changing, in words; `undefined` where nothing does. */
   readonly protection: string | undefined;
   readonly copy: { readonly id: string; readonly status: string; readonly description: string | undefined; readonly progress: string | undefined; readonly completedAt: Date | undefined } | undefined;
-  /** Of the service's clock, when it answered. */
+  /** The time of the answer, by the service's clock. */
   readonly date: Date;
   /** True for the Azurite emulator, whose copies share pages with their source. */
   readonly emulator: boolean;
   readonly headers: BlobHeaders;
 }
 
-/** What the service says of a change that it has made. Both count in whole seconds. */
+/** Times in the answer to a change. Both have whole seconds. */
 export interface Changed {
   readonly lastModified: Date;
-  /** Of the service's clock, when it answered. */
+  /** The time of the answer, by the service's clock. */
   readonly date: Date;
 }
 

@@ -35,7 +35,7 @@ export interface Layer {
   readonly warnings: readonly string[];
 }
 
-/** A file of a chain, as the file system has it. */
+/** The state of a file of a chain, as the file system has it. */
 export interface FileState {
   readonly path: string;
   /** Tells the file from all others of this machine, whatever its path: device and inode. */
@@ -91,9 +91,9 @@ export interface Disk extends AsyncDisposable {
   readonly openedFiles: readonly SourceFile[];
   /** The files as they are now, top first; their structures are read again. */
   sourceFiles(): Promise<readonly SourceFile[]>;
-  /** The same without the structures: nothing of the files is read. */
+  /** Like `sourceFiles`, without the structures: nothing of the files is read. */
   fileStates(): Promise<readonly FileState[]>;
-  /** Drops what is remembered of the files, but for the structures that were read at opening: it is read again when it is needed. */
+  /** Drops all cached content of the files, such as bitmaps, so that it is read again when needed; keeps the structures. */
   dropCache(): void;
   close(): Promise<void>;
 }

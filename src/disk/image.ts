@@ -65,9 +65,9 @@ export interface Image {
   readonly openedFile: SourceFile;
   /** The file as it is now; its structures are read again. */
   sourceFile(): Promise<SourceFile>;
-  /** The same without the structures: nothing of the file is read. */
+  /** Like `sourceFile`, without the structures: nothing of the file is read. */
   fileState(): Promise<FileState>;
-  /** Drops what is remembered of the file, but for the structures: it is read again when it is needed. */
+  /** Drops all cached content of the file, so that it is read again when needed; keeps the structures. */
   dropCache(): void;
   close(): Promise<void>;
 }

@@ -17,7 +17,7 @@ export class OutputFile implements AsyncDisposable {
     this.#handle = handle;
   }
 
-  /** Makes an empty file; fails if something has that name. */
+  /** Creates an empty file; fails if something has that name. */
   static create(path: string): Promise<OutputFile> {
     return OutputFile.#open(path, 'wx+');
   }

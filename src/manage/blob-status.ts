@@ -47,7 +47,7 @@ export interface LeaseHolder {
   readonly host: string;
   readonly pid: number;
   readonly isThisMachine: boolean;
-  /** Whether that process still runs; known for this machine only, and there not of another boot or another process-id namespace. */
+  /** Whether that process still runs; known only for this machine, the same boot and the same process-id namespace. */
   readonly isAlive: boolean | undefined;
 }
 

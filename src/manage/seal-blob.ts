@@ -54,7 +54,7 @@ export async function unsealBlob(uri: string, options: UnsealOptions = {}): Prom
   const stateFolder = options.stateFolder ?? defaultStateFolder();
   const { blob, properties } = await sealable(session, uri);
   const record = await readSealRecord(stateFolder, blob.uri);
-  // Only the record of the seal that ends here goes: another process may be sealing the blob again.
+  // Removes only the record of this seal: another process may be sealing the blob again.
   const forget = async () => { if (record) await withdrawSealRecord(stateFolder, record, undefined); };
   if (!properties.lease.infinite) {
     await forget();

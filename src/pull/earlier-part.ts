@@ -11,10 +11,9 @@ import { changeOf, readPullRecord, writePullRecord, type PullRecord } from './re
 import type { PullWork } from './work.js';
 
 /**
- * Takes over the part file of an earlier run, under the name of this one, and records that. The file itself is taken
- * only if its process is proved to be gone, or has closed it. Otherwise a copy is: a process that was only stopped still
- * has the file open, and may write to it at any time. Returns what is recorded of it; `undefined` if this run has to
- * begin anew.
+ * Takes over the part file of an earlier run, under the name of this one, and records that. Renames the file only if its
+ * process is proved to be gone, or has closed it. Otherwise makes a copy: a process that was only stopped still has the
+ * file open, and may write to it at any time. Returns the new record; `undefined` if this run has to begin anew.
  */
 export async function takeEarlierPart(session: Session, work: PullWork, output: PullOutput, lock: Lock): Promise<PullRecord | undefined> {
   const record = await readPullRecord(output.recordPath);
@@ -32,7 +31,7 @@ export async function takeEarlierPart(session: Session, work: PullWork, output: 
   const isClosed = record.owner === null || judgeWork(earlier.token, record.owner) === 'gone';
   if (!isClosed && !await copyPart(session, work, earlier.path, own)) return undefined;
   await lock.check();
-  // The record goes first: a crash between the two leaves a record that knows both names.
+  // The record is written before the rename: after a crash in between, it has both names.
   await writePullRecord(output.recordPath, isClosed ? { ...taken, formerPart: earlier.name } : taken);
   return !isClosed || await movePart(earlier.path, own) ? taken : undefined;
 }
@@ -41,12 +40,12 @@ export async function takeEarlierPart(session: Session, work: PullWork, output: 
 interface EarlierPart {
   readonly name: string;
   readonly path: string;
-  /** Of the lock under which it was opened last. */
+  /** The token of the lock under which it was opened last. */
   readonly token: string;
   readonly size: number;
 }
 
-/** The part file of a record, if it is a regular file beside the output under a name that a pull gives. */
+/** Returns the part file of a record, if it is a regular file beside the output with the name of a part file. */
 async function findPart({ part, formerPart }: PullRecord, output: PullOutput): Promise<EarlierPart | undefined> {
   const token = output.tokenOf(part);
   for (const name of [part, formerPart]) {
@@ -58,7 +57,7 @@ async function findPart({ part, formerPart }: PullRecord, output: PullOutput): P
   return undefined;
 }
 
-/** False if the file is gone meanwhile: another process took this one for dead. */
+/** Returns false if the file is gone: another process took this one for dead. */
 async function movePart(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to);
@@ -69,7 +68,7 @@ async function movePart(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Makes a durable copy of a part file; false if that is not possible, or would fill holes. */
+/** Makes a durable copy of a part file; returns false if that is not possible, or would fill holes. */
 async function copyPart(session: Session, { format }: PullWork, from: string, to: string): Promise<boolean> {
   session.note(`a process that may still run has ${from} open: its content is taken over into another file`);
   const hasHoles = format !== 'dynamic';
@@ -78,7 +77,7 @@ async function copyPart(session: Session, { format }: PullWork, from: string, to
   return isCopied;
 }
 
-/** False, and no file, if it fails, whatever the reason: beginning anew is always possible, and needs less room. */
+/** Returns false, and leaves no file, if it fails for any reason: beginning anew is always possible, and needs less space. */
 async function makeCopy(from: string, to: string, how: number): Promise<boolean> {
   try {
     await copyFile(from, to, how | constants.COPYFILE_EXCL);

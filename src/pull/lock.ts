@@ -5,8 +5,8 @@ import { Lock, type Busy } from '../state/lock.js';
 import type { PullOutput } from './output.js';
 
 /**
- * Takes the lock of an output, so that no other pull writes to it; throws `destination-busy` if one does. What a crashed
- * process has left is taken over: at once if its end can be proved, else after ten seconds without a heartbeat.
+ * Acquires the lock of an output, so that no other pull writes to it; throws `destination-busy` if one does. Takes over the
+ * lock of a crashed process: at once if its end can be proved, else after ten seconds without a heartbeat.
  */
 export async function lockOutput(session: Session, { lockPath }: PullOutput): Promise<Lock> {
   const lock = await acquire(session, lockPath);

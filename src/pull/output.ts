@@ -24,14 +24,14 @@ export class PullOutput {
   }
 
   /**
-   * The file while the holder of a lock makes it: beside the target, so that it can be renamed, and paths from it to a
-   * parent hold. Each holder has a name of its own: a process that lost the lock finds its file gone.
+   * Path of the part file, for the holder of the lock with this token. It is beside the output, so that it can be renamed, and
+   * relative paths to a parent stay right. Each holder has a name of its own: a process that lost the lock finds its file gone.
    */
   partPath(token: string): string {
     return `${this.path}.vhdup-part-${token}`;
   }
 
-  /** The token in the name of a part file, without its folder; `undefined` for any other name. */
+  /** Returns the token in the file name of a part file; `undefined` for any other name. */
   tokenOf(part: string): string | undefined {
     const prefix = basename(this.partPath(''));
     const token = part.slice(prefix.length);
@@ -63,8 +63,8 @@ export class PullOutput {
   }
 
   /**
-   * Removes what earlier runs have left beside the output, except the file `kept`: part files, records that are half
-   * written, and what older versions made. A process that lost the lock can publish none of it any more.
+   * Removes what earlier runs have left beside the output, except the file `kept`: part files, half-written records, and files
+   * of older versions. So a process that lost the lock can no longer publish.
    */
   async sweep(kept: string): Promise<void> {
     const folder = dirname(this.path);
@@ -92,7 +92,7 @@ export class PullOutput {
     try {
       await rename(part, this.path);
     } catch (error) {
-      // A process that takes the lock over removes the part files of others.
+      // Another process that took the lock over has removed this part file.
       if (isMissing(error)) await lock.check();
       throw unwritable(this.path, 'give the finished file its name', error);
     }
@@ -109,7 +109,7 @@ export class PullOutput {
   }
 }
 
-/** Of the holder of a lock. */
+/** The token of a lock's holder. */
 const TOKEN = /^[0-9a-f]{16}$/;
 
 function isMissing(error: unknown): boolean {

@@ -63,7 +63,7 @@ export class PullParent implements AsyncDisposable {
     zeroFill(into.subarray(inside));
   }
 
-  /** Throws `source-changed` if a file is no longer as it was when it was opened; also if it was only touched. */
+  /** Throws `source-changed` if a file was changed or touched since it was opened. */
   async check(): Promise<void> {
     if (!await this.#guard.isUntouched()) throw this.#guard.changed('it was touched while a disk was pulled onto it');
   }

@@ -24,7 +24,7 @@ export class PartFile implements AsyncDisposable {
   readonly output: PullOutput;
   readonly #lock: Lock;
   readonly #work: PullWork;
-  /** As it stands beside the file. */
+  /** The record as it was written last. */
   #record: PullRecord | undefined;
 
   private constructor(file: OutputFile, writer: DiskWriter, { output, lock, work, found }: { output: PullOutput; lock: Lock; work: PullWork; found: PullRecord | undefined }) {
@@ -38,10 +38,10 @@ export class PartFile implements AsyncDisposable {
     this.#record = found;
   }
 
-  /** Goes on with what is there if it is of this very job, else begins. Throws `destination-busy` if the lock is lost. */
+  /** Resumes the part file of an earlier run of the same job, else begins a new one. Throws `destination-busy` if the lock is lost. */
   static async open(session: Session, work: PullWork, output: PullOutput, lock: Lock): Promise<PartFile> {
     const found = await takeEarlierPart(session, work, output, lock);
-    // First the record goes: it must not speak of a file that is begun anew.
+    // The record is removed first: it must not describe a file that is begun anew.
     if (!found) await output.forget();
     const path = output.partPath(lock.token);
     const file = found ? await OutputFile.reopen(path) : await OutputFile.create(path);
@@ -77,7 +77,7 @@ export class PartFile implements AsyncDisposable {
   async publish(): Promise<void> {
     await this.output.publish(this.path, this.#lock);
     this.#record = undefined;
-    // The file is there: a record that cannot be removed is no failure, and tells the next run so.
+    // The file is there. If the record cannot be removed, that is no failure: the next run finds it, and is done.
     await this.output.forget().catch(() => undefined);
   }
 
@@ -92,7 +92,7 @@ export class PartFile implements AsyncDisposable {
     this.#record = record;
   }
 
-  /** Closes the file, and records that, so that the next run can go on in it wherever it runs. */
+  /** Closes the file, and records that, so that the next run can resume it on any machine. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
     if (this.#record) await this.#save({ ...this.#record, owner: null }).catch(() => undefined);

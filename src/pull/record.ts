@@ -34,13 +34,13 @@ export interface PullRecord {
   readonly durable: Durable;
   /** `differs`: all was there, but was not what Content-MD5 says; `ready`: complete and checked, about to get its name. */
   readonly state: 'fetching' | 'differs' | 'ready';
-  /** With `ready`: tells the file, whatever its name is. */
+  /** With `ready`: identifies the file under any name; see `PullOutput.identityOf`. */
   readonly identity: string | null;
   /** Name of the part file, without its folder. Only the holder of the lock with the token in this name ever writes to it. */
   readonly part: string;
-  /** The name that the part file had before, if it is just being renamed. */
+  /** The earlier name of the part file, while it is being renamed. */
   readonly formerPart: string | null;
-  /** The process that has the part file open; `null` once it closed it. */
+  /** The process that has the part file open; `null` once it is closed. */
   readonly owner: Owner | null;
 }
 

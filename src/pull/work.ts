@@ -3,7 +3,7 @@ import type { PullParent } from './parent.js';
 import type { PullJob } from './record.js';
 import type { PullSource } from './source.js';
 
-/** What is to be made, and from what. */
+/** What a pull makes, and from what. */
 export interface PullWork {
   readonly job: PullJob;
   readonly source: PullSource;

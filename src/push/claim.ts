@@ -11,7 +11,7 @@ import { makeDestination } from './make-destination.js';
 import type { Preparation } from './prepare.js';
 import { isCheaperToCopyAgain } from './recheck.js';
 
-/** How often the base is copied before somebody who keeps writing to the copy is named. */
+/** How often a destination that cannot be proved is made before the push ends with `destination-busy`. */
 const MAX_COPIES = 3;
 
 /** What a claim needs besides the disk and the plan. */
@@ -21,19 +21,20 @@ export interface ClaimOptions {
   readonly overwrite: boolean;
 }
 
-/** A destination that this run holds, as it was found under the lease. */
+/** A destination whose lease this run holds, as it was found under the lease. */
 export interface Claimed {
   readonly kind: 'held';
-  /** With the root of this run's lease. */
+  /** Its identity has the root of this run's lease. */
   readonly preparation: Preparation;
   readonly found: Found;
   readonly lease: Lease;
 }
 
 /**
- * Makes the destination, unless an earlier run did, and takes its lease. Only under the lease counts what the blob says.
- * A copy of the base is proved to be one, or made again; what an earlier run has written is proved by its lease, or still
- * has to be compared (`lease.isProved`). If the destination is complete before, no lease is taken. Throws `destination-busy` if somebody else holds or replaces the blob.
+ * Makes the destination, unless an earlier run did, takes its lease, and looks at it again: only what is seen under the lease
+ * counts. A copy of the base that is not proved to be one is made again. What an earlier run has written is proved if
+ * `lease.isProved`; otherwise the caller has to compare it. If the destination is complete already, takes no lease.
+ * Throws `destination-busy` if another process holds or replaces the blob.
  */
 export async function claim(session: Session, disk: Disk, prepared: Preparation, { secret, stateFolder, overwrite }: ClaimOptions): Promise<Claimed | Complete> {
   const { destination, base, stream, digests } = prepared;

@@ -114,10 +114,10 @@ export async function clearDestination(session: Session, blob: PageBlob, found: 
   await blob.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
 }
 
-/** How often the time of completion is set before the service is said to be too slow. */
+/** How often the time of completion is set before `transfer-failed` is thrown. */
 const MAX_COMPLETIONS = 5;
 
-/** What a complete blob gets. */
+/** What completes a blob. */
 export interface Completion {
   readonly footer: { readonly bytes: Uint8Array; readonly md5: Uint8Array };
   readonly plan: PushPlan;
@@ -126,9 +126,9 @@ export interface Completion {
 }
 
 /**
- * Makes the blob a disk: footer, Content-MD5, then the word that it is complete. The metadata names a time that is not
- * before this last change, and the lease does not end before that time is over: so a blob with a later Last-Modified was
- * written to since, and every later write makes it such a blob.
+ * Makes the blob a disk: writes the footer, sets Content-MD5, then the state `complete` with a time that is not before this last
+ * change. Holds the lease until that time is over. So every write after the push gives the blob a later Last-Modified, and
+ * nothing else does.
  */
 export async function completeDestination(blob: PageBlob, lease: Lease, { footer, plan, identity, digests: { md5, tree } }: Completion): Promise<void> {
   const { conditions } = lease;

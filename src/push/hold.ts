@@ -12,29 +12,32 @@ import { present } from './destination.js';
 import type { Session } from '../session/session.js';
 
 const POLL_MS = 1000;
-/** Crashes in a row, while a lease is taken over, that are remembered. */
+/** Roots kept in a record: one more for each crash in a row while a lease is taken over. */
 const MAX_FORMER = 12;
 
 /** The longest time that the service lets a lease end in. */
 const MAX_BREAK_SECONDS = 60;
 
-/** How this run comes by the lease. */
+/** What helps to take the lease of a destination. */
 export interface LeaseClaim {
-  /** Of the ids of this run's lease. */
+  /** The root of the ids of this run's lease. */
   readonly root: string;
-  /** The root that the blob's metadata names, if this run can read it. */
+  /** The root in the blob's metadata, if this run can decrypt it. */
   readonly noted: string | undefined;
   /** The blob as it was seen last. */
   readonly seen?: BlobProperties;
-  /** Its ETag if nobody can have written to it before. */
+  /** The blob's ETag if it is sure that nothing else has written to it so far. */
   readonly untouched?: string | undefined;
 }
 
 /**
- * Takes the lease of the destination. It is proved that only holders of this push have written (`Lease.isProved`) if the
- * blob still has the ETag that it had when it was made, or at an orderly end; or if the lease can be taken over: that of a
- * crashed process of this machine, or the one that the metadata names, once it has run out. Else it is taken without a proof.
- * Throws `destination-busy` if somebody alive holds it, that is: renews it.
+ * Takes the lease of the destination. `Lease.isProved` of it is true, so only holders of this push have written, if
+ *
+ * - the blob still has the ETag that it had when it was made, or when an earlier run ended in order; or
+ * - the lease of an earlier run can be taken over: that of a crashed process of this machine, or, once it has run out, the
+ *   one in the metadata.
+ *
+ * Otherwise it is taken without a proof. Throws `destination-busy` if a running process renews it.
  */
 export async function hold(session: Session, blob: PageBlob, stateFolder: string, { root, noted, seen, untouched }: LeaseClaim): Promise<Lease> {
   const own: LeaseRecord = { uri: blob.uri, leaseId: root, owner: thisOwner() };
@@ -67,8 +70,8 @@ export async function hold(session: Session, blob: PageBlob, stateFolder: string
 }
 
 /**
- * Notes a lease before it is held, so that a crash in between is known too; but not over the record of a living process.
- * Returns what the record said before: the roots that the lease may have, and the ETag that an orderly end has left.
+ * Records a lease before it is taken, so that a crash in between leaves its id; but does not replace the record of a running
+ * process. Returns what the record was before: the roots that the lease may have, and the ETag from an orderly end.
  */
 async function noteClaim(stateFolder: string, own: LeaseRecord): Promise<{ former: readonly string[]; etag: string | undefined }> {
   let former: readonly string[] = [];
@@ -82,7 +85,7 @@ async function noteClaim(stateFolder: string, own: LeaseRecord): Promise<{ forme
   return { former, etag };
 }
 
-/** Takes the lease if the blob is as an orderly end has left it. */
+/** Takes the lease if the blob has this ETag; returns `undefined` if not. */
 async function acquireUnchanged(session: Session, blob: PageBlob, root: string, etag: string): Promise<Lease | undefined> {
   try {
     return await Lease.acquire(blob, { root, step: 1 }, session.abort, { ifMatch: etag });
@@ -140,12 +143,12 @@ export async function letGoCrashed(blob: PageBlob, found: BlobProperties, stateF
   if (roots.length > 0) await deleteLeaseRecord(stateFolder, blob.uri);
 }
 
-/** The roots that a lease may have, by the record of a process that is gone, or that ended its work. */
+/** Returns the roots that a lease may have, from the record of a process that is gone, or that ended its work. */
 function rootsOf(record: LeaseRecord | undefined): string[] {
   return record && (record.hasEnded === true || judgeOwner(record.owner) === 'gone') ? [record.leaseId, ...record.formerIds ?? []].slice(0, MAX_FORMER) : [];
 }
 
-/** The ids that a lease may have, the likeliest first. */
+/** Returns the ids that a lease may have, the likeliest first. */
 function idsOf(root: string): LeaseId[] {
   return Array.from({ length: MAX_STEP + 1 }, (_, index) => ({ root, step: MAX_STEP - index }));
 }

@@ -3,26 +3,26 @@ import type { Disk } from '../disk/disk.js';
 import { PAGE, type PushPlan } from '../plan/push-plan.js';
 import { totalLength, type RangeSet } from '../plan/range.js';
 
-/** Pages of what is sent that go into the key. */
-const SAMPLES = 64;
+/** So many pages of what is sent go into the key. */
+const SAMPLE_PAGES = 64;
 const CIPHER = 'aes-256-gcm';
-const NONCE = 12;
-const TAG = 16;
-const ROOT = 16;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const ROOT_BYTES = 16;
 
-/** What the key is made from. */
+/** What the key is derived from, besides the disk's content. */
 export interface SecretSource {
   /** Digest of the structures of the disk's files; only its hash is published, within the fingerprint. */
   readonly structure: string;
-  /** Of the push, hexadecimal. */
+  /** The push's, hexadecimal. */
   readonly fingerprint: string;
   readonly plan: Pick<PushPlan, 'write'>;
 }
 
 /**
- * Encrypts the root of a lease's ids, so that the blob's metadata can carry it: whoever has the same files can go on under
- * the lease of an interrupted push, from any machine, and nobody else can. The key comes from the structures of the files and
- * from samples of what is going to be sent. AES-256-GCM, bound to the push by its fingerprint.
+ * Encrypts the root of a lease's ids, so that the blob's metadata can carry it. Only a machine with the same files can decrypt
+ * it, and so resume under the lease of an interrupted push. The key is derived from the structures of the files and from
+ * samples of what is going to be sent. The cipher is AES-256-GCM, with the push's fingerprint as additional data.
  */
 export class LeaseSecret {
   readonly #key: Buffer;
@@ -33,7 +33,7 @@ export class LeaseSecret {
     this.#fingerprint = fingerprint;
   }
 
-  /** Reads the samples of the disk. */
+  /** Derives the key; reads the samples from the disk. */
   static async of(disk: Pick<Disk, 'read'>, { structure, fingerprint, plan }: SecretSource): Promise<LeaseSecret> {
     const hash = createHash('sha256').update(structure);
     const page = Buffer.alloc(PAGE);
@@ -44,20 +44,20 @@ export class LeaseSecret {
     return new LeaseSecret(Buffer.from(hkdfSync('sha256', hash.digest(), fingerprint, 'vhdup lease 1', 32)), fingerprint);
   }
 
-  /** The root (a GUID), encrypted, as text for metadata. Each call gives another text. */
+  /** Encrypts the root (a GUID); returns text for metadata, another one at each call. */
   seal(root: string): string {
-    const nonce = randomBytes(NONCE);
+    const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(CIPHER, this.#key, nonce).setAAD(Buffer.from(this.#fingerprint));
     const sealed = [cipher.update(root.replaceAll('-', ''), 'hex'), cipher.final()];
     return Buffer.concat([nonce, ...sealed, cipher.getAuthTag()]).toString('base64url');
   }
 
-  /** Returns the root; `undefined` for a text of another push, of other files, or of somebody who does not have them. */
+  /** Decrypts the root; returns `undefined` if the text was not made for this push from the same files. */
   open(text: string): string | undefined {
     const bytes = Buffer.from(text, 'base64url');
-    if (bytes.length !== NONCE + ROOT + TAG) return undefined;
-    const cipher = createDecipheriv(CIPHER, this.#key, bytes.subarray(0, NONCE)).setAAD(Buffer.from(this.#fingerprint)).setAuthTag(bytes.subarray(NONCE + ROOT));
-    const root = cipher.update(bytes.subarray(NONCE, NONCE + ROOT)).toString('hex');
+    if (bytes.length !== NONCE_BYTES + ROOT_BYTES + TAG_BYTES) return undefined;
+    const cipher = createDecipheriv(CIPHER, this.#key, bytes.subarray(0, NONCE_BYTES)).setAAD(Buffer.from(this.#fingerprint)).setAuthTag(bytes.subarray(NONCE_BYTES + ROOT_BYTES));
+    const root = cipher.update(bytes.subarray(NONCE_BYTES, NONCE_BYTES + ROOT_BYTES)).toString('hex');
     try {
       cipher.final();
     } catch {
@@ -67,10 +67,10 @@ export class LeaseSecret {
   }
 }
 
-/** Offsets of pages that are spread evenly over the ranges. */
+/** Yields the offsets of pages that are spread evenly over the ranges. */
 function* samplesOf(ranges: RangeSet): Generator<number> {
   const pages = totalLength(ranges) / PAGE;
-  const count = Math.min(SAMPLES, pages);
+  const count = Math.min(SAMPLE_PAGES, pages);
   let before = 0;
   let next = 0;
   for (const { offset, length } of ranges) {

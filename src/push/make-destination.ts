@@ -15,7 +15,7 @@ const TEMPORARY = 'vhdup_temporary';
 
 /** A destination that is there. */
 export type Made = (Ours & {
-  /** Its ETag if nobody can have written to it since the service made it: whoever takes the lease under that knows what it holds. */
+  /** Its ETag if it is sure that nothing was written to it since the service made it. A lease taken under this ETag is proved. */
   readonly untouched?: string | undefined;
 }) | Complete;
 
@@ -43,8 +43,8 @@ export async function makeDestination(session: Session, { destination, base, pla
 }
 
 /**
- * What an earlier run has made, when no copy to it is pending any longer. If the copy had ended before this run saw it, others
- * may have written to it within the second of its completion, or held its lease: then nothing is said of it.
+ * Waits for a copy that an earlier run has started. `untouched` stays `undefined` if the copy had ended before this run saw
+ * it: others may have written to it within the second of its completion, or held its lease.
  */
 async function awaitCopied(session: Session, destination: PageBlob, base: Base, found: Ours | Complete): Promise<Made> {
   const properties = await awaitCopy(session, destination, base);
@@ -53,8 +53,8 @@ async function awaitCopied(session: Session, destination: PageBlob, base: Base, 
 }
 
 /**
- * Returns the ETag of a copy that nobody has written to since the service completed it. Both times count in whole seconds: a
- * write within that one, before this look, is not seen.
+ * Returns the ETag of a copy if nothing was written to it since the service completed it; else `undefined`. Both times have
+ * whole seconds, so a write in the same second, before this look, goes unnoticed.
  */
 function untouchedCopy(properties: BlobProperties | undefined): string | undefined {
   const completedAt = properties?.copy?.status === 'success' ? properties.copy.completedAt : undefined;
@@ -81,7 +81,7 @@ export async function checkUnchanged({ blob, properties }: Base, when: string, c
   throw new VhdupError('base-mismatch', `the base ${blob.uri}: it ${now ? 'changed' : 'was deleted'} ${when}`, { cause, hint: 'run the command again to check it anew, with --overwrite where the copy was begun' });
 }
 
-/** Waits for the service to finish copying, and returns what is there then; throws `base-mismatch` where the base changed meanwhile, else `transfer-failed` where it could not. */
+/** Waits for the service's copy to end, and returns the blob's properties then. Throws `base-mismatch` if it failed and the base has changed, `transfer-failed` if it failed otherwise. */
 export async function awaitCopy(session: Session, destination: PageBlob, base: Base): Promise<BlobProperties> {
   const properties = await settleCopy(destination, (done, total) => { session.progress('copy', done, total); });
   const { copy } = properties;

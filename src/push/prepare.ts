@@ -47,7 +47,7 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
 
   const destination = await session.blob(destinationOf(pathOf(disk), options.to, options.base));
   const decided = await decide(session, { destination, stream, guard }, options);
-  // What is not complete yet is proved to be of one state before it is completed.
+  // Only a complete destination needs one state of the files here: a push proves that before it completes the blob.
   if (decided.found.kind !== 'complete' || await guard.isUntouched()) return decided;
   return guard.steadily(() => decide(session, { destination, stream, guard }, options));
 }
@@ -109,7 +109,7 @@ async function begunBase(session: Session, disk: Disk, destination: PageBlob, ru
   }
 }
 
-/** The plan for a disk over a base, from its structures and bitmaps. */
+/** Makes the plan for a disk over a base, from its structures and bitmaps. */
 export async function planOf(disk: Disk, base: Base | undefined, cost: CostModel | undefined): Promise<PushPlan> {
   const planner = new PushPlanner({ size: disk.size, base: base && { blobSize: base.properties.size }, ...(cost ? { cost } : {}) });
   for await (const stretch of disk.stretches(base ? { above: base.layer } : {})) {
@@ -118,7 +118,7 @@ export async function planOf(disk: Disk, base: Base | undefined, cost: CostModel
   return planner.plan();
 }
 
-/** What the destination's metadata says of a push from the state that the guard holds. */
+/** Returns what the destination's metadata gets: it describes a push from the state of the files in `guard`. */
 export function identityOf(guard: SourceGuard, base: Base | undefined, plan: PushPlan): Identity {
   const { disk } = guard;
   return {

@@ -9,21 +9,21 @@ import type { PushOptions } from './options.js';
 import { identityOf, planOf, type Preparation } from './prepare.js';
 import { verifyPushed, type VerifyScope } from './verify-pushed.js';
 
-/** What a finished push may say of its disk: both are of one state of the files. */
+/** What the metadata of a finished push has about its disk. Both come from one state of the files. */
 export interface Proved {
   readonly identity: Identity;
   readonly digests: Digests;
 }
 
-/** How the destination is looked at, and how the push was asked for. */
+/** The lease's conditions for all requests, and the options of the push. */
 export interface Proof {
   readonly conditions: Conditions;
   readonly options: PushOptions;
 }
 
 /**
- * Makes sure that what was written, what was copied and `digests` come from one state of the files. If none was touched since
- * the push began, they do. Otherwise all of it is proved anew, up to three times. Throws `source-changed`; with `verify` also
+ * Makes sure that what was written, what was copied and `digests` come from one state of the files. If no file was touched since
+ * the push began, they do. Otherwise proves all of it anew, up to three times. Throws `source-changed`; with `verify` also
  * `content-differs`.
  */
 export async function proveSource(session: Session, preparation: Preparation, digests: Digests, proof: Proof): Promise<Proved> {
@@ -37,7 +37,7 @@ export async function proveSource(session: Session, preparation: Preparation, di
   return guard.steadily(() => proveAnew(session, preparation, digests, proof));
 }
 
-/** The same for a blob that is complete: compares it with the disk until that stood still meanwhile. */
+/** Compares a complete blob with the disk; again, if a file was touched meanwhile. Throws `content-differs` or `source-changed`. */
 export async function verifyComplete(session: Session, preparation: Preparation, scope: VerifyScope, { etag }: BlobProperties): Promise<void> {
   const { guard } = preparation;
   await guard.steadily(() => verifyUntorn(preparation, () => verifyPushed(session, guard.disk, preparation, scope, { ifMatch: etag }, false)));
@@ -49,8 +49,8 @@ export async function verifyComplete(session: Session, preparation: Preparation,
  *
  * - The plan is made again, and is the same. So outside of it the disk is what the ancestor is (zeros without a base).
  * - There the blob is what the base is: it was copied under its ETag, or made empty, and nothing else was written to it.
- *   The base is what the ancestor is, also in this state: its content is compared with the ancestor's once more. With
- *   `--base-check id` that was never known.
+ *   The base is what the ancestor is, also in this state: its content is compared with the ancestor's once more. If only
+ *   the id of the base is checked (`baseCheck`), this is taken for granted, as before.
  * - Within the plan the blob is compared with the disk, byte for byte.
  * - No digest of an earlier state is used: neither one that is remembered nor one of this run.
  *
@@ -73,7 +73,7 @@ async function proveAnew(session: Session, preparation: Preparation, { md5 }: Di
   return { identity, digests: await digests.of(0, { md5: md5 && stream, tree: true }, 'digest') };
 }
 
-/** A difference proves something of the destination only if the disk stood still; else it is the disk that changed. */
+/** Calls `verify`. If it finds a difference and a file was touched meanwhile, throws `source-changed`: the destination may be right. */
 async function verifyUntorn({ guard }: Preparation, verify: () => Promise<void>): Promise<void> {
   try {
     await verify();

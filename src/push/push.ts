@@ -96,7 +96,7 @@ function tellOfMissingMd5(session: Session, { uri }: PageBlob, found: BlobProper
   if (contentMd5 && !found.contentMd5) session.warn(`${uri} has no Content-MD5: it was pushed with --no-md5`);
 }
 
-/** Notes who goes on with an earlier run's push, and under which lease; changes nothing else that the metadata says. */
+/** Writes this run's holder and lease to the metadata of an earlier run's push, and leaves the rest of it as it is. */
 async function signOn(destination: PageBlob, { state, properties }: Ours, { holder, lease }: Identity, conditions: Conditions): Promise<void> {
   if (state.lease !== lease) await destination.setMetadata(withState(properties.metadata, { ...state, holder, ...(lease === undefined ? {} : { lease }) }), conditions);
 }
@@ -121,7 +121,7 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
   await using upload = new Upload(session, destination, left, plan.gap, lease.conditions, lanes);
   const digests = await pass.finish([upload], () => lanes.count);
   const { sent } = upload;
-  // While there is no footer yet, nobody takes what may be wrong for a disk.
+  // Before the footer is written: until then the blob is no disk.
   const proved = await proveSource(session, preparation, digests, { conditions: lease.conditions, options });
   session.progress('finish', 0, 0);
   await completeDestination(destination, lease, { footer: { bytes: stream.footer, md5: md5(stream.footer) }, plan, identity: proved.identity, digests: proved.digests });

@@ -14,8 +14,8 @@ import type { Preparation } from './prepare.js';
 import { compareWritten } from './transfer.js';
 
 /**
- * Returns true if nothing proves what a blob over a base holds, and it costs less to copy the base again: that sends again
- * what was written, while to compare fetches all that was copied and written.
+ * Returns true if it costs less to copy the base again than to compare a blob whose content is not proved. Copying again means
+ * to send again what was written; comparing means to fetch all that was copied and written.
  */
 export async function isCheaperToCopyAgain({ destination, base, plan }: Preparation, found: BlobProperties, conditions: Conditions): Promise<boolean> {
   if (!base) return false;
@@ -25,9 +25,9 @@ export async function isCheaperToCopyAgain({ destination, base, plan }: Preparat
 }
 
 /**
- * Compares all that a blob in state `writing` holds with the disk, because others may have written to it while no lease was
- * held. What differs in a range to write is cleared, so that it counts as not written; elsewhere it is made right at once.
- * Every step may be repeated.
+ * Compares all content of a blob in state `writing` with the disk, because others may have written to it while no lease was
+ * held. Clears what differs in a range to write, so that it counts as not written; mends it elsewhere. Every step may be
+ * repeated.
  */
 export async function recheckAll(session: Session, disk: Disk, { destination, base, plan, identity }: Preparation, { found, conditions }: Recheck): Promise<void> {
   if (found.size !== plan.size) await destination.resize(plan.size, conditions);
@@ -46,7 +46,7 @@ export async function recheckAll(session: Session, disk: Disk, { destination, ba
   await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
 }
 
-/** A blob under a lease: how it was found, and what every request carries. */
+/** A blob under a lease: its properties, and the conditions of every request. */
 export interface Recheck {
   readonly found: BlobProperties;
   readonly conditions: Conditions;
@@ -78,8 +78,8 @@ async function readBase(base: Base, range: Range): Promise<Buffer> {
 }
 
 /**
- * Compares the pages that this push has written with the disk if its files have other times than they had then: a sector may
- * have been changed in place. No footer makes the blob a disk meanwhile.
+ * Compares the pages that this push has written with the disk if the times of its files have changed since: a sector may have
+ * been changed in place. Without its footer, the blob is no disk meanwhile.
  */
 export async function recheckWritten(session: Session, disk: Disk, { destination, plan, identity }: Preparation, { found, conditions }: Recheck): Promise<void> {
   await destination.clear(plan.footer, conditions);

@@ -4,44 +4,44 @@ import { VhdupError, messageOf } from '../errors.js';
 import type { Disk, FileState, SourceFile } from '../disk/disk.js';
 import { WatchedDisk, type Watch } from './watched-disk.js';
 
-/** While the files are read, their times are looked at this often, in milliseconds: thousands of small reads stay cheap. */
+/** While the files are read, their times are checked at most this often, in milliseconds, so that small reads stay cheap. */
 const LOOK_EVERY_MS = 100;
-/** So often something is done anew because a file was touched meanwhile. */
+/** So often work is tried whose files are touched meanwhile. */
 const MAX_TRIES = 3;
 /** Two changes within one tick of the kernel's clock (1 to 10 ms) leave the same times. */
 const TICK_MS = 20;
 /** The same for file systems that keep whole seconds (ext3, HFS+), or every second one. */
 const COARSE_TICK_MS = 2000;
-/** A change is taken for recent up to this age: the clock that stamps a file on a server may be behind. */
+/** Changes up to this age count as recent: the clock of a file server may be behind. */
 const RECENT_MS = 10_000;
 const AGAIN_AND_AGAIN = 'it is written to, or touched, again and again';
 
 export interface GuardOptions {
   /** Called when a file was touched, once for each state. */
   readonly onTouched?: (path: string) => void;
-  /** What to do after `source-changed`. */
+  /** The hint of `source-changed`. */
   readonly hint?: string;
 }
 
 /**
  * Makes sure that all that is read of a disk's files comes from one state of them.
  *
- * A look compares them with the state that `begin` found. If size, time of modification, structures or the file itself are
- * others, the disk *changed*: `source-changed` is thrown. If only the time of change (ctime) differs, a file was *touched*:
- * chmod, another hard link, or a write whose time of modification was put back. These cannot be told apart, so what was
- * read is done anew from the new state.
+ * Each look compares them with the state that `begin` found. If size, time of modification, structures or the file itself
+ * differ, the disk *changed*: `source-changed` is thrown. If only the time of change (ctime) differs, a file was *touched*:
+ * chmod, another hard link, or a write whose time of modification was put back. These look the same, so all that depends on
+ * the content is repeated from the new state.
  */
 export class SourceGuard implements Watch {
-  /** The disk as it has to be read, so that a change is noticed soon. */
+  /** The disk to read from: its reads notice a change soon. */
   readonly disk: Disk;
   readonly #source: Disk;
   readonly #options: GuardOptions;
   #files: readonly SourceFile[];
   #isTouched = false;
-  /** The file that was touched last: errors name it. */
+  /** The file that was touched last, for errors. */
   #suspect: string;
-  #lookedAt = -Infinity;
-  #looking: Promise<void> | undefined;
+  #checkedAt = -Infinity;
+  #checking: Promise<void> | undefined;
 
   private constructor(source: Disk, options: GuardOptions) {
     this.#source = source;
@@ -52,8 +52,8 @@ export class SourceGuard implements Watch {
   }
 
   /**
-   * Takes the files as they are now for the state that all has to come from. Throws `source-changed` if they are not as they
-   * were when the disk was opened. Of what was read before, only the structures may be used: they are compared here.
+   * Takes the present state of the files as the one that all content has to come from. Throws `source-changed` if they changed
+   * since the disk was opened. Of what was read before, only the structures may be used: they are compared here.
    */
   static async begin(source: Disk, options: GuardOptions = {}): Promise<SourceGuard> {
     const guard = new SourceGuard(source, options);
@@ -65,7 +65,7 @@ export class SourceGuard implements Watch {
     return this.#files;
   }
 
-  /** Digest of what the files say of themselves: the same on another machine with copies of them. */
+  /** Digest of the files' structures and sizes: the same on another machine with copies of them. */
   get structure(): string {
     return digest(this.#files.map(({ structure, size }) => `${structure} ${size}`));
   }
@@ -75,21 +75,21 @@ export class SourceGuard implements Watch {
     return digest(this.#files.map(({ mtimeNs, ctimeNs }) => `${mtimeNs} ${ctimeNs}`));
   }
 
-  /** Looks at all of the files, structures too. Returns false if one was touched since the state was taken; throws `source-changed`. */
+  /** Compares all of the files, structures too. Returns false if one was touched since the state was taken; throws `source-changed`. */
   async isUntouched(): Promise<boolean> {
     this.#compare(await this.#now(() => this.#source.sourceFiles()));
     return !this.#isTouched;
   }
 
-  async glance(): Promise<void> {
-    if (performance.now() - this.#lookedAt < LOOK_EVERY_MS) return;
-    this.#looking ??= this.#lookAtTimes().finally(() => { this.#looking = undefined; });
-    await this.#looking;
+  async checkTimes(): Promise<void> {
+    if (performance.now() - this.#checkedAt < LOOK_EVERY_MS) return;
+    this.#checking ??= this.#compareTimes().finally(() => { this.#checking = undefined; });
+    await this.#checking;
   }
 
   /**
-   * Does `work` until no file was touched from its beginning to its end, each time from the state at its beginning. Throws
-   * `source-changed` after three times.
+   * Repeats `work`, each time from the present state, until no file is touched while it runs; returns its result. Throws
+   * `source-changed` after three tries.
    */
   async steadily<T>(work: () => Promise<T>): Promise<T> {
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
@@ -100,7 +100,7 @@ export class SourceGuard implements Watch {
     throw this.changed(AGAIN_AND_AGAIN);
   }
 
-  /** The error for a disk that was touched and is found to be another one. */
+  /** Returns the error for a disk that was touched and has another content now. */
   changed(problem: string, cause?: unknown): VhdupError {
     return this.#error(`${this.#suspect}: ${problem}`, cause);
   }
@@ -112,15 +112,15 @@ export class SourceGuard implements Watch {
     });
   }
 
-  /** Takes the present state. What is remembered of the files is dropped behind it: nothing of an earlier state is used. */
+  /** Takes the present state, and drops the cache, so that nothing of an earlier state is used. */
   async #renew(): Promise<void> {
     this.#files = await this.#settled();
     this.#source.dropCache();
     this.#isTouched = false;
-    this.#lookedAt = performance.now();
+    this.#checkedAt = performance.now();
   }
 
-  /** The files in a state whose times every later write changes: the tick in which they were stamped is over. */
+  /** Returns the files once their last tick of the clock is over: every later write changes their times. */
   async #settled(): Promise<readonly SourceFile[]> {
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       const before = await this.#now(() => this.#source.fileStates());
@@ -132,15 +132,15 @@ export class SourceGuard implements Watch {
     throw this.changed(AGAIN_AND_AGAIN);
   }
 
-  async #lookAtTimes(): Promise<void> {
+  async #compareTimes(): Promise<void> {
     const now = await this.#now(() => this.#source.fileStates());
-    this.#lookedAt = performance.now();
-    // Reads behind the end of a file that is cut short say more about it; if there are none, the last look finds it.
+    this.#checkedAt = performance.now();
+    // A read behind the end of a file that was cut short throws a better error; without such a read, `isUntouched` throws.
     const isCut = now.some(({ size }, index) => size < (this.#files[index]?.size ?? 0));
     if (!isCut) this.#compare(now);
   }
 
-  /** A file that is gone or cut short is a changed one too. */
+  /** A file that cannot be read any longer counts as changed. */
   async #now<T>(look: () => Promise<T>): Promise<T> {
     try {
       return await look();
@@ -171,7 +171,7 @@ export class SourceGuard implements Watch {
   }
 }
 
-/** How long it may take until the tick in which a file was changed last is over, in milliseconds. */
+/** Returns in how many milliseconds, at the latest, the tick is over in which a file was changed last. */
 function restOfTick({ ctimeNs, seenMs }: FileState): number {
   if (seenMs - Number(ctimeNs / 1_000_000n) > RECENT_MS) return 0;
   return ctimeNs % 1_000_000_000n === 0n ? COARSE_TICK_MS : TICK_MS;

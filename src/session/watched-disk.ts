@@ -1,14 +1,14 @@
 import type { Disk, Extent, FileState, Layer, SourceFile } from '../disk/disk.js';
 
-/** What is asked for the files' times while they are read. A source guard is one. */
+/** Checks the files of a disk while they are read. `SourceGuard` is one. */
 export interface Watch {
   /** The files in the state that all content has to come from, top first. */
   readonly files: readonly SourceFile[];
-  /** Looks at the files' times, unless that was done a moment ago; throws `source-changed`. */
-  glance(): Promise<void>;
+  /** Checks the times of the files, unless that was done a moment ago; throws `source-changed`. */
+  checkTimes(): Promise<void>;
 }
 
-/** A disk whose files are looked at again while they are read: a change ends a long read soon, and not only behind it. */
+/** A disk that checks its files after each read: a change ends a long scan soon, not only at its end. */
 export class WatchedDisk implements Disk {
   readonly #watch: Watch;
   readonly #disk: Disk;
@@ -41,14 +41,14 @@ export class WatchedDisk implements Disk {
     return this.#disk.warnings;
   }
 
-  /** The state that the content comes from: it may be a later one than that of the opening, with the same structures. */
+  /** The state that the content comes from. It may be later than that of the opening; the structures are the same. */
   get openedFiles(): readonly SourceFile[] {
     return this.#watch.files.slice(this.#above);
   }
 
   async read(offset: number, into: Uint8Array): Promise<void> {
     await this.#disk.read(offset, into);
-    await this.#watch.glance();
+    await this.#watch.checkTimes();
   }
 
   extents(options?: { readonly above?: number }): AsyncIterable<Extent> {
@@ -58,7 +58,7 @@ export class WatchedDisk implements Disk {
   async *stretches(options?: { readonly above?: number }): AsyncGenerator<Iterable<Extent>> {
     for await (const stretch of this.#disk.stretches(options)) {
       yield stretch;
-      await this.#watch.glance();
+      await this.#watch.checkTimes();
     }
   }
 

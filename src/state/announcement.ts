@@ -6,39 +6,39 @@ import { VhdupError } from '../errors.js';
 import { judgeOwner, parseOwner, thisOwner, type Owner, type Verdict } from './owner.js';
 
 const TOKEN_BYTES = 8;
-/** An announcement, or the mark of a holder beside it. All other names in a lock folder are strangers', and ignored. */
+/** An announcement, or the mark of a holder beside it. Any other name in a lock folder is ignored. */
 const NAME = /^([0-9a-f]{16})(\.held)?$/;
-/** More is no announcement. */
+/** The largest size of an announcement. */
 const MAX_BYTES = 4096;
-/** Neither follows a symbolic link, nor waits for the other end of a pipe. Windows has neither, and the constants are `undefined` there. */
+/** Does not follow a symbolic link, and does not wait for the other end of a pipe. On Windows both constants are `undefined`. */
 const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** The announcements that this process has not withdrawn. */
+/** Tokens of the announcements that this process has not withdrawn. */
 const ours = new Set<string>();
 
-/** What the name of a file in a lock folder says; `undefined` for a stranger's. */
+/** Parses the name of a file in a lock folder; returns `undefined` for any other name. */
 export function parseName(name: string): { readonly token: string; readonly isHeld: boolean } | undefined {
   const [, token, held] = NAME.exec(name) ?? [];
   return token === undefined ? undefined : { token, isHeld: held !== undefined };
 }
 
-/** Like `judgeOwner`, for work under the announcement `token`: this process knows by itself which of its own have ended. */
+/** Like `judgeOwner`, for work under the announcement `token`. Work of this process is `gone` once its announcement is withdrawn. */
 export function judgeWork(token: string, owner: Owner | undefined): Verdict {
   if (owner?.token === thisOwner().token) return ours.has(token) ? 'alive' : 'gone';
   return judgeOwner(owner);
 }
 
-/** What a look at an announcement shows. */
+/** An announcement, as it was read. */
 export interface Sighting {
-  /** `undefined`: not written yet, damaged, or not readable. */
+  /** `undefined` if it is not written yet, damaged, or not readable. */
   readonly owner: Owner | undefined;
   /** Changes with each heartbeat. */
   readonly mark: string;
 }
 
-/** Looks at an announcement; `undefined` if it is not there, or is no regular file. */
+/** Reads an announcement; returns `undefined` if it is not there, or not a regular file. */
 export async function look(path: string): Promise<Sighting | undefined> {
-  // A network file system answers from its cache, unless the file is opened.
+  // Opening makes a network file system look past its cache.
   const handle = await open(path, READ_ONLY).catch(() => undefined);
   if (!handle) return sightingOf(await statIfThere(path), undefined);
   try {
@@ -61,12 +61,12 @@ export async function statIfThere(path: string): Promise<BigIntStats | undefined
   }
 }
 
-/** The codes of the system's errors. */
+/** Returns true for an error of the system with one of these codes. */
 export function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
 }
 
-/** Removes an announcement that counts no more, first itself: without it its process does not hold the lock. */
+/** Removes an announcement and its mark. The announcement goes first: without it, its process does not hold the lock. */
 export async function removeAnnouncement(folder: string, token: string): Promise<void> {
   for (const path of [join(folder, token), heldPath(folder, token)]) {
     await unlink(path).catch((error: unknown) => { if (!isCode(error, 'ENOENT')) throw error; });
@@ -74,8 +74,8 @@ export async function removeAnnouncement(folder: string, token: string): Promise
 }
 
 /**
- * The announcement of this process in a lock folder: a file under a name of its own, from before the folder is looked
- * at until it is withdrawn. Its times are the heartbeat.
+ * An announcement of this process in a lock folder: a file under a unique name. It is written before the folder is listed,
+ * and stays until it is withdrawn. Its times are the heartbeat.
  */
 export class Announcement {
   readonly token = randomBytes(TOKEN_BYTES).toString('hex');
@@ -87,7 +87,7 @@ export class Announcement {
     this.#folder = folder;
   }
 
-  /** Writes the announcement. Throws the system's error, and `output-unwritable` if something else than a folder is in the way. */
+  /** Writes the announcement. Throws the system's error, and `output-unwritable` if `folder` is not a folder. */
   static async write(folder: string, heartbeatMs: number): Promise<Announcement> {
     const own = new Announcement(folder);
     ours.add(own.token);
@@ -120,7 +120,7 @@ export class Announcement {
     await file.utimes(now, now).catch(() => undefined);
   }
 
-  /** Marks this as the holder's. False if another process took this one for dead meanwhile: then it holds nothing. */
+  /** Marks this announcement as the holder's. Returns false if another process has removed it meanwhile: then the lock is not held. */
   async hold(): Promise<boolean> {
     try {
       await (await open(heldPath(this.#folder, this.token), 'wx')).close();
@@ -131,12 +131,12 @@ export class Announcement {
     return this.isHeld();
   }
 
-  /** Whether it and its mark are still there. */
+  /** Returns true if the announcement and its mark are still there. */
   async isHeld(): Promise<boolean> {
     return await isThere(join(this.#folder, this.token)) && await isThere(heldPath(this.#folder, this.token));
   }
 
-  /** Takes it back, and removes the folder if it is empty then. Never throws. */
+  /** Removes the announcement, and the folder if it is empty then. Never throws. */
   async withdraw(): Promise<void> {
     clearInterval(this.#timer);
     await this.#file?.close().catch(() => undefined);

@@ -10,11 +10,11 @@ export interface LeaseRecord {
   readonly uri: string;
   /** The root of its ids. */
   readonly leaseId: string;
-  /** Roots that the lease may still have, if a process was about to take it over from a crashed one. */
+  /** Other roots that the lease may still have: the process may have crashed before it took the lease over. */
   readonly formerIds?: readonly string[];
-  /** The ETag of the blob when the last process ended its work in an orderly way, just before it gave the lease back. */
+  /** The ETag of the blob when the last process ended in order, just before it released the lease. */
   readonly etag?: string;
-  /** True if it was this process that ended so: it holds nothing any longer, even if it still runs. */
+  /** True if `owner` ended in order: it holds nothing any longer, even if it still runs. */
   readonly hasEnded?: boolean;
   /** The process that holds it, or did last. */
   readonly owner: Owner;
@@ -38,8 +38,8 @@ export async function writeLeaseRecord(folder: string, record: LeaseRecord): Pro
 }
 
 /**
- * Replaces the record for a blob by what `change` makes of it, while no other process does so: see `updateRecord`. If
- * the folder cannot be written, nothing is kept, which is no failure; `change` may then be called not at all.
+ * Replaces the record for a blob by what `change` returns, under a lock: see `updateRecord`. Never throws. If the folder
+ * cannot be written, nothing is recorded, and `change` may not be called.
  */
 export async function updateLeaseRecord(folder: string, uri: string, change: (current: LeaseRecord | undefined) => LeaseRecord | undefined): Promise<void> {
   await updateRecord(LEASE, folder, uri, change).catch(() => undefined);

@@ -6,7 +6,7 @@ import { Announcement, isCode, look, parseName, removeAnnouncement } from './ann
 import type { Owner } from './owner.js';
 import { Watch } from './watch.js';
 
-/** A process without a heartbeat for so long counts as dead, if its end cannot be proved. */
+/** If its end cannot be proved, a process counts as dead after so long without a heartbeat. */
 const SILENCE_MS = 10_000;
 /** Heartbeats within that time. */
 const HEARTBEATS = 5;
@@ -21,23 +21,23 @@ export interface LockOptions {
   readonly signal?: AbortSignal;
 }
 
-/** How long short work waits for the short work of others; longer than a silence, which a crash leaves. */
-const PATIENCE_MS = 20_000;
+/** How long `withLock` waits for the lock; longer than the silence after a crash. */
+const MAX_WAIT_MS = 20_000;
 
-/** Another process has the lock, or is about to have it. */
+/** The answer if another process has the lock, or is about to have it. */
 export interface Busy {
-  /** `undefined`: its record cannot be read. */
+  /** `undefined` if its announcement cannot be read. */
   readonly holder: Owner | undefined;
 }
 
 /**
- * A lock that is held: no other process that uses `path` as a lock does so, on this machine or another. It is for work
- * on files beside it. A process that stands still for long (SIGSTOP, a suspended machine) may lose it: so call `check`
- * before each step that others must not see twice, and let the step fail if files that belong to the lock are gone.
+ * A lock that is held: no other process holds the lock at `path`, on this machine or another. It is for work on files
+ * beside it. A process that stands still for long (SIGSTOP, a suspended machine) may lose it. So call `check` before each
+ * step that must happen only once, and let the step fail if files that belong to the lock are gone.
  *
  * The lock is a folder. Each contender first creates an announcement in it, under a unique name, and keeps it until it
- * withdraws or releases. Then it lists the folder. Only if this listing shows no other announcement, but those of
- * processes that are dead, does it create a second file, `TOKEN.held`, and hold the lock.
+ * withdraws or releases. Then it lists the folder. Only if every other announcement in this listing is that of a dead
+ * process does it create a second file, `TOKEN.held`, and hold the lock.
  *
  * Why two processes never both hold it: take two contenders, A and B, and let A be the first to announce. B lists the
  * folder after it has announced, so B's listing shows A's announcement, for as long as A has not withdrawn. So B does
@@ -59,7 +59,7 @@ export class Lock implements AsyncDisposable {
   }
 
   /**
-   * Takes the lock, or returns which process has it. Waits up to `silenceMs` for a sign of life, if another process may be dead.
+   * Acquires the lock, or returns which process has it. If that one may be dead, waits up to `silenceMs` for its heartbeat.
    * Throws the system's error if the folder cannot be written, and `output-unwritable` if `path` is something else.
    */
   static async acquire(path: string, options: LockOptions = {}): Promise<Lock | Busy> {
@@ -73,7 +73,7 @@ export class Lock implements AsyncDisposable {
       try {
         const outcome = await contend(path, announcement, watch, signal);
         if (outcome !== 'free' && outcome !== 'lost') return outcome;
-        // Lost: another process took this one for dead, so this one starts again.
+        // Lost: another process took this one for dead and removed its announcement. Start again.
         isKept = outcome === 'free' && await announcement.hold();
         if (isKept) return new Lock(path, announcement);
       } finally {
@@ -82,7 +82,7 @@ export class Lock implements AsyncDisposable {
     }
   }
 
-  /** Unique for each time that the lock is taken: for names of files that belong to one holder. */
+  /** Unique for each acquisition; goes into the names of files that belong to one holder. */
   get token(): string {
     return this.#announcement.token;
   }
@@ -99,9 +99,9 @@ export class Lock implements AsyncDisposable {
   }
 }
 
-/** Does short work under a lock, after others have done theirs. Throws `destination-busy` if one of them does not end. */
-export async function whileLocked<T>(path: string, work: (lock: Lock) => Promise<T>): Promise<T> {
-  for (const deadline = performance.now() + PATIENCE_MS; ;) {
+/** Waits for a lock, and does short work under it. Throws `destination-busy` if another process does not release it. */
+export async function withLock<T>(path: string, work: (lock: Lock) => Promise<T>): Promise<T> {
+  for (const deadline = performance.now() + MAX_WAIT_MS; ;) {
     const result = await Lock.acquire(path);
     if (result instanceof Lock) {
       await using lock = result;
@@ -109,12 +109,12 @@ export async function whileLocked<T>(path: string, work: (lock: Lock) => Promise
     }
     const { holder } = result;
     if (performance.now() > deadline) throw new VhdupError('destination-busy', `${path}: ${holder ? `process ${holder.pid} on ${holder.host}` : 'another process'} holds it and does not go on`, { hint: 'end that process, then run the same command' });
-    // At random, so that those that wait do not meet again and again.
+    // At random, so that two waiting processes do not collide again and again.
     await sleep(5 + Math.random() * 40);
   }
 }
 
-/** Waits until the lock is free, or another process has it; `lost` if the own announcement is gone. */
+/** Waits until the lock is free, or another process has it; returns `lost` if its own announcement is gone. */
 async function contend(path: string, { token }: Announcement, watch: Watch, signal: AbortSignal | undefined): Promise<'free' | 'lost' | Busy> {
   for (;;) {
     const contenders = await list(path);
@@ -136,7 +136,7 @@ async function contend(path: string, { token }: Announcement, watch: Watch, sign
   }
 }
 
-/** The contenders for a lock, by token. */
+/** Lists the contenders for a lock, by token. */
 async function list(path: string): Promise<Map<string, { isAnnounced: boolean; isHeld: boolean }>> {
   const contenders = new Map<string, { isAnnounced: boolean; isHeld: boolean }>();
   const names = await readdir(path).catch((error: unknown) => {
@@ -152,7 +152,7 @@ async function list(path: string): Promise<Map<string, { isAnnounced: boolean; i
   return contenders;
 }
 
-/** Removes a regular file, which is what a lock of an older version is, after a time of silence. False if it is in use. */
+/** Removes the lock of an older version, a regular file, after a time of silence. Returns false if it is in use. */
 async function removeOldLock(path: string, watch: Watch, signal: AbortSignal | undefined): Promise<boolean> {
   for (;;) {
     const sighting = await look(path);

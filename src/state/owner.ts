@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname, uptime } from 'node:os';
 
-/** A process, recorded so that another process can find out whether it still runs. Absent: the system does not say. */
+/** A process, recorded so that another one can find out whether it still runs. A field is absent if the system does not have it. */
 export interface Owner {
   readonly host: string;
   readonly pid: number;
@@ -16,7 +16,7 @@ export interface Owner {
   readonly token: string;
 }
 
-/** `alive` and `gone` are proved; `unknown` is everything else. */
+/** `alive` and `gone` are proved; `unknown` is all else. */
 export type Verdict = 'alive' | 'gone' | 'unknown';
 
 /** Two readings of the wall clock give the same time of boot if they differ by at most so much. */
@@ -26,14 +26,14 @@ const MAX_TEXT = 256;
 
 let own: Owner | undefined;
 
-/** The owner that this process is. */
+/** Returns this process. */
 export function thisOwner(): Owner {
   return own ??= { host: hostname(), pid: process.pid, ...(process.platform === 'linux' ? linuxIdentity() : { boot: Math.round(Date.now() / 1000 - uptime()) }), token: TOKEN };
 }
 
 /**
- * Whether the process of a record still runs. A process id means something only within one boot and one process-id
- * namespace: there a missing process, or another one with the same id, is proof. Never throws.
+ * Finds out whether a recorded process still runs. A process id counts only within one boot and one process-id namespace:
+ * there a missing process, or another one with the same id, proves that it is gone. Never throws.
  */
 export function judgeOwner(owner: Owner | undefined): Verdict {
   if (!owner) return 'unknown';
@@ -48,7 +48,7 @@ export function judgeOwner(owner: Owner | undefined): Verdict {
   return owner.startedAt === found.startedAt ? 'alive' : 'gone';
 }
 
-/** The owner in a value that was read from a file; `undefined` if it is none. Never throws. */
+/** Parses an owner from a value that was read from a file; returns `undefined` if it has another shape. Never throws. */
 export function parseOwner(value: unknown): Owner | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { host, pid, boot, namespace, startedAt, token } = value as Readonly<Record<keyof Owner, unknown>>;
@@ -81,8 +81,8 @@ function exists(pid: number): boolean {
 }
 
 /**
- * Nothing is known if `/proc` is missing or belongs to another namespace, as after `unshare --pid` without a new mount:
- * then its process ids are not those of this process.
+ * Returns the Linux fields of this process; none if `/proc` is missing or shows another namespace, as after `unshare --pid`
+ * without a new mount.
  */
 function linuxIdentity(): Pick<Owner, 'boot' | 'namespace' | 'startedAt'> {
   try {
@@ -96,8 +96,8 @@ function linuxIdentity(): Pick<Owner, 'boot' | 'namespace' | 'startedAt'> {
 }
 
 /**
- * The start time of a process, and whether it has ended: a killed process stays in the list until its parent asks for
- * its exit code. While one of its threads still runs it may still write, so it counts as running.
+ * Returns the start time of a process, and whether it has ended: a killed process stays listed until its parent reads its
+ * exit code. As long as one of its threads runs, it may still write, so it counts as running.
  */
 function readStat(pid: number): { readonly startedAt: number; readonly isDead: boolean } | undefined {
   try {

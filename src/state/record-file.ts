@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import crc32 from 'crc-32';
-import { whileLocked } from './lock.js';
+import { withLock } from './lock.js';
 
 /** A kind of record: one file of it for each thing that it is about. */
 export interface RecordKind<R extends object> {
@@ -12,7 +12,7 @@ export interface RecordKind<R extends object> {
   readonly parse: (value: unknown) => R | undefined;
 }
 
-/** The record about `key`, such as a blob's URI; `undefined` if there is none, or none that is whole. */
+/** Returns the record about `key`, such as a blob's URI; `undefined` if there is none, or it is damaged. */
 export async function readRecord<R extends object>({ name, parse }: RecordKind<R>, folder: string, key: string): Promise<R | undefined> {
   try {
     const { crc, ...stored } = JSON.parse(await readFile(fileFor(name, folder, key), 'utf8')) as { crc: unknown; key: unknown; record: unknown };
@@ -22,11 +22,11 @@ export async function readRecord<R extends object>({ name, parse }: RecordKind<R
   }
 }
 
-/** Keeps a record, readable by its owner only: a reader sees all of it or nothing. Throws if the folder cannot be written. */
+/** Writes a record, readable by its owner only. A reader sees the old one or the new one. Throws if the folder cannot be written. */
 export async function writeRecord<R extends object>({ name }: RecordKind<R>, folder: string, key: string, record: R): Promise<void> {
   const path = fileFor(name, folder, key);
   const stored = { key, record };
-  // Unique: process ids of two namespaces are not.
+  // Random, because process ids are not unique across namespaces.
   const fresh = `${path}.${randomBytes(8).toString('hex')}`;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -43,12 +43,12 @@ export async function deleteRecord<R extends object>({ name }: RecordKind<R>, fo
 }
 
 /**
- * Replaces a record by what `change` makes of it, while no other update does, so that no change is lost. `undefined`
- * deletes it; the same object leaves it as it is. Throws if the folder cannot be written.
+ * Replaces a record by what `change` returns, under a lock, so that no update is lost. `undefined` deletes the record; the
+ * same object leaves it as it is. Throws if the folder cannot be written.
  */
 export async function updateRecord<R extends object>(kind: RecordKind<R>, folder: string, key: string, change: (current: R | undefined) => R | undefined): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await whileLocked(`${fileFor(kind.name, folder, key)}.lock`, async (lock) => {
+  await withLock(`${fileFor(kind.name, folder, key)}.lock`, async (lock) => {
     const current = await readRecord(kind, folder, key);
     const next = change(current);
     await lock.check();

@@ -29,7 +29,7 @@ export async function writeSealRecord(folder: string, record: SealRecord): Promi
   return replaced;
 }
 
-/** Puts `before` (`undefined`: none) in the place of a record, unless that is about another lease than `leaseId`. Never throws. */
+/** Replaces the record by `before` (`undefined`: none) if it still is the one for `leaseId`. Never throws. */
 export async function withdrawSealRecord(folder: string, { uri, leaseId }: SealRecord, before: SealRecord | undefined): Promise<void> {
   await updateRecord(SEAL, folder, uri, (current) => (current?.leaseId === leaseId ? before : current)).catch(() => undefined);
 }

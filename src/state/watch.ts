@@ -1,12 +1,12 @@
 import { judgeWork, type Sighting } from './announcement.js';
 
-/** `unclear`: neither proved, nor silent for long enough. */
+/** `unclear`: not proved, and not silent for long enough. */
 export type Life = 'alive' | 'dead' | 'unclear';
 
-/** What was seen last under a name. */
+/** What was seen last of a contender. */
 interface Seen {
   readonly sign: string;
-  /** True once something changed, since this process has been looking. */
+  /** True once `sign` has changed since this process first saw it. */
   readonly hasMoved: boolean;
   /** Milliseconds without a change. */
   readonly quietMs: number;
@@ -15,8 +15,8 @@ interface Seen {
 }
 
 /**
- * Finds out which other contenders for a lock are alive. Compares what it sees only with what it saw before, because
- * clocks of two machines need not agree.
+ * Finds out which other contenders for a lock are alive. Uses no times of other machines, because clocks differ: only changes
+ * that it sees itself.
  */
 export class Watch {
   readonly #silenceMs: number;
@@ -29,8 +29,8 @@ export class Watch {
   }
 
   /**
-   * Judges a contender by the proof that there is, else by its heartbeat. A process that runs and holds the lock is
-   * alive even if it is stopped; one that runs and only contends is not, so that a stopped one does not keep others waiting.
+   * Judges a contender by proof if there is one, else by its heartbeat. A process that runs and holds the lock is alive even if
+   * it is stopped. One that only contends counts as dead if it is stopped, so that it does not block others.
    */
   judge(token: string, { owner, mark }: Sighting, isHeld: boolean): Life {
     const verdict = judgeWork(token, owner);
@@ -39,21 +39,21 @@ export class Watch {
     const { quietMs, hasMoved } = this.#look(token, `${mark} ${isHeld}`);
     if (quietMs >= this.#silenceMs) return 'dead';
     if (verdict === 'alive' || hasMoved) return 'alive';
-    if (quietMs >= this.#silenceMs / 10) this.#say();
+    if (quietMs >= this.#silenceMs / 10) this.#reportWait();
     return 'unclear';
   }
 
   #look(token: string, sign: string): Seen {
     const now = performance.now();
     const before = this.#seen.get(token);
-    // If this process stood still, the other one may have done so too (a suspended machine): that is no silence.
+    // If this process stood still, the other one may have too (a suspended machine): that does not count as silence.
     const stepMs = before ? Math.min(now - before.atMs, this.#silenceMs / 10) : 0;
     const seen = before?.sign === sign ? { ...before, quietMs: before.quietMs + stepMs, atMs: now } : { sign, hasMoved: before !== undefined, quietMs: 0, atMs: now };
     this.#seen.set(token, seen);
     return seen;
   }
 
-  #say(): void {
+  #reportWait(): void {
     this.#onWait?.();
     this.#onWait = undefined;
   }

@@ -40,7 +40,7 @@ export class Bitmaps {
     const bytes = new Uint8Array(positions.size * this.#length);
     const loaded = new Map<number, Uint8Array>();
     const missing: Missing[] = [];
-    // What is being read when everything is dropped is kept in the map that is dropped.
+    // If `drop` is called during these reads, their results go into the dropped map, and are dropped too.
     const kept = this.#kept;
     for (const [blockIndex, position] of positions) {
       const bitmap = kept.get(blockIndex) ?? bytes.subarray(loaded.size * this.#length, (loaded.size + 1) * this.#length);
@@ -53,7 +53,7 @@ export class Bitmaps {
     return loaded;
   }
 
-  /** Drops all bitmaps that are kept: the next load reads them again. */
+  /** Drops all cached bitmaps: the next load reads them again. */
   drop(): void {
     this.#kept = new Map();
   }
