@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { writeImage } from '../../fixtures/vhd.js';
 import { openDisk, verify, type PushOptions } from '../../src/index.js';
 import { TreeHasher, leafValues } from '../../src/digest/tree.js';
-import { bytesOf, factsOf } from '../support/blobs.js';
+import { bytesOf, factsOf, hideWrites } from '../support/blobs.js';
 import { runCli } from '../support/cli.js';
 import { contentOfFile, pullScene, type PullScene } from '../support/pull-scene.js';
 
@@ -27,6 +27,7 @@ async function phasesOf(set: PullScene, path: string, options: PushOptions): Pro
 /** Changes what a finished blob says of itself, as somebody else might. */
 async function setMetadata({ container }: PullScene, name: string, change: Record<string, string>): Promise<void> {
   const blob = container.getPageBlobClient(name);
+  await hideWrites(container, name);
   await blob.setMetadata({ ...(await blob.getProperties()).metadata, ...change });
 }
 
@@ -87,6 +88,7 @@ t.test('a tree that is not the ancestor\'s is refused', async (t) => {
 t.test('where Content-MD5 is not the one that the push set, its tree counts no longer', async (t) => {
   const set = await pushBase(t);
   const { scene, container, uri } = set;
+  await hideWrites(container, 'base');
   await container.getPageBlobClient('base').setHTTPHeaders({ blobContentMD5: md5(Buffer.from('other')) });
   await t.rejects(set.pushed(scene.child, { base: uri('base'), to: uri('child') }), { code: 'base-mismatch', message: /Content-MD5 is not that/ });
   await container.getPageBlobClient('base').setHTTPHeaders({});

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { writeImage } from '../../fixtures/vhd.js';
 import { openDisk, verify, type PushOptions, type VerifyOptions, type VerifyResult } from '../../src/index.js';
+import { hideWrites } from '../support/blobs.js';
 import { chains, writeChain } from '../support/chains.js';
 import { runCli } from '../support/cli.js';
 import { threeLevels } from '../support/push-scene.js';
@@ -192,6 +193,7 @@ t.test('push --verify=all finds a base that was not what its Content-MD5 says', 
   const { folder, container, pushed, uri } = await setting(t);
   const scene = await threeLevels(folder);
   await pushed(scene.base, 'base');
+  await hideWrites(container, 'base');
   await container.getPageBlobClient('base').uploadPages(Buffer.alloc(512, 1), 4 * MIB, 512);
   t.equal((await pushed(scene.child, 'unnoticed', { base: uri('base'), verify: 'sent' })).outcome, 'pushed', 'what was sent is right');
   await t.rejects(pushed(scene.child, 'noticed', { base: uri('base'), verify: 'all' }), { code: 'content-differs', hint: /copy of the base is not what the local ancestor has/ });
