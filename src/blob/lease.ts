@@ -1,7 +1,7 @@
 import type { BlobLeaseClient } from '@azure/storage-blob';
 import { VhdupError } from '../errors.js';
 import { textOf, type LeaseId } from './lease-id.js';
-import type { Conditions, PageBlob } from './page-blob.js';
+import type { BlobProperties, Conditions, PageBlob } from './page-blob.js';
 import { ServiceFailure, failureOf } from './service-error.js';
 
 /** How long the service keeps a lease that nobody renews, in seconds (15 to 60). */
@@ -68,6 +68,11 @@ export class Lease {
     return { leaseId: this.#id };
   }
 
+  /** True if `holdFor` was called: the blob is complete, or may be. */
+  get isHeldOn(): boolean {
+    return this.#endsAfter !== undefined;
+  }
+
   /** True if all content of the blob was written, compared or found as copied under an unbroken chain of leases. */
   get isProved(): boolean {
     return this.#step.step > 0;
@@ -85,19 +90,19 @@ export class Lease {
   }
 
   /**
-   * Returns the ETag that the blob has at the end of the work, after a fence: what was sent before and is still on its way
-   * changes it no more. Returns `undefined` if it cannot be had soon, if nothing is proved of what the blob holds, or if it is
-   * complete. Never throws.
+   * Looks at the blob once more at the end of the work; if its content is proved, after a fence: what was sent before and is
+   * still on its way changes it no more. Returns `refused` if the lease is lost or has expired; `undefined` if no answer came soon. Never throws.
    */
-  async lastEtag(): Promise<string | undefined> {
-    if (this.#isKept || this.#endsAfter !== undefined || !this.isProved || this.#next !== undefined) return undefined;
+  async lastLook(): Promise<BlobProperties | 'refused' | undefined> {
+    if (this.#isKept || this.#next !== undefined) return undefined;
     await this.#pauseRenewal();
     const abortSignal = AbortSignal.timeout(RELEASE_MS);
     try {
-      await this.#advance((client, next) => client.changeLease(next, { abortSignal }));
-      return (await this.#blob.client.getProperties({ abortSignal, conditions: this.conditions })).etag;
-    } catch {
-      return undefined;
+      // The step stands for the proof: without one it stays.
+      if (this.isProved) await this.#advance((client, next) => client.changeLease(next, { abortSignal }));
+      return await this.#blob.propertiesNow(abortSignal, this.conditions);
+    } catch (error) {
+      return isRefused(error) ? 'refused' : undefined;
     }
   }
 

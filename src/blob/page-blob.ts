@@ -111,6 +111,11 @@ export class PageBlob {
     }
   }
 
+  /** The properties in one attempt, also after a stop. */
+  async propertiesNow(abortSignal: AbortSignal, conditions: Conditions): Promise<BlobProperties> {
+    return propertiesFrom(await this.#client.getProperties({ abortSignal, conditions }), this.location);
+  }
+
   /** Makes an empty blob of `size` bytes, in place of any that the conditions allow to be there; returns its ETag. */
   async create(size: number, metadata: Metadata, conditions: Conditions): Promise<string | undefined> {
     const { etag } = await this.run(`create a page blob of ${size} bytes`, (abortSignal) =>

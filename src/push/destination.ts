@@ -1,6 +1,7 @@
 import { VhdupError } from '../errors.js';
 import { isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, withState, type PushState, type StateDigests } from '../blob/metadata.js';
 import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js';
+import { failureOf } from '../blob/service-error.js';
 import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
 import type { Lease } from '../blob/lease.js';
 import { PAGE, type PushPlan } from '../plan/push-plan.js';
@@ -68,10 +69,20 @@ async function isComplete(blob: PageBlob, properties: BlobProperties, state: Pus
   if ((state && state.state !== 'complete') || (!noted && contentMd5 === undefined) || size !== stream.size) return false;
   if (state && isChangedSince(state, lastModified)) return false;
   if (state?.fingerprint === identity.fingerprint && state.times === identity.times) return true;
-  const tail = await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag });
-  if (!tail.equals(stream.footer)) return false;
+  const tail = await footerOf(blob, size, etag);
+  if (!tail?.equals(stream.footer)) return false;
   const { tree, md5 } = await digests.of(0, noted ? { tree: true } : { md5: stream }, 'compare-destination');
   return noted && tree ? noted.equals(tree) : md5 !== undefined && contentMd5?.equals(md5) === true;
+}
+
+/** `undefined` if the blob is written to meanwhile: then it is not complete. */
+async function footerOf(blob: PageBlob, size: number, etag: string): Promise<Buffer | undefined> {
+  try {
+    return await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag });
+  } catch (error) {
+    if (error instanceof VhdupError && [404, 412].includes(failureOf(error.cause).status ?? 0)) return undefined;
+    throw error;
+  }
 }
 
 function inTheWay({ uri }: PageBlob, { metadata, contentMd5, lastModified, copy }: BlobProperties, state: PushState | undefined): VhdupError {
@@ -128,12 +139,15 @@ export async function completeDestination(blob: PageBlob, lease: Lease, { footer
   // The next answer is expected a second later; each time that it comes later than expected, twice as much is allowed.
   for (let tries = 1, delayMs = 1000; tries <= MAX_COMPLETIONS; tries++, delayMs *= 2) {
     const completedAt = new Date(date.getTime() + delayMs);
+    // In case that no answer comes.
+    lease.holdFor(delayMs / 1000 + 2);
     const changed = await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'complete', completedAt, completedSlackMs: 0, digests }), conditions);
     if (changed.lastModified.getTime() <= completedAt.getTime()) {
       lease.holdFor((completedAt.getTime() - changed.lastModified.getTime()) / 1000 + 1);
       return;
     }
-    ({ date } = changed);
+    // Else it would look as if somebody had written since: this run is not at its end yet.
+    ({ date } = await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'writing' }), conditions));
   }
   throw new VhdupError('transfer-failed', `${blob.uri}: the service took too long to complete it, ${MAX_COMPLETIONS} times`, { hint: 'run the same command again' });
 }

@@ -15,6 +15,9 @@ const POLL_MS = 1000;
 /** Roots kept in a record: one more for each crash in a row while a lease is taken over. */
 const MAX_FORMER = 12;
 
+/** The longest time that the service lets a lease end in. */
+const MAX_BREAK_SECONDS = 60;
+
 /** What helps to take the lease of a destination. */
 export interface LeaseClaim {
   /** The root of the ids of this run's lease. */
@@ -110,15 +113,21 @@ async function takeOver(session: Session, blob: PageBlob, roots: readonly string
 }
 
 /**
- * Gives the lease back. The ETag of an unfinished blob is recorded before: if it has that still when this machine resumes,
- * nobody has written to it meanwhile.
+ * Gives the lease back; that of a finished blob no sooner than a later write would be noticed. The ETag of an unfinished blob
+ * is recorded before: if it has that still when this machine resumes, nobody has written to it meanwhile.
  */
 export async function letGo(lease: Lease, blob: PageBlob, stateFolder: string): Promise<void> {
-  const { uri } = blob;
-  const etag = await lease.lastEtag();
-  if (etag !== undefined) await writeLeaseRecord(stateFolder, { uri, leaseId: lease.root, owner: thisOwner(), etag, hasEnded: true });
+  const last = await lease.lastLook();
+  const ended: LeaseRecord = { uri: blob.uri, leaseId: lease.root, owner: thisOwner(), hasEnded: true };
+  const keep = (record: LeaseRecord | undefined) => updateLeaseRecord(stateFolder, blob.uri, (current) => (current?.leaseId === lease.root ? record : current));
+  // An expired lease that nobody else took is the next run's to renew: that proves more than a new one. A lost one is gone.
+  if (last === 'refused' && !lease.isHeldOn) return keep(ended);
+  const isFinished = typeof last === 'object' && stateOf(last.metadata)?.state === 'complete';
+  if (typeof last === 'object') lease.holdFor(isFinished ? unnoticedFor(last) : 0);
+  const etag = typeof last === 'object' && !isFinished && lease.isProved ? last.etag : undefined;
+  if (etag !== undefined) await keep({ ...ended, etag });
   // A lease that could not be given back (no network) is the next run's to take over.
-  if (await lease.release() && etag === undefined) await updateLeaseRecord(stateFolder, uri, (current) => (current?.leaseId === lease.root ? undefined : current));
+  if (await lease.release() && etag === undefined) await keep(undefined);
 }
 
 /**
@@ -147,7 +156,7 @@ function idsOf(root: string): LeaseId[] {
 /** Seconds for which a write to a finished blob could still have the time of its completion. */
 export function unnoticedFor({ metadata, date }: BlobProperties): number {
   const { completedAt, completedSlackMs } = stateOf(metadata) ?? {};
-  return completedAt === undefined || completedSlackMs !== 0 ? 0 : Math.max(0, Math.ceil((completedAt.getTime() - date.getTime()) / 1000) + 1);
+  return completedAt === undefined || completedSlackMs !== 0 ? 0 : Math.min(MAX_BREAK_SECONDS, Math.max(0, Math.ceil((completedAt.getTime() - date.getTime()) / 1000) + 1));
 }
 
 /** Waits until a lease that is about to end has ended; returns the blob as it is then. */

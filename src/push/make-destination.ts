@@ -75,7 +75,7 @@ async function afterRefusal(destination: PageBlob, base: Base | undefined, wante
 }
 
 /** Throws `base-mismatch` where the base is no longer what was checked. */
-async function checkUnchanged({ blob, properties }: Base, when: string, cause?: unknown): Promise<void> {
+export async function checkUnchanged({ blob, properties }: Base, when: string, cause?: unknown): Promise<void> {
   const now = await blob.properties();
   if (now?.etag === properties.etag) return;
   throw new VhdupError('base-mismatch', `the base ${blob.uri}: it ${now ? 'changed' : 'was deleted'} ${when}`, { cause, hint: 'run the command again to check it anew, with --overwrite where the copy was begun' });

@@ -108,7 +108,7 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
   const { conditions } = lease;
   // Before the first byte changes, nothing vouches for the blob any longer.
   if (found.contentMd5) await destination.setContentMd5(undefined, found, conditions);
-  if (stateOf(found.metadata)?.state === 'clearing') await clearDestination(session, destination, found, identity, plan, conditions);
+  if (lease.isProved && stateOf(found.metadata)?.state === 'clearing') await clearDestination(session, destination, found, identity, plan, conditions);
   else if (lease.isProved) await recheckWritten(session, disk, preparation, { found, conditions });
   else await recheckAll(session, disk, preparation, { found, conditions });
   await lease.fence();

@@ -1,14 +1,17 @@
 import { stateOf, withState } from '../blob/metadata.js';
-import type { BlobProperties, Conditions } from '../blob/page-blob.js';
+import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js';
 import type { Disk } from '../disk/disk.js';
-import { MAX_WRITE } from '../plan/push-plan.js';
-import { intersect, rangeSet, subtract, totalLength, type RangeSet } from '../plan/range.js';
+import { md5 } from '../digest/md5.js';
+import { nonZeroRanges } from '../plan/non-zero.js';
+import { MAX_WRITE, PAGE, type PushPlan } from '../plan/push-plan.js';
+import { intersect, rangeSet, splitAt, subtract, totalLength, type Range, type RangeSet } from '../plan/range.js';
 import { dataRanges } from '../session/data-ranges.js';
-import { READ_AHEAD, passOver } from '../session/disk-pass.js';
 import type { Session } from '../session/session.js';
 import { compare } from '../verify/compare.js';
+import type { Base } from './base.js';
+import { checkUnchanged } from './make-destination.js';
 import type { Preparation } from './prepare.js';
-import { Upload, compareWritten } from './transfer.js';
+import { compareWritten } from './transfer.js';
 
 /**
  * Returns true if it costs less to copy the base again than to compare a blob whose content is not proved. Copying again means
@@ -36,7 +39,7 @@ export async function recheckAll(session: Session, disk: Disk, { destination, ba
   if (base) {
     const elsewhere = subtract(intersect(rangeSet([...await dataRanges(disk), ...pages]), within), plan.write);
     const { differences } = await compare(session, { disk, blob: destination, ranges: elsewhere, pages, conditions, phase: 'compare-written' });
-    await repair(session, disk, { destination, plan }, { ranges: differences, conditions });
+    await repair(destination, base, plan, { ranges: differences, conditions });
   } else {
     for (const range of subtract(intersect(pages, within), plan.write)) await destination.clear(range, conditions);
   }
@@ -49,11 +52,29 @@ export interface Recheck {
   readonly conditions: Conditions;
 }
 
-async function repair(session: Session, disk: Disk, { destination, plan }: Pick<Preparation, 'destination' | 'plan'>, { ranges, conditions }: { ranges: RangeSet; conditions: Conditions }): Promise<void> {
+/**
+ * Makes ranges outside of what is written what they were before: the base's bytes, which the disk has there too, or zeros
+ * if the plan clears them. They come from the base itself, since all later proofs rely on its bytes being there.
+ */
+async function repair(destination: PageBlob, base: Base, plan: PushPlan, { ranges, conditions }: { ranges: RangeSet; conditions: Conditions }): Promise<void> {
   for (const range of ranges) await destination.clear(range, conditions);
-  const lanes = session.traffic.lanes(MAX_WRITE);
-  await using upload = new Upload(session, destination, ranges, plan.gap, conditions, lanes);
-  await passOver(session, disk, [upload], () => lanes.count + READ_AHEAD);
+  const copied = intersect(subtract(ranges, plan.clear), [{ offset: 0, length: base.properties.size - PAGE }]);
+  for (const range of splitAt(copied, MAX_WRITE)) {
+    const bytes = await readBase(base, range);
+    for (const { offset, length } of nonZeroRanges(bytes, plan.gap)) {
+      const part = bytes.subarray(offset, offset + length);
+      await destination.write(range.offset + offset, part, md5(part), conditions);
+    }
+  }
+}
+
+async function readBase(base: Base, range: Range): Promise<Buffer> {
+  try {
+    return await base.blob.read(range, { ifMatch: base.properties.etag });
+  } catch (error) {
+    await checkUnchanged(base, 'while it was compared', error);
+    throw error;
+  }
 }
 
 /**
@@ -61,9 +82,9 @@ async function repair(session: Session, disk: Disk, { destination, plan }: Pick<
  * been changed in place. Without its footer, the blob is no disk meanwhile.
  */
 export async function recheckWritten(session: Session, disk: Disk, { destination, plan, identity }: Preparation, { found, conditions }: Recheck): Promise<void> {
+  await destination.clear(plan.footer, conditions);
   if (stateOf(found.metadata)?.times === identity.times) return;
   session.note('the files of the disk have other times than when this push began: what was sent is compared first');
-  await destination.clear(plan.footer, conditions);
   const written = intersect(plan.write, rangeSet(await destination.pageRanges(conditions)));
   await compareWritten(session, disk, destination, written, conditions);
   await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);

@@ -51,11 +51,16 @@ export async function sealFree(session: Session, blob: PageBlob, found: BlobProp
   try {
     await acquireForever(blob, id, { ifMatch: etag });
   } catch (error) {
-    // Another process of this machine may have been faster: its note is the one that counts.
-    await withdrawSealRecord(stateFolder, { uri: blob.uri, leaseId: id }, before);
+    // Another process of this machine may have been faster: its note is the one that counts. Without a clear refusal the blob
+    // may be sealed under this id.
+    if (isRefused(error)) await withdrawSealRecord(stateFolder, { uri: blob.uri, leaseId: id }, before);
     throw error instanceof VhdupError && failureOf(error.cause).code === 'ConditionNotMet' ? changed(blob, error) : error;
   }
   return { kind: 'lease', leaseId: id };
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof VhdupError && [404, 409, 412].includes(failureOf(error.cause).status ?? 0);
 }
 
 function changed({ uri }: PageBlob, cause?: unknown): VhdupError {

@@ -49,6 +49,8 @@ class Game {
   #wasHeld = true;
   /** Why a wrong end is one that nobody can see: for good, or in one run only. */
   #gap: { readonly why: string; readonly run: number | undefined } | undefined;
+  /** Whether a third party has ended the lease of the blob when it was complete: what is left of that second is open then. */
+  #isBroken = false;
   #isReplaced = false;
   #isBaseChanged = false;
 
@@ -106,7 +108,7 @@ class Game {
         this.#follow(record, side);
         for (const action of run.actions) if (action.at.request === nth && action.at.side === side) await this.#act(action);
       },
-      breakLease: () => breakLease(this.#world.container.getPageBlobClient(this.#name)),
+      breakLease: () => this.#breakLease(),
     });
     this.verdict.log.push(`run ${this.#run}: ${end.code} ${end.what}`);
     if (end.code === 1) this.verdict.troubles.push(`run ${this.#run}: an unexpected error: ${end.what}`);
@@ -120,9 +122,17 @@ class Game {
     if (kind === 'lease' && status < 300 && headers['x-ms-lease-action'] !== 'release') this.#wasHeld = true;
   }
 
+  async #breakLease(): Promise<void> {
+    const blob = this.#world.container.getPageBlobClient(this.#name);
+    const found = await blob.exists() ? await blob.getProperties() : undefined;
+    if (found && isComplete(found) && isLeased(found)) this.#isBroken = true;
+    await breakLease(blob);
+  }
+
   async #act(action: Action): Promise<void> {
     const deeds = await act(this.#world, this.#name, this.#base?.name ?? '', action);
     this.#note(deeds, `${action.force === 'none' ? '' : `${action.force}, `}${action.deed} at ${action.spot.place}, run ${action.at.run}, request ${action.at.request} ${action.at.side}`);
+    if (action.deed !== 'write-base' && action.force !== 'none' && deeds.before && isComplete(deeds.before) && isLeased(deeds.before)) this.#isBroken = true;
     if (deeds.outcome !== 'taken') return;
     if (action.deed === 'write-base' && this.#base) {
       this.#isBaseChanged = true;
@@ -139,17 +149,19 @@ class Game {
     this.verdict.log.push(`${outcome}: ${what} (blob ${before?.metadata?.['vhdup_state'] ?? 'not ours'}, lease ${before?.leaseState ?? 'none'})`);
   }
 
-  /** What is done to a blob that is complete, or to a copy that nobody has held yet, may be hidden by the second that it is done in. */
+  /**
+   * What is done to a blob that is complete, or to a copy, may be hidden by the second that it is done in: if somebody has
+   * broken the lease there, or if nobody has held the copy yet, or this machine does not know of it.
+   */
   #noteGap({ before, after }: Deeds, { force, deed }: Action): void {
     const modified = after?.lastModified?.getTime() ?? 0;
-    if (before?.metadata?.['vhdup_state'] === 'complete') {
+    if (before && isComplete(before)) {
       this.#isReplaced = true;
       const isHidden = modified <= completedIn(before.metadata);
-      // Without a lease that was broken, or that ran out, nobody should have got to it.
-      if (isHidden && (force === 'none' || !isLeased(before))) return;
+      if (isHidden && !this.#isBroken) return;
       this.#gap = { why: isHidden ? 'its lease was broken within the second of completion' : 'it was complete, then changed before the command ended', run: isHidden ? undefined : this.#run };
-    } else if (!this.#wasHeld && !deed.startsWith('recreate') && modified <= (before?.copyCompletedOn?.getTime() ?? 0)) {
-      this.#gap = { why: 'a copy that nobody had held yet was changed within the second of its completion', run: undefined };
+    } else if (modified <= (before?.copyCompletedOn?.getTime() ?? 0) && !deed.startsWith('recreate')) {
+      if (!this.#wasHeld || force !== 'none' || this.#round.machine.state === 'other') this.#gap = { why: 'a copy was changed within the second of its completion', run: undefined };
     }
   }
 
@@ -174,11 +186,11 @@ class Game {
     const blob = this.#world.container.getPageBlobClient(this.#name);
     const finished = await blob.getProperties();
     if (this.#round.afterwards === 'broken-into') await sleep(Math.max(0, completedIn(finished.metadata) + 1001 - Date.now()));
-    if (this.#round.afterwards !== 'overwritten') await breakLease(blob);
+    if (this.#round.afterwards !== 'overwritten') await this.#breakLease();
     const deeds = await overwriteWhenFree(this.#world, this.#name, this.#round.lastSpot);
     this.#note(deeds, `the finished blob is ${this.#round.afterwards} at ${this.#round.lastSpot.place}`);
     const isHidden = (deeds.after?.lastModified?.getTime() ?? 0) <= completedIn(finished.metadata);
-    if (this.#round.afterwards === 'sabotaged' && isHidden && isLeased(finished)) this.#gap = { why: 'the finished blob was sabotaged within the second of completion', run: undefined };
+    if (isHidden && this.#isBroken) this.#gap = { why: 'the finished blob was sabotaged within the second of completion', run: undefined };
     await this.#tryAgain(again);
   }
 
@@ -192,6 +204,10 @@ class Game {
     if (over.code === 0) this.#judge('a push over a finished blob that was overwritten', await liesAt(this.#world, `${this.#name}-over`, chain.grandchildBlob, undefined));
     else if (over.code !== 4 && over.code !== 5) this.verdict.troubles.push(`a push over it ends with ${over.code}: ${over.what}`);
   }
+}
+
+function isComplete({ metadata }: { metadata?: Record<string, string> }): boolean {
+  return metadata?.['vhdup_state'] === 'complete';
 }
 
 function isLeased({ leaseState }: { leaseState?: string }): boolean {

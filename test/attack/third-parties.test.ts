@@ -8,6 +8,8 @@
  * Whenever a command ends with exit code 0, all of this holds at that moment, else it is a false success: the blob has
  * the bytes of the disk and its footer, Content-MD5 is theirs, the metadata says complete, the base is as it was.
  *
+ * Two attacks that have succeeded once are played on their own.
+ *
  * VHDUP_THIRD_PARTIES: how many deeds of theirs are to be done (those that a lease keeps out are not counted).
  * VHDUP_SEED: repeats the rounds of a seed; with VHDUP_ROUND, one of them. What a failure prints has both.
  */
@@ -17,7 +19,8 @@ import { temporaryFolder } from '../support/folder.js';
 import { scaled } from '../support/scale.js';
 import { inParallel } from '../../src/session/parallel.js';
 import { play, type Verdict } from './play.js';
-import { roundOf } from './rounds.js';
+import { roundOf, type Round } from './rounds.js';
+import { nextSecond } from './third-party.js';
 import { startWorld, writeChain, type Chain, type World } from './world.js';
 
 const DEEDS = Number(process.env['VHDUP_THIRD_PARTIES'] ?? scaled(30));
@@ -90,4 +93,33 @@ t.test('whatever third parties do to a destination, and whenever: exit code 0 st
   for (const [why, count] of gaps) t.comment(`  known gap, ${count} times: ${why}`);
   t.equal(sums.falseSuccesses, 0, 'no false success');
   t.equal(sums.troubles, 0, 'the same command gets there, or says why not');
+});
+
+/** By the library, on the service, one request at a time; nothing happens. */
+const QUIET: Round = {
+  index: 0, isEmulator: false, isOverBase: false, interruption: { kind: 'none', request: 0, moment: 'before' }, first: { isProcess: false, concurrency: 1 }, second: { isProcess: false, concurrency: 1 },
+  machine: { state: 'same', files: 'same' }, actions: [], afterwards: 'nothing', lastSpot: { place: 'outside', pick: 0 },
+};
+
+t.test('what somebody writes to a copy within the second of its completion is noticed on resume if a run of this machine has held the copy and ended in order', async (t) => {
+  const world = await startWorld(await writeChain(join(await temporaryFolder(t), 'files'), true), false);
+  t.teardown(() => world.stop());
+  for (let index = 0; index < 3; index++) {
+    const at = { run: 'between', request: 1, side: 'before' } as const;
+    await nextSecond();
+    const { falseSuccesses, troubles, log } = await play(world, {
+      ...QUIET, index, isOverBase: true, interruption: { kind: 'forbidden', request: 10, moment: 'before' },
+      actions: [{ at, force: 'none', deed: 'write', spot: { place: 'outside', pick: index }, pages: 1, inNextSecond: false }],
+    });
+    t.strictSame([...falseSuccesses, ...troubles], [], log.join('; '));
+  }
+});
+
+t.test('a lease that somebody breaks, before whichever request, ends the push with an exit code that says so, and the same command resumes', async (t) => {
+  const world = await startWorld(await writeChain(join(await temporaryFolder(t), 'files'), true), false);
+  t.teardown(() => world.stop());
+  for (let request = 3; request <= 24; request++) {
+    const { falseSuccesses, troubles, log } = await play(world, { ...QUIET, index: request, interruption: { kind: 'lease-broken', request, moment: 'before' } });
+    t.strictSame([...falseSuccesses, ...troubles], [], `before request ${request}: ${log.join('; ')}`);
+  }
 });

@@ -149,6 +149,7 @@ async function doneOrRefused(work: () => Promise<Outcome>): Promise<Outcome> {
   }
 }
 
-async function nextSecond(): Promise<void> {
+/** Waits for the start of the clock's next second. */
+export async function nextSecond(): Promise<void> {
   await sleep(1001 - Date.now() % 1000);
 }
