@@ -49,7 +49,7 @@ export async function prepare(session: Session, disk: Disk, options: PushOptions
   const decided = await decide(session, { destination, stream, guard }, options);
   // Only a complete destination needs one state of the files here: a push proves that before it completes the blob.
   if (decided.found.kind !== 'complete' || await guard.isUntouched()) return decided;
-  return guard.steadily(() => decide(session, { destination, stream, guard }, options));
+  return guard.repeatUntilUntouched(() => decide(session, { destination, stream, guard }, options));
 }
 
 async function decide(session: Session, { destination, stream, guard }: Pick<Preparation, 'destination' | 'stream' | 'guard'>, options: PushOptions): Promise<Preparation> {

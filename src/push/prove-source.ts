@@ -34,13 +34,13 @@ export async function proveSource(session: Session, preparation: Preparation, di
     await verifyUntorn(preparation, () => verifyPushed(session, guard.disk, preparation, verify, conditions, true));
     if (await guard.isUntouched()) return { identity, digests };
   }
-  return guard.steadily(() => proveAnew(session, preparation, digests, proof));
+  return guard.repeatUntilUntouched(() => proveAnew(session, preparation, digests, proof));
 }
 
 /** Compares a complete blob with the disk; again, if a file was touched meanwhile. Throws `content-differs` or `source-changed`. */
 export async function verifyComplete(session: Session, preparation: Preparation, scope: VerifyScope, { etag }: BlobProperties): Promise<void> {
   const { guard } = preparation;
-  await guard.steadily(() => verifyUntorn(preparation, () => verifyPushed(session, guard.disk, preparation, scope, { ifMatch: etag }, false)));
+  await guard.repeatUntilUntouched(() => verifyUntorn(preparation, () => verifyPushed(session, guard.disk, preparation, scope, { ifMatch: etag }, false)));
 }
 
 /**

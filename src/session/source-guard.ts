@@ -91,7 +91,7 @@ export class SourceGuard implements Watch {
    * Repeats `work`, each time from the present state, until no file is touched while it runs; returns its result. Throws
    * `source-changed` after three tries.
    */
-  async steadily<T>(work: () => Promise<T>): Promise<T> {
+  async repeatUntilUntouched<T>(work: () => Promise<T>): Promise<T> {
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       if (this.#isTouched) await this.#renew();
       const result = await work();

@@ -30,7 +30,7 @@ export async function verify(disk: Disk, uri: string, options: VerifyOptions = {
     hint: 'stop what writes to it, then run the same command again',
   });
   const blob = await session.blob(parseBlobUri(uri));
-  return guard.steadily(() => compareAll(session, guard.disk, blob, options));
+  return guard.repeatUntilUntouched(() => compareAll(session, guard.disk, blob, options));
 }
 
 async function compareAll(session: Session, disk: Disk, blob: PageBlob, { deep = true }: VerifyOptions): Promise<VerifyResult> {

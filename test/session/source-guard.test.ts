@@ -114,7 +114,7 @@ t.test('a chmod, a new hard link and a write whose time was put back cannot be t
     t.equal(await guard.isUntouched(), false, 'and stays so');
     t.strictSame(touched, [parent], 'it is said once');
     let runs = 0;
-    t.equal(await guard.steadily(() => Promise.resolve(++runs)), 1, 'and then looked at from its new state');
+    t.equal(await guard.repeatUntilUntouched(() => Promise.resolve(++runs)), 1, 'and then looked at from its new state');
     t.not(guard.times, times);
     t.equal(await guard.isUntouched(), true);
   }
@@ -149,13 +149,13 @@ t.test('work is done again while files are touched, each time from the bytes tha
     if (tears-- > 0) await tear(child, async (file, { bitmaps }) => { await file.write(Buffer.from([bit <<= 1]), 0, 1, bitmaps[0] ?? 0); });
     return content;
   };
-  const content = await guard.steadily(read);
+  const content = await guard.repeatUntilUntouched(read);
   t.equal(runs, 3, 'the third time it stood still');
   await using fresh = await openDisk(child);
   t.ok(content.equals(await contentOf(fresh)), 'sector bitmaps that were kept are read again');
   tears = Infinity;
   runs = 0;
-  await t.rejects(guard.steadily(read), { ...CHANGED, message: /child\.vhd: it is written to, or touched, again and again/ });
+  await t.rejects(guard.repeatUntilUntouched(read), { ...CHANGED, message: /child\.vhd: it is written to, or touched, again and again/ });
   t.equal(runs, 3);
 });
 
@@ -224,7 +224,7 @@ t.test('a digest that was computed while a file was touched is remembered for no
   await compute(() => newData(parent));
   t.strictSame(await readdir(cacheFolder).catch(() => []), []);
   t.equal(await guard.isUntouched(), false);
-  const right = await guard.steadily(() => compute(() => Promise.resolve()));
+  const right = await guard.repeatUntilUntouched(() => compute(() => Promise.resolve()));
   t.equal((await readdir(cacheFolder)).length, 2, 'what was computed in one state is');
   await using fresh = await openDisk(child);
   const digests = await new DiskDigests(session, fresh, undefined).of(0, { tree: true, md5: new FixedStream(fresh) }, 'digest');
