@@ -90,15 +90,16 @@ export class Lease {
   }
 
   /**
-   * Looks at the blob once more at the end of the work; if its content is proved, after a fence: what was sent before and is
-   * still on its way changes it no more. Returns `refused` if the lease is lost or has expired; `undefined` if no answer came soon. Never throws.
+   * Returns the properties of the blob at the end of the work. If its content is proved, fences first, so that requests that
+   * are still on their way cannot change it. Returns `refused` if the lease is lost or has expired, `undefined` if no answer
+   * comes soon. Never throws.
    */
   async lastLook(): Promise<BlobProperties | 'refused' | undefined> {
     if (this.#isKept || this.#next !== undefined) return undefined;
     await this.#pauseRenewal();
     const abortSignal = AbortSignal.timeout(RELEASE_MS);
     try {
-      // The step stands for the proof: without one it stays.
+      // The next step would mean that the content is proved.
       if (this.isProved) await this.#advance((client, next) => client.changeLease(next, { abortSignal }));
       return await this.#blob.propertiesNow(abortSignal, this.conditions);
     } catch (error) {

@@ -75,7 +75,7 @@ async function isComplete(blob: PageBlob, properties: BlobProperties, state: Pus
   return noted && tree ? noted.equals(tree) : md5 !== undefined && contentMd5?.equals(md5) === true;
 }
 
-/** `undefined` if the blob is written to meanwhile: then it is not complete. */
+/** Reads the footer; returns `undefined` if the blob was changed or deleted meanwhile: then it is not complete. */
 async function footerOf(blob: PageBlob, size: number, etag: string): Promise<Buffer | undefined> {
   try {
     return await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag });
@@ -139,14 +139,14 @@ export async function completeDestination(blob: PageBlob, lease: Lease, { footer
   // The next answer is expected a second later; each time that it comes later than expected, twice as much is allowed.
   for (let tries = 1, delayMs = 1000; tries <= MAX_COMPLETIONS; tries++, delayMs *= 2) {
     const completedAt = new Date(date.getTime() + delayMs);
-    // In case that no answer comes.
+    // Set before the request, in case its answer is lost.
     lease.holdFor(delayMs / 1000 + 2);
     const changed = await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'complete', completedAt, completedSlackMs: 0, digests }), conditions);
     if (changed.lastModified.getTime() <= completedAt.getTime()) {
       lease.holdFor((completedAt.getTime() - changed.lastModified.getTime()) / 1000 + 1);
       return;
     }
-    // Else it would look as if somebody had written since: this run is not at its end yet.
+    // This Last-Modified would look like a later write by another client, so the blob must not stay complete.
     ({ date } = await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'writing' }), conditions));
   }
   throw new VhdupError('transfer-failed', `${blob.uri}: the service took too long to complete it, ${MAX_COMPLETIONS} times`, { hint: 'run the same command again' });

@@ -113,14 +113,14 @@ async function takeOver(session: Session, blob: PageBlob, roots: readonly string
 }
 
 /**
- * Gives the lease back; that of a finished blob no sooner than a later write would be noticed. The ETag of an unfinished blob
- * is recorded before: if it has that still when this machine resumes, nobody has written to it meanwhile.
+ * Releases the lease; that of a finished blob no sooner than a later write would be noticed. Records the ETag of an unfinished
+ * blob before: if the blob still has it when this machine resumes, nothing was written to it meanwhile.
  */
 export async function letGo(lease: Lease, blob: PageBlob, stateFolder: string): Promise<void> {
   const last = await lease.lastLook();
   const ended: LeaseRecord = { uri: blob.uri, leaseId: lease.root, owner: thisOwner(), hasEnded: true };
   const keep = (record: LeaseRecord | undefined) => updateLeaseRecord(stateFolder, blob.uri, (current) => (current?.leaseId === lease.root ? record : current));
-  // An expired lease that nobody else took is the next run's to renew: that proves more than a new one. A lost one is gone.
+  // The next run can renew an expired lease, if nothing has taken it since: that is a proof, which a new lease is not.
   if (last === 'refused' && !lease.isHeldOn) return keep(ended);
   const isFinished = typeof last === 'object' && stateOf(last.metadata)?.state === 'complete';
   if (typeof last === 'object') lease.holdFor(isFinished ? unnoticedFor(last) : 0);
@@ -131,8 +131,8 @@ export async function letGo(lease: Lease, blob: PageBlob, stateFolder: string): 
 }
 
 /**
- * Gives back what a process of this machine held when it crashed, if there is nothing left to do under the lease; that of a
- * finished blob no sooner than a later write would be noticed. `found`: the blob as it was seen last.
+ * Releases the lease of a crashed process of this machine, if there is nothing left to do under it; that of a finished blob
+ * no sooner than a later write would be noticed. `found`: the blob as it was seen last.
  */
 export async function letGoCrashed(blob: PageBlob, found: BlobProperties, stateFolder: string): Promise<void> {
   const record = await readLeaseRecord(stateFolder, blob.uri);

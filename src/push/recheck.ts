@@ -53,8 +53,8 @@ export interface Recheck {
 }
 
 /**
- * Makes ranges outside of what is written what they were before: the base's bytes, which the disk has there too, or zeros
- * if the plan clears them. They come from the base itself, since all later proofs rely on its bytes being there.
+ * Restores ranges that the plan does not write: zeros if it clears them, else the bytes of the base. These are read from the
+ * base, not from the disk, because later proofs rely on the base's bytes there.
  */
 async function repair(destination: PageBlob, base: Base, plan: PushPlan, { ranges, conditions }: { ranges: RangeSet; conditions: Conditions }): Promise<void> {
   for (const range of ranges) await destination.clear(range, conditions);

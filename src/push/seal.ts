@@ -51,8 +51,8 @@ export async function sealFree(session: Session, blob: PageBlob, found: BlobProp
   try {
     await acquireForever(blob, id, { ifMatch: etag });
   } catch (error) {
-    // Another process of this machine may have been faster: its note is the one that counts. Without a clear refusal the blob
-    // may be sealed under this id.
+    // Refused: another process of this machine may have been faster, and its record counts. Without an answer the blob may be
+    // sealed under this id.
     if (isRefused(error)) await withdrawSealRecord(stateFolder, { uri: blob.uri, leaseId: id }, before);
     throw error instanceof VhdupError && failureOf(error.cause).code === 'ConditionNotMet' ? changed(blob, error) : error;
   }
