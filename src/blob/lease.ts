@@ -91,8 +91,8 @@ export class Lease {
 
   /**
    * Returns the properties of the blob at the end of the work. If its content is proved, fences first, so that requests that
-   * are still on their way cannot change it. Returns `refused` if the lease is lost or has expired, `undefined` if no answer
-   * comes soon. Never throws.
+   * are still on their way cannot change it. Returns `refused` if the lease is lost or has expired, `undefined` if the blob
+   * is gone or no answer comes soon. Never throws.
    */
   async lastLook(): Promise<BlobProperties | 'refused' | undefined> {
     if (this.#isKept || this.#next !== undefined) return undefined;
@@ -103,7 +103,7 @@ export class Lease {
       if (this.isProved) await this.#advance((client, next) => client.changeLease(next, { abortSignal }));
       return await this.#blob.propertiesNow(abortSignal, this.conditions);
     } catch (error) {
-      return isRefused(error) ? 'refused' : undefined;
+      return [409, 412].includes(failureOf(error).status ?? 0) ? 'refused' : undefined;
     }
   }
 
