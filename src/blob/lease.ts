@@ -2,7 +2,7 @@ import type { BlobLeaseClient } from '@azure/storage-blob';
 import { VhdupError } from '../errors.js';
 import { textOf, type LeaseId } from './lease-id.js';
 import type { BlobProperties, Conditions, PageBlob } from './page-blob.js';
-import { ServiceFailure, failureOf } from './service-error.js';
+import { ServiceFailure, failureOf, hasStatus } from './service-error.js';
 
 /** How long the service keeps a lease that nobody renews, in seconds (15 to 60). */
 export const LEASE_SECONDS = 30;
@@ -21,6 +21,7 @@ export class Lease {
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> | undefined;
   #isKept = false;
+  #isFinished = false;
   /** The id that it may have by now, while a change is under way or has failed. */
   #next: string | undefined;
   /** By `performance.now()`. */
@@ -92,10 +93,10 @@ export class Lease {
   /**
    * Returns the properties of the blob at the end of the work. If its content is proved, fences first, so that requests that
    * are still on their way cannot change it. Returns `refused` if the lease is lost or has expired, `undefined` if the blob
-   * is gone or no answer comes soon. Never throws.
+   * is gone, is known to be complete, or no answer comes soon. Never throws.
    */
   async lastLook(): Promise<BlobProperties | 'refused' | undefined> {
-    if (this.#isKept || this.#next !== undefined) return undefined;
+    if (this.#isKept || this.#isFinished || this.#next !== undefined) return undefined;
     await this.#pauseRenewal();
     const abortSignal = AbortSignal.timeout(RELEASE_MS);
     try {
@@ -103,13 +104,19 @@ export class Lease {
       if (this.isProved) await this.#advance((client, next) => client.changeLease(next, { abortSignal }));
       return await this.#blob.propertiesNow(abortSignal, this.conditions);
     } catch (error) {
-      return [409, 412].includes(failureOf(error).status ?? 0) ? 'refused' : undefined;
+      return hasStatus(error, 409, 412) ? 'refused' : undefined;
     }
   }
 
   /** Makes `release` end the lease no sooner than `seconds` from now; until then no other client can write. */
   holdFor(seconds: number): void {
     this.#endsAfter = performance.now() + seconds * 1000;
+  }
+
+  /** The same for a blob that is known to be complete: there is nothing to look at in the end. */
+  finishIn(seconds: number): void {
+    this.holdFor(seconds);
+    this.#isFinished = true;
   }
 
   /** Releases the lease; never throws, since it runs out by itself. Returns false if it may still hold. */
@@ -176,7 +183,7 @@ export class Lease {
 
 /** Only 404, 409 or 412 means that the lease is lost. A network failure does not: without the lease, writes fail anyway. */
 function isRefused(error: unknown): boolean {
-  return [404, 409, 412].includes(failureOf(error).status ?? 0);
+  return hasStatus(error, 404, 409, 412);
 }
 
 const RELEASE_MS = 10_000;
@@ -230,7 +237,7 @@ async function succeeds(request: Promise<unknown>): Promise<boolean> {
     await request;
     return true;
   } catch (error) {
-    if (error instanceof VhdupError && [409, 412].includes(failureOf(error.cause).status ?? 0)) return false;
+    if (hasStatus(error, 409, 412)) return false;
     throw error;
   }
 }

@@ -67,6 +67,11 @@ export function failureOf(error: unknown): Failure {
   };
 }
 
+/** Returns true if the service answered with one of these HTTP statuses; `error` may be the SDK's, or ours with that as its cause. */
+export function hasStatus(error: unknown, ...statuses: readonly number[]): boolean {
+  return statuses.includes(failureOf(error instanceof VhdupError ? error.cause : error).status ?? 0);
+}
+
 function millisecondsOf(seconds: string | undefined): number | undefined {
   const number = Number(seconds ?? Number.NaN);
   return Number.isFinite(number) ? number * 1000 : undefined;

@@ -1,7 +1,7 @@
 import { VhdupError } from '../errors.js';
 import { isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, withState, type PushState, type StateDigests } from '../blob/metadata.js';
 import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js';
-import { failureOf } from '../blob/service-error.js';
+import { hasStatus } from '../blob/service-error.js';
 import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
 import type { Lease } from '../blob/lease.js';
 import { PAGE, type PushPlan } from '../plan/push-plan.js';
@@ -80,7 +80,7 @@ async function footerOf(blob: PageBlob, size: number, etag: string): Promise<Buf
   try {
     return await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag });
   } catch (error) {
-    if (error instanceof VhdupError && [404, 412].includes(failureOf(error.cause).status ?? 0)) return undefined;
+    if (hasStatus(error, 404, 412)) return undefined;
     throw error;
   }
 }
@@ -143,7 +143,7 @@ export async function completeDestination(blob: PageBlob, lease: Lease, { footer
     lease.holdFor(delayMs / 1000 + 2);
     const changed = await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'complete', completedAt, completedSlackMs: 0, digests }), conditions);
     if (changed.lastModified.getTime() <= completedAt.getTime()) {
-      lease.holdFor((completedAt.getTime() - changed.lastModified.getTime()) / 1000 + 1);
+      lease.finishIn((completedAt.getTime() - changed.lastModified.getTime()) / 1000 + 1);
       return;
     }
     // This Last-Modified would look like a later write by another client, so the blob must not stay complete.

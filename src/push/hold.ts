@@ -4,14 +4,15 @@ import { MAX_STEP, textOf, type LeaseId } from '../blob/lease-id.js';
 import { stateOf } from '../blob/metadata.js';
 import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import { pause } from '../blob/retry.js';
-import { failureOf } from '../blob/service-error.js';
+import { hasStatus } from '../blob/service-error.js';
 import { deleteLeaseRecord, readLeaseRecord, updateLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
 import { judgeOwner, thisOwner } from '../state/owner.js';
 import { busy } from './busy.js';
 import { present } from './destination.js';
 import type { Session } from '../session/session.js';
 
-const POLL_MS = 1000;
+/** Between two looks at a lease, in milliseconds. */
+export const POLL_MS = 1000;
 /** Roots kept in a record: one more for each crash in a row while a lease is taken over. */
 const MAX_FORMER = 12;
 
@@ -90,7 +91,7 @@ async function acquireUnchanged(session: Session, blob: PageBlob, root: string, 
   try {
     return await Lease.acquire(blob, { root, step: 1 }, session.abort, { ifMatch: etag });
   } catch (error) {
-    if (error instanceof VhdupError && [409, 412].includes(failureOf(error.cause).status ?? 0)) return undefined;
+    if (hasStatus(error, 409, 412)) return undefined;
     throw error;
   }
 }

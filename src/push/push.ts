@@ -47,7 +47,7 @@ export async function push(opened: Disk, options: PushOptions): Promise<PushResu
     if (found.kind === 'complete') {
       await digests[Symbol.asyncDispose]();
       tellOfMissingMd5(session, destination, found.properties, options);
-      lease.holdFor(unnoticedFor(found.properties));
+      lease.finishIn(unnoticedFor(found.properties));
       return done(session, preparation, 'already-there', { contentMd5: found.properties.contentMd5, seal: await sealed() });
     }
     if (found.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);

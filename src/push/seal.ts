@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { VhdupError, messageOf } from '../errors.js';
 import { acquireForever, isHeldBy, type Lease } from '../blob/lease.js';
 import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
-import { failureOf } from '../blob/service-error.js';
+import { failureOf, hasStatus } from '../blob/service-error.js';
 import type { Session } from '../session/session.js';
 import { awaitBreak } from './hold.js';
 import { readSealRecord, withdrawSealRecord, writeSealRecord, type SealRecord } from '../state/seal-record.js';
@@ -53,14 +53,10 @@ export async function sealFree(session: Session, blob: PageBlob, found: BlobProp
   } catch (error) {
     // Refused: another process of this machine may have been faster, and its record counts. Without an answer the blob may be
     // sealed under this id.
-    if (isRefused(error)) await withdrawSealRecord(stateFolder, { uri: blob.uri, leaseId: id }, before);
+    if (hasStatus(error, 404, 409, 412)) await withdrawSealRecord(stateFolder, { uri: blob.uri, leaseId: id }, before);
     throw error instanceof VhdupError && failureOf(error.cause).code === 'ConditionNotMet' ? changed(blob, error) : error;
   }
   return { kind: 'lease', leaseId: id };
-}
-
-function isRefused(error: unknown): boolean {
-  return error instanceof VhdupError && [404, 409, 412].includes(failureOf(error.cause).status ?? 0);
 }
 
 function changed({ uri }: PageBlob, cause?: unknown): VhdupError {

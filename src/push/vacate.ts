@@ -5,9 +5,7 @@ import { pause } from '../blob/retry.js';
 import type { Session } from '../session/session.js';
 import { busy } from './busy.js';
 import { present } from './destination.js';
-import { letGoCrashed } from './hold.js';
-
-const POLL_MS = 1000;
+import { POLL_MS, letGoCrashed } from './hold.js';
 
 /**
  * Readies a blob that is going to be replaced: a copy to it that is pending is aborted; a lease that a crashed push left
