@@ -2,7 +2,7 @@ import { AnonymousCredential, BlobServiceClient, StorageSharedKeyCredential, new
 import { VhdupError } from '../errors.js';
 import { DEADLINE_MS, httpClient } from './http-client.js';
 import type { BlobLocation } from './location.js';
-import { rememberSas, rememberSecret } from './without-secrets.js';
+import { rememberEnvironment, rememberSas, rememberSecret } from './without-secrets.js';
 
 /** The environment variables that carry credentials. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -35,6 +35,8 @@ export interface AccessOptions {
  * a SAS or a key goes over plain http only to loopback, unless `allowHttp` says that the network is trusted.
  */
 export async function accessTo(location: BlobLocation, environment: Environment = process.env, { allowHttp = false, deadlineMs }: AccessOptions = {}): Promise<Access> {
+  // The SDK takes proxies from the process, whatever environment is asked for here.
+  for (const each of [process.env, environment]) rememberEnvironment(each);
   if (location.sas !== undefined) {
     refuseHttp(location, allowHttp);
     return bySas(location.sas, deadlineMs);
