@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { RestError, type HttpHeaders, type HttpOperationResponse, type IHttpClient, type WebResource } from '@azure/storage-blob';
+import { isWholeListing } from './whole-listing.js';
 
 /** How long a request may stand still, in milliseconds. */
 export const DEADLINE_MS = 30_000;
@@ -107,7 +108,9 @@ async function receive(request: WebResource, incoming: IncomingMessage): Promise
   }
   const streamed = request.streamResponseStatusCodes;
   if (streamed?.has(status) || streamed?.has(Infinity)) return { ...response, readableStreamBody: incoming };
-  return { ...response, bodyAsText: await textOf(incoming) };
+  const text = await textOf(incoming);
+  if (status === 200 && !isWholeListing(request.url, text)) throw new RestError('the answer is no whole listing', { code: RestError.PARSE_ERROR });
+  return { ...response, bodyAsText: text };
 }
 
 /** What of its interface the SDK calls on an answer's headers. */

@@ -58,6 +58,11 @@ t.test('an answer that stops in the middle is cut off', async (t) => {
   await t.rejects(blob.read({ offset: 0, length: 1024 }), { code: 'transfer-failed' });
 });
 
+t.test('an answer with fewer bytes than were asked for, though whole by its own length, is no content', async (t) => {
+  const blob = await blobOn(t, (_, response) => { response.writeHead(206, { ...headOf(1024), 'content-length': 512 }).end(Buffer.alloc(512, 1)); });
+  await t.rejects(blob.read({ offset: 0, length: 1024 }), { code: 'transfer-failed' });
+});
+
 t.test('a listing that stops in the middle is cut off', async (t) => {
   const blob = await blobOn(t, (_, response) => {
     response.writeHead(200, headOf(1024));
