@@ -6,15 +6,15 @@ export interface DecodedText {
   readonly originOf: (index: number) => number;
 }
 
+/** What takes the place of a match: of the whole and its groups. */
+type Replacement = (match: readonly (string | undefined)[]) => string;
+
 /** Deeper than this nothing is encoded by accident. */
-const MAX_LEVELS = 8;
+const MAX_LEVELS = 12;
 
 /** Most texts have nothing of all this, and are searched in their thousands. */
 const MAY_BE_ENCODED = /[%\\&]/;
 const NON_ASCII = /[^\x00-\x7f]/;
-
-/** Percent signs; escapes of JSON and JavaScript, a surrogate pair at once or not at all; character references of HTML. */
-const ESCAPE = /%([0-9a-f]{2})|\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|u(?!d[89a-f])([0-9a-f]{4})|x([0-9a-f]{2})|(["'/\\]))|&(?:#x([0-9a-f]{1,8})|#([0-9]{1,10})|(amp|plus|sol|bsol|equals|colon|commat|quot|apos|lt|gt|num|percnt|quest));/gi;
 
 const NAMED: Readonly<Record<string, string>> = {
   amp: '&', plus: '+', sol: '/', bsol: '\\', equals: '=', colon: ':', commat: '@', quot: '"', apos: '\'', lt: '<', gt: '>', num: '#', percnt: '%', quest: '?',
@@ -32,9 +32,12 @@ export function* decodings(text: DecodedText): Generator<DecodedText> {
   for (let round = 0; ; round++) {
     yield level;
     if (round === MAX_LEVELS || !MAY_BE_ENCODED.test(level.text)) return;
-    const next = rewritten(level, ESCAPE, decoded);
-    if (next === level) return;
-    level = next;
+    const before = level;
+    for (const [escape, replacement] of ENCODINGS) {
+      level = rewritten(before, escape, replacement);
+      if (level !== before) break;
+    }
+    if (level === before) return;
   }
 }
 
@@ -53,17 +56,32 @@ export function* base64Parts(text: string): Generator<DecodedText> {
   }
 }
 
-function decoded([whole, percent, high, low, unit, code, escaped, hexadecimal, decimal, name]: readonly (string | undefined)[]): string {
-  if (percent !== undefined) return String.fromCharCode(parseInt(percent, 16));
+const fromPercent: Replacement = ([, byte = '']) => String.fromCharCode(parseInt(byte, 16));
+
+const fromHtml: Replacement = ([whole, hex, decimal, name]) => (name === undefined ? character(hex === undefined ? Number(decimal) : parseInt(hex, 16), whole) : NAMED[name.toLowerCase()] ?? '');
+
+const fromJson: Replacement = ([whole, high, low, unit, code, itself]) => {
+  if (itself !== undefined) return itself;
   if (high !== undefined && low !== undefined) return bytesOf(String.fromCharCode(parseInt(high, 16), parseInt(low, 16)));
-  if (escaped !== undefined) return escaped;
-  if (name !== undefined) return NAMED[name.toLowerCase()] ?? '';
-  const codePoint = decimal === undefined ? parseInt(unit ?? code ?? hexadecimal ?? '', 16) : Number(decimal);
-  return codePoint <= 0x10ffff ? bytesOf(String.fromCodePoint(codePoint)) : whole ?? '';
+  return character(parseInt(unit ?? code ?? '', 16), whole);
+};
+
+/**
+ * Escapes and what they stand for: percent signs; character references of HTML; escapes of JSON and JavaScript, a surrogate
+ * pair at once or not at all. One kind at a time: what is decoded is not to be taken together with what is not yet.
+ */
+const ENCODINGS: readonly (readonly [escape: RegExp, replacement: Replacement])[] = [
+  [/%([0-9a-f]{2})/gi, fromPercent],
+  [/&(?:#x([0-9a-f]{1,8})|#([0-9]{1,10})|(amp|plus|sol|bsol|equals|colon|commat|quot|apos|lt|gt|num|percnt|quest));/gi, fromHtml],
+  [/\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|u(?!d[89a-f])([0-9a-f]{4})|x([0-9a-f]{2})|(["'/\\]))/gi, fromJson],
+];
+
+function character(codePoint: number, otherwise = ''): string {
+  return codePoint <= 0x10ffff ? bytesOf(String.fromCodePoint(codePoint)) : otherwise;
 }
 
 /** The same text where nothing matches. */
-function rewritten(level: DecodedText, pattern: RegExp, replacement: (match: readonly (string | undefined)[]) => string): DecodedText {
+function rewritten(level: DecodedText, pattern: RegExp, replacement: Replacement): DecodedText {
   const { text, originOf } = level;
   const parts: string[] = [];
   const from: number[] = [];
