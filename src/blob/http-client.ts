@@ -124,11 +124,29 @@ function headersOf({ headers }: IncomingMessage): HttpHeaders {
   return asked as HttpHeaders;
 }
 
-/** The text of an answer; fails where it is cut short. */
+/** Bytes of an error that are read: the service's own have some hundred, and only the first line is shown. */
+const MAX_ERROR_BYTES = 64 * 1024;
+/** Bytes of any other text: more than 5,000 blobs with all the metadata that they may have. */
+const MAX_TEXT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The text of an answer; fails where it is cut short. Of an error only the first bytes are read, and anything else may
+ * not be longer than the longest listing: the rest is not received.
+ */
 export function textOf(incoming: IncomingMessage): Promise<string> {
+  const isError = (incoming.statusCode ?? 0) >= 300;
+  const most = isError ? MAX_ERROR_BYTES : MAX_TEXT_BYTES;
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
-    incoming.on('data', (part: Buffer) => { parts.push(part); });
+    let length = 0;
+    incoming.on('data', (part: Buffer) => {
+      parts.push(part.subarray(0, Math.max(0, most - length)));
+      length += part.length;
+      if (length <= most) return;
+      if (isError) resolve(Buffer.concat(parts).toString());
+      else reject(new RestError(`the answer is longer than ${most / 1024 / 1024} MiB`, { code: 'ANSWER_TOO_LONG', ...(incoming.statusCode === undefined ? {} : { statusCode: incoming.statusCode }) }));
+      incoming.destroy();
+    });
     incoming.once('end', () => { resolve(parts.length === 0 ? '' : Buffer.concat(parts).toString()); });
     incoming.once('error', (error: NodeJS.ErrnoException) => {
       reject(error instanceof Aborted || error instanceof RestError ? error : new RestError(`the answer was cut short: ${error.message}`, { code: error.code ?? RestError.PARSE_ERROR }));

@@ -106,7 +106,7 @@ t.test('an answer that is no whole listing is asked for again, and never taken f
     '<?xml version="1.0"?><PageList><PageRange></PageList>', '<?xml version="1.0"?><EnumerationResults><Blobs><Blob></EnumerationResults>',
   ]) {
     for (const kind of ['page-ranges', 'list'] as const) {
-      const ask = () => (kind === 'list' ? listed.pageBlobs() : blob.pageRanges({}));
+      const ask = (): Promise<readonly unknown[]> => (kind === 'list' ? listed.pageBlobs() : blob.pageRanges({}));
       gate.records = [];
       let left = Infinity;
       gate.onRequest = (record) => (record.kind === kind && left-- > 0 ? { status: 200, headers: { 'content-type': 'application/xml' }, body } : undefined);
@@ -118,6 +118,37 @@ t.test('an answer that is no whole listing is asked for again, and never taken f
       t.equal((await ask()).length, 1, 'once is mended');
     }
   }
+});
+
+t.test('a listing that comes back to where it was, goes on without items, or never ends, ends with an error that says so', async (t) => {
+  const { gate, blobAt, listings } = await setting(t);
+  const { blob, container: listed } = await blobAt('disk');
+  const answers = {
+    'page-ranges': (items: string, marker: string) => `<?xml version="1.0"?><PageList>${items}<NextMarker>${marker}</NextMarker></PageList>`,
+    'list': (items: string, marker: string) => `<?xml version="1.0"?><EnumerationResults><Blobs>${items}</Blobs><NextMarker>${marker}</NextMarker></EnumerationResults>`,
+  };
+  const itemOf = { 'page-ranges': '<PageRange><Start>0</Start><End>511</End></PageRange>', 'list': '<Blob><Name>a</Name><Properties><BlobType>PageBlob</BlobType></Properties></Blob>' };
+  for (const kind of ['page-ranges', 'list'] as const) {
+    const ask = (): Promise<readonly unknown[]> => (kind === 'list' ? listed.pageBlobs() : blob.pageRanges({}));
+    const answered = (answer: (page: number) => string) => {
+      gate.records = [];
+      let page = 0;
+      gate.onRequest = (record) => (record.kind === kind ? { status: 200, headers: { 'content-type': 'application/xml' }, body: answer(++page) } : undefined);
+    };
+    answered(() => answers[kind](itemOf[kind], 'the same'));
+    await t.rejects(ask(), { code: 'transfer-failed', message: /comes back to where it was/ });
+    t.equal(listings(kind).length, 2);
+    answered((page) => answers[kind](itemOf[kind], `m${page % 3}`));
+    await t.rejects(ask(), { code: 'transfer-failed', message: /comes back to where it was/ });
+    t.equal(listings(kind).length, 4);
+    answered((page) => answers[kind]('', `m${page}`));
+    await t.rejects(ask(), { code: 'transfer-failed', message: /51 pages in a row hold nothing/ });
+    answered((page) => answers[kind](page % 50 === 0 ? itemOf[kind] : '', page < 200 ? `m${page}` : ''));
+    t.equal((await ask()).length, 4, 'empty pages now and then are fine: the service sends them');
+  }
+  let page = 0;
+  gate.onRequest = ({ kind }) => (kind === 'page-ranges' ? { status: 200, headers: { 'content-type': 'application/xml' }, body: answers[kind](itemOf[kind], `m${++page}`) } : undefined);
+  await t.rejects(blob.pageRanges({}), { code: 'transfer-failed', message: /no end: 10000 pages/ });
 });
 
 t.test('whatever is thrown, the message says something', async (t) => {
