@@ -1,6 +1,7 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { RestError, type HttpHeaders, type HttpOperationResponse, type IHttpClient, type WebResource } from '@azure/storage-blob';
+import { ThroughputFloor } from './throughput-floor.js';
 import { isWholeListing } from './whole-listing.js';
 
 /** How long a request may stand still, in milliseconds. */
@@ -18,10 +19,19 @@ const AGENTS = { 'http:': new HttpAgent({ keepAlive: true }), 'https:': new Http
 /**
  * Sends the SDK's requests. The SDK's own client knows only a time for a whole request; here it counts how long no byte has
  * moved in either direction: after `deadlineMs` the request fails as a passing trouble with the code `ETIMEDOUT`, while
- * one that is slow but moves goes on for as long as it takes. A body's bytes that nobody sees move get more time.
+ * one that is slow but moves goes on for as long as it takes, as long as all together stay above the floor. A body's bytes
+ * that nobody sees move get more time.
  */
-export function httpClient(deadlineMs = DEADLINE_MS): IHttpClient {
-  return { sendRequest: (request) => send(request, deadlineMs) };
+export function httpClient(deadlineMs = DEADLINE_MS, floor = new ThroughputFloor()): IHttpClient {
+  return { sendRequest: (request) => send(request, { deadlineMs, floor }) };
+}
+
+/** What keeps a request from taking for ever. */
+export interface Patience {
+  /** How long it may stand still, in milliseconds. */
+  readonly deadlineMs: number;
+  /** Shared by all requests of a piece of work. */
+  readonly floor: ThroughputFloor;
 }
 
 /** A request as Node takes it. */
@@ -30,11 +40,14 @@ export interface Outgoing {
   readonly options: RequestOptions;
   readonly body: Buffer | undefined;
   readonly signal: WebResource['abortSignal'];
-  readonly deadlineMs: number;
+  readonly patience: Patience;
 }
 
+/** A body is handed over in pieces of so many bytes, to see it move. */
+const PIECE_BYTES = 64 * 1024;
+
 /** Sends a request; resolves when the answer begins. It fails as `httpClient` says, also while the answer is read. */
-export function exchange({ options, body, signal, deadlineMs }: Outgoing): Promise<IncomingMessage> {
+export function exchange({ options, body, signal, patience: { deadlineMs, floor } }: Outgoing): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(new Aborted());
@@ -57,7 +70,9 @@ export function exchange({ options, body, signal, deadlineMs }: Outgoing): Promi
     signal?.addEventListener('abort', abort);
     outgoing.once('socket', () => { clearTimeout(untilSocket); });
     outgoing.once('timeout', standsStill);
+    let ended: () => void = () => undefined;
     outgoing.once('close', () => {
+      ended();
       clearTimeout(untilSocket);
       signal?.removeEventListener('abort', abort);
     });
@@ -66,18 +81,49 @@ export function exchange({ options, body, signal, deadlineMs }: Outgoing): Promi
     outgoing.once('response', (incoming) => {
       outgoing.setTimeout(deadlineMs);
       answer = incoming;
+      ended();
+      const { socket, headers } = incoming;
+      if (headers['content-length'] !== '0') {
+        ended = floor.begin(() => socket.bytesRead, cut);
+        incoming.once('end', ended);
+      }
       resolve(incoming);
     });
-    outgoing.end(body);
+    ended = hand(outgoing, body, (moved) => floor.begin(moved, cut));
   });
 }
 
-async function send(request: WebResource, deadlineMs: number): Promise<HttpOperationResponse> {
+/** Hands a request over with its body, piece by piece where it has many; `begin` is called for a body that takes its time. */
+function hand(outgoing: ClientRequest, body: Buffer | undefined, begin: (moved: () => number) => () => void): () => void {
+  if (!body || body.length <= PIECE_BYTES) {
+    outgoing.end(body);
+    return () => undefined;
+  }
+  let moved = 0;
+  const ended = begin(() => moved);
+  const next = (): void => {
+    const piece = body.subarray(moved, moved + PIECE_BYTES);
+    if (piece.length === 0) {
+      ended();
+      outgoing.end();
+      return;
+    }
+    outgoing.write(piece, (error) => {
+      if (error) return;
+      moved += piece.length;
+      next();
+    });
+  };
+  next();
+  return ended;
+}
+
+async function send(request: WebResource, patience: Patience): Promise<HttpOperationResponse> {
   const body = bodyOf(request);
   const { headers, method } = request;
   const agent = request.agent as HttpAgent | undefined;
   const options: RequestOptions = { ...optionsFor(request.url), method, headers: headers.toJson({ preserveCase: true }), ...(agent ? { agent } : {}) };
-  return receive(request, await exchange({ options, body, signal: request.abortSignal, deadlineMs }));
+  return receive(request, await exchange({ options, body, signal: request.abortSignal, patience }));
 }
 
 /** Where a URL leads, as Node takes it. */

@@ -9,7 +9,7 @@ type Encoding = (text: string) => string;
 const SECRETS = Number(process.env['VHDUP_SECRETS'] ?? 4);
 const seed = Number(process.env['VHDUP_SECRETS_SEED'] ?? Date.now() % 2 ** 32);
 t.comment(`seed ${seed}`);
-t.setTimeout(60_000 + SECRETS * 3000);
+t.setTimeout(60_000 + SECRETS * 10_000);
 const random = randomFrom(seed);
 
 const BEFORE = '<<~ ';
