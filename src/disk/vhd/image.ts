@@ -41,15 +41,17 @@ class VhdImage implements Image {
   async load(offset: number, end: number, isHidden: IsHidden): Promise<View> {
     const { sparse } = this.#structure;
     if (!sparse) return { end, segmentAt: (at) => ({ offset: at, length: end - at, kind: 'data', position: at }) };
-    const { header: { blockSize }, bat } = sparse;
-    if (this.layer.type !== 'differencing') return new SparseView({ bat, blockSize, end });
+    const { header: { blockSize } } = sparse;
+    const firstBlock = Math.floor(offset / blockSize);
+    const bat = await sparse.bat.from(firstBlock);
+    let reached = Math.min(end, bat.end * blockSize);
+    if (this.layer.type !== 'differencing') return new SparseView({ bat, blockSize, end: reached });
     const positions = new Map<number, number>();
-    const blockEnd = Math.ceil(end / blockSize);
-    let reached = end;
-    for (let blockIndex = bat.nextAllocated(Math.floor(offset / blockSize), blockEnd); blockIndex < blockEnd; blockIndex = bat.nextAllocated(blockIndex + 1, blockEnd)) {
+    const blockEnd = Math.ceil(reached / blockSize);
+    for (let blockIndex = bat.nextAllocated(firstBlock, blockEnd); blockIndex < blockEnd; blockIndex = bat.nextAllocated(blockIndex + 1, blockEnd)) {
       const start = blockIndex * blockSize;
       const position = bat.position(blockIndex);
-      if (position === undefined || isHidden(Math.max(offset, start), Math.min(end, start + blockSize))) continue;
+      if (position === undefined || isHidden(Math.max(offset, start), Math.min(reached, start + blockSize))) continue;
       if (positions.size === this.#bitmaps.most) {
         reached = start;
         break;
@@ -73,14 +75,15 @@ class VhdImage implements Image {
   }
 
   close(): Promise<void> {
+    this.#structure.sparse?.bat.release();
     return this.#file.close();
   }
 
+  /** With another footer than the one that the file was opened with, the structure is another. */
   #describe({ identity, size, mtimeNs, ctimeNs }: FileTimes, footer: Footer): SourceFile {
-    const hash = createHash('sha256').update(footer.bytes);
-    const { sparse } = this.#structure;
-    if (sparse) hash.update(sparse.header.bytes).update(sparse.bat.bytes());
-    return { path: this.#file.path, fileId: identity, size, mtimeNs, ctimeNs, seenMs: Date.now(), structure: hash.digest('hex') };
+    const { digest, footer: opened } = this.#structure;
+    const structure = Buffer.compare(footer.bytes, opened.bytes) === 0 ? digest : createHash('sha256').update(footer.bytes).update(digest).digest('hex');
+    return { path: this.#file.path, fileId: identity, size, mtimeNs, ctimeNs, seenMs: Date.now(), structure };
   }
 }
 
