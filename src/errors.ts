@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /** What went wrong, as a program can tell it apart. The command line maps each to an exit code. */
 export type ErrorCode =
   | 'usage'
@@ -44,5 +46,6 @@ export class VhdupError extends Error {
 
 /** The text of whatever was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (typeof error !== 'object' || error === null) return String(error);
+  return 'message' in error && typeof error.message === 'string' ? error.message : inspect(error, { breakLength: Infinity });
 }

@@ -1,8 +1,9 @@
 import { AnonymousCredential, BlobServiceClient, StorageSharedKeyCredential, newPipeline, type Pipeline } from '@azure/storage-blob';
 import { VhdupError } from '../errors.js';
-import { DEADLINE_MS, httpClient } from './http-client.js';
+import { DEADLINE_MS, httpClient, type Patience } from './http-client.js';
 import type { BlobLocation } from './location.js';
-import { rememberSas, rememberSecret } from './without-secrets.js';
+import { ThroughputFloor } from './throughput-floor.js';
+import { rememberEnvironment, rememberSas, rememberSecret } from './without-secrets.js';
 
 /** The environment variables that carry credentials. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -16,8 +17,8 @@ export interface Access {
   readonly kind: 'sas' | 'account-key' | 'token';
   /** For an account's key: the value of Authorization, from all that is signed before the resource, and the path of the URL. */
   readonly sign?: (text: string, path: string) => string;
-  /** How long a request may stand still, in milliseconds. */
-  readonly deadlineMs?: number | undefined;
+  /** How long requests may take. */
+  readonly patience: Patience;
 }
 
 /** How requests may travel. */
@@ -26,6 +27,8 @@ export interface AccessOptions {
   readonly allowHttp?: boolean | undefined;
   /** How long a request may stand still. Default 30 s. */
   readonly deadlineMs?: number | undefined;
+  /** What all requests have to move together. Default: a floor for this blob alone. */
+  readonly floor?: ThroughputFloor | undefined;
 }
 
 /**
@@ -34,16 +37,19 @@ export interface AccessOptions {
  * else the Azure identity chain. Secrets go to the account that they belong to, tokens only over https to the service;
  * a SAS or a key goes over plain http only to loopback, unless `allowHttp` says that the network is trusted.
  */
-export async function accessTo(location: BlobLocation, environment: Environment = process.env, { allowHttp = false, deadlineMs }: AccessOptions = {}): Promise<Access> {
+export async function accessTo(location: BlobLocation, environment: Environment = process.env, { allowHttp = false, deadlineMs = DEADLINE_MS, floor = new ThroughputFloor() }: AccessOptions = {}): Promise<Access> {
+  const patience = { deadlineMs, floor };
+  // The SDK takes proxies from the process, whatever environment is asked for here.
+  for (const each of [process.env, environment]) rememberEnvironment(each);
   if (location.sas !== undefined) {
     refuseHttp(location, allowHttp);
-    return bySas(location.sas, deadlineMs);
+    return bySas(location.sas, patience);
   }
   const configured = fromEnvironment(environment);
   if (configured && belongsTo(configured, location)) {
     refuseHttp(location, allowHttp);
-    if (configured.sas !== undefined) return bySas(configured.sas, deadlineMs);
-    if (configured.credential) return byKey(configured.credential, deadlineMs);
+    if (configured.sas !== undefined) return bySas(configured.sas, patience);
+    if (configured.credential) return byKey(configured.credential, patience);
   }
   if (!isService(location.endpoint)) {
     throw new VhdupError('not-authorised', `no credential for ${location.endpoint}`, {
@@ -51,7 +57,7 @@ export async function accessTo(location: BlobLocation, environment: Environment 
     });
   }
   const { DefaultAzureCredential } = await import('@azure/identity');
-  return { pipeline: pipelineFor(inTime(new DefaultAzureCredential(), deadlineMs), deadlineMs), sas: undefined, kind: 'token' };
+  return { pipeline: pipelineFor(inTime(new DefaultAzureCredential(), deadlineMs), patience), sas: undefined, kind: 'token', patience };
 }
 
 export const CREDENTIALS =
@@ -120,19 +126,19 @@ function isLoopback(endpoint: string): boolean {
   return /^https?:\/\/(127(\.\d+){3}|localhost|\[::1\])(:\d+)?(\/|$)/i.test(endpoint);
 }
 
-function bySas(sas: string, deadlineMs: number | undefined): Access {
+function bySas(sas: string, patience: Patience): Access {
   rememberSas(sas);
-  return { pipeline: pipelineFor(new AnonymousCredential(), deadlineMs), sas, kind: 'sas', deadlineMs };
+  return { pipeline: pipelineFor(new AnonymousCredential(), patience), sas, kind: 'sas', patience };
 }
 
-function byKey(credential: StorageSharedKeyCredential, deadlineMs: number | undefined): Access {
+function byKey(credential: StorageSharedKeyCredential, patience: Patience): Access {
   const { accountName } = credential;
   return {
-    pipeline: pipelineFor(credential, deadlineMs),
+    pipeline: pipelineFor(credential, patience),
     sas: undefined,
     kind: 'account-key',
     sign: (text, path) => `SharedKey ${accountName}:${credential.computeHMACSHA256(`${text}/${accountName}${path}\ncomp:page`)}`,
-    deadlineMs,
+    patience,
   };
 }
 
@@ -143,7 +149,7 @@ function sharedKey(account: string, key: string): StorageSharedKeyCredential {
 }
 
 /** Sign-ins have a client of their own, which knows no deadline. */
-function inTime(credential: TokenCredential, deadlineMs = DEADLINE_MS): TokenCredential {
+function inTime(credential: TokenCredential, deadlineMs: number): TokenCredential {
   return {
     getToken: (scopes, options) => {
       const signals = [AbortSignal.timeout(deadlineMs), ...(options?.abortSignal instanceof AbortSignal ? [options.abortSignal] : [])];
@@ -153,9 +159,9 @@ function inTime(credential: TokenCredential, deadlineMs = DEADLINE_MS): TokenCre
 }
 
 /** Retries are ours (retry.ts): the SDK's know neither all transient answers nor Retry-After. */
-function pipelineFor(credential: Credential, deadlineMs: number | undefined): Pipeline {
+function pipelineFor(credential: Credential, { deadlineMs, floor }: Patience): Pipeline {
   return newPipeline(credential, {
-    httpClient: httpClient(deadlineMs),
+    httpClient: httpClient(deadlineMs, floor),
     retryOptions: { maxTries: 1 },
     userAgentOptions: { userAgentPrefix: 'vhdup' },
   });

@@ -1,6 +1,8 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { RestError, type HttpHeaders, type HttpOperationResponse, type IHttpClient, type WebResource } from '@azure/storage-blob';
+import { ThroughputFloor } from './throughput-floor.js';
+import { isWholeListing } from './whole-listing.js';
 
 /** How long a request may stand still, in milliseconds. */
 export const DEADLINE_MS = 30_000;
@@ -17,10 +19,19 @@ const AGENTS = { 'http:': new HttpAgent({ keepAlive: true }), 'https:': new Http
 /**
  * Sends the SDK's requests. The SDK's own client knows only a time for a whole request; here it counts how long no byte has
  * moved in either direction: after `deadlineMs` the request fails as a passing trouble with the code `ETIMEDOUT`, while
- * one that is slow but moves goes on for as long as it takes. A body's bytes that nobody sees move get more time.
+ * one that is slow but moves goes on for as long as it takes, as long as all together stay above the floor. A body's bytes
+ * that nobody sees move get more time.
  */
-export function httpClient(deadlineMs = DEADLINE_MS): IHttpClient {
-  return { sendRequest: (request) => send(request, deadlineMs) };
+export function httpClient(deadlineMs = DEADLINE_MS, floor = new ThroughputFloor()): IHttpClient {
+  return { sendRequest: (request) => send(request, { deadlineMs, floor }) };
+}
+
+/** What keeps a request from taking for ever. */
+export interface Patience {
+  /** How long it may stand still, in milliseconds. */
+  readonly deadlineMs: number;
+  /** Shared by all requests of a piece of work. */
+  readonly floor: ThroughputFloor;
 }
 
 /** A request as Node takes it. */
@@ -29,11 +40,14 @@ export interface Outgoing {
   readonly options: RequestOptions;
   readonly body: Buffer | undefined;
   readonly signal: WebResource['abortSignal'];
-  readonly deadlineMs: number;
+  readonly patience: Patience;
 }
 
+/** A body is handed over in pieces of so many bytes, to see it move. */
+const PIECE_BYTES = 64 * 1024;
+
 /** Sends a request; resolves when the answer begins. It fails as `httpClient` says, also while the answer is read. */
-export function exchange({ options, body, signal, deadlineMs }: Outgoing): Promise<IncomingMessage> {
+export function exchange({ options, body, signal, patience: { deadlineMs, floor } }: Outgoing): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(new Aborted());
@@ -56,7 +70,9 @@ export function exchange({ options, body, signal, deadlineMs }: Outgoing): Promi
     signal?.addEventListener('abort', abort);
     outgoing.once('socket', () => { clearTimeout(untilSocket); });
     outgoing.once('timeout', standsStill);
+    let ended: () => void = () => undefined;
     outgoing.once('close', () => {
+      ended();
       clearTimeout(untilSocket);
       signal?.removeEventListener('abort', abort);
     });
@@ -65,18 +81,49 @@ export function exchange({ options, body, signal, deadlineMs }: Outgoing): Promi
     outgoing.once('response', (incoming) => {
       outgoing.setTimeout(deadlineMs);
       answer = incoming;
+      ended();
+      const { socket, headers } = incoming;
+      if (headers['content-length'] !== '0') {
+        ended = floor.begin(() => socket.bytesRead, cut);
+        incoming.once('end', ended);
+      }
       resolve(incoming);
     });
-    outgoing.end(body);
+    ended = hand(outgoing, body, (moved) => floor.begin(moved, cut));
   });
 }
 
-async function send(request: WebResource, deadlineMs: number): Promise<HttpOperationResponse> {
+/** Hands a request over with its body, piece by piece where it has many; `begin` is called for a body that takes its time. */
+function hand(outgoing: ClientRequest, body: Buffer | undefined, begin: (moved: () => number) => () => void): () => void {
+  if (!body || body.length <= PIECE_BYTES) {
+    outgoing.end(body);
+    return () => undefined;
+  }
+  let moved = 0;
+  const ended = begin(() => moved);
+  const next = (): void => {
+    const piece = body.subarray(moved, moved + PIECE_BYTES);
+    if (piece.length === 0) {
+      ended();
+      outgoing.end();
+      return;
+    }
+    outgoing.write(piece, (error) => {
+      if (error) return;
+      moved += piece.length;
+      next();
+    });
+  };
+  next();
+  return ended;
+}
+
+async function send(request: WebResource, patience: Patience): Promise<HttpOperationResponse> {
   const body = bodyOf(request);
   const { headers, method } = request;
   const agent = request.agent as HttpAgent | undefined;
   const options: RequestOptions = { ...optionsFor(request.url), method, headers: headers.toJson({ preserveCase: true }), ...(agent ? { agent } : {}) };
-  return receive(request, await exchange({ options, body, signal: request.abortSignal, deadlineMs }));
+  return receive(request, await exchange({ options, body, signal: request.abortSignal, patience }));
 }
 
 /** Where a URL leads, as Node takes it. */
@@ -107,7 +154,9 @@ async function receive(request: WebResource, incoming: IncomingMessage): Promise
   }
   const streamed = request.streamResponseStatusCodes;
   if (streamed?.has(status) || streamed?.has(Infinity)) return { ...response, readableStreamBody: incoming };
-  return { ...response, bodyAsText: await textOf(incoming) };
+  const text = await textOf(incoming);
+  if (status === 200 && !isWholeListing(request.url, text)) throw new RestError('the answer is no whole listing', { code: RestError.PARSE_ERROR });
+  return { ...response, bodyAsText: text };
 }
 
 /** What of its interface the SDK calls on an answer's headers. */
@@ -121,11 +170,29 @@ function headersOf({ headers }: IncomingMessage): HttpHeaders {
   return asked as HttpHeaders;
 }
 
-/** The text of an answer; fails where it is cut short. */
+/** Bytes of an error that are read: the service's own have some hundred, and only the first line is shown. */
+const MAX_ERROR_BYTES = 64 * 1024;
+/** Bytes of any other text: more than 5,000 blobs with all the metadata that they may have. */
+const MAX_TEXT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The text of an answer; fails where it is cut short. Of an error only the first bytes are read, and anything else may
+ * not be longer than the longest listing: the rest is not received.
+ */
 export function textOf(incoming: IncomingMessage): Promise<string> {
+  const isError = (incoming.statusCode ?? 0) >= 300;
+  const most = isError ? MAX_ERROR_BYTES : MAX_TEXT_BYTES;
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
-    incoming.on('data', (part: Buffer) => { parts.push(part); });
+    let length = 0;
+    incoming.on('data', (part: Buffer) => {
+      parts.push(part.subarray(0, Math.max(0, most - length)));
+      length += part.length;
+      if (length <= most) return;
+      if (isError) resolve(Buffer.concat(parts).toString());
+      else reject(new RestError(`the answer is longer than ${most / 1024 / 1024} MiB`, { code: 'ANSWER_TOO_LONG', ...(incoming.statusCode === undefined ? {} : { statusCode: incoming.statusCode }) }));
+      incoming.destroy();
+    });
     incoming.once('end', () => { resolve(parts.length === 0 ? '' : Buffer.concat(parts).toString()); });
     incoming.once('error', (error: NodeJS.ErrnoException) => {
       reject(error instanceof Aborted || error instanceof RestError ? error : new RestError(`the answer was cut short: ${error.message}`, { code: error.code ?? RestError.PARSE_ERROR }));

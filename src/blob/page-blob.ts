@@ -175,10 +175,10 @@ export class PageBlob {
 
   /** The ranges that hold pages, in order, as the service lists them: neighbours may be split. */
   async pageRanges(conditions: Conditions): Promise<PageRange[]> {
-    const pages = listing(this.retrier, { what: 'list its page ranges', uri: this.uri }, (abortSignal) => this.#client.listPageRanges(0, undefined, { abortSignal, conditions }));
+    const pages = listing(this.retrier, { what: 'list its page ranges', uri: this.uri }, (abortSignal) => this.#client.listPageRanges(0, undefined, { abortSignal, conditions }), ({ pageRange }) => pageRange);
     const ranges: PageRange[] = [];
-    for await (const { pageRange = [] } of pages) {
-      for (const { start, end } of pageRange) ranges.push({ offset: start, length: end - start + 1 });
+    for await (const items of pages) {
+      for (const { start, end } of items) ranges.push({ offset: start, length: end - start + 1 });
     }
     return ranges;
   }

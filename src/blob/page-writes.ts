@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Access } from './credential.js';
-import { DEADLINE_MS, exchange, optionsFor, textOf } from './http-client.js';
+import { exchange, optionsFor, textOf } from './http-client.js';
 import type { Conditions, PageRange } from './page-blob.js';
 import { Refusal } from './service-error.js';
 
@@ -15,7 +15,7 @@ export type PutPage = (range: PageRange, content: { readonly bytes: Uint8Array; 
  * request itself does. `url` has the SAS, where there is one. `undefined` where the SDK has to do it: for tokens, which it
  * renews, and behind a proxy. Specification: Put Page; Authorize with Shared Key.
  */
-export function putPageFor(url: string, { kind, sign, deadlineMs = DEADLINE_MS }: Access): PutPage | undefined {
+export function putPageFor(url: string, { kind, sign, patience }: Access): PutPage | undefined {
   if (kind === 'token' || isProxied(process.env)) return undefined;
   const target = optionsFor(`${url}${url.includes('?') ? '&' : '?'}comp=page`);
   const path = new URL(url).pathname;
@@ -34,7 +34,7 @@ export function putPageFor(url: string, { kind, sign, deadlineMs = DEADLINE_MS }
       'x-ms-version': VERSION,
     };
     if (sign) headers['authorization'] = sign(stringToSign(headers), path);
-    await accepted(await exchange({ options: { ...target, method: 'PUT', headers }, body, signal, deadlineMs }));
+    await accepted(await exchange({ options: { ...target, method: 'PUT', headers }, body, signal, patience }));
   };
 }
 

@@ -28,7 +28,7 @@ export class ServiceFailure extends Error implements Failure {
   readonly requestId: string | undefined;
 
   constructor(error: unknown) {
-    super(withoutSecrets(messageOf(error)));
+    super(withoutSecrets(saidBy(error)));
     this.name = error instanceof Error ? error.name : 'Error';
     ({ status: this.status, code: this.code, retryAfter: this.retryAfter } = failureOf(error));
     this.requestId = error instanceof RestError ? error.response?.headers.get('x-ms-request-id') : error instanceof Refusal ? error.requestId : undefined;
@@ -89,10 +89,22 @@ function oneWord(code: string | undefined): string | undefined {
   return code !== undefined && /^[\w.-]{1,100}$/.test(code) ? code : undefined;
 }
 
+/** The SDK's own words for an answer that is no XML are "[object Object]" and all of the answer. */
+function saidBy(error: unknown): string {
+  return isUnreadable(error) ? 'the answer is not the XML that it should be' : messageOf(error);
+}
+
+/** True for an answer that the SDK cannot parse. */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof RestError && error.code === RestError.PARSE_ERROR && error.statusCode !== undefined;
+}
+
 /** True where the same request may well succeed later. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof VhdupError) return false;
   const { status } = failureOf(error);
+  // It was done, but what came back was damaged on the way.
+  if (status === 200 && isUnreadable(error)) return true;
   if (status !== undefined) return TRANSIENT_STATUS.has(status);
   // No answer at all: a socket, name or time-out trouble. An answer cut short surfaces as AbortError, one that is whole but
   // too short as a plain error.
@@ -135,7 +147,7 @@ export function serviceError(error: unknown, what: string, uri: string): VhdupEr
   const known = code === undefined ? undefined : BY_CODE[code];
   const unauthorised = status === 401 || status === 403 || (error instanceof Error && /^(CredentialUnavailable|Authentication|AggregateAuthentication)/.test(error.name));
   const resumable = isTransient(error);
-  const said = withoutSecrets(messageOf(error).split(/[\r\n\v\f\u0085\u2028\u2029]/, 1)[0] ?? '').slice(0, MAX_SAID);
+  const said = withoutSecrets(saidBy(error).split(/[\r\n\v\f\u0085\u2028\u2029]/, 1)[0] ?? '').slice(0, MAX_SAID);
   const answer = [[status, code].filter((part) => part !== undefined).join(' '), said].filter((part) => part !== '').join(': ');
   return new VhdupError(known ?? (unauthorised ? 'not-authorised' : resumable ? 'transfer-failed' : 'unexpected'), `${uri}: cannot ${what}: ${answer}`, {
     cause: new ServiceFailure(error),

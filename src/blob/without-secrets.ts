@@ -1,17 +1,18 @@
+import { formsOf, secretsIn, type SecretForms } from './find-secrets.js';
+
 /** What takes the place of a secret. */
 const REDACTED = 'REDACTED';
 
 /** Shorter texts would be found where they mean nothing. */
 const SHORTEST_SECRET = 8;
 
-/** Secrets that this process uses, in the forms in which a server may repeat them. */
-const known = new Set<string>();
+/** Secrets that this process uses, each with its forms. */
+const known = new Map<string, SecretForms>();
 
 /** Keeps a secret out of every later message, in whatever place or encoding a server repeats it. */
 export function rememberSecret(secret: string): void {
-  const plain = decoded(secret);
-  for (const form of [secret, plain, encodeURIComponent(plain), encodeURIComponent(encodeURIComponent(plain))]) {
-    if (form.length >= SHORTEST_SECRET) known.add(form);
+  for (const form of [decoded(secret), secret]) {
+    if (form.length >= SHORTEST_SECRET && !known.has(form)) known.set(form, formsOf(form));
   }
 }
 
@@ -22,18 +23,33 @@ export function rememberSas(sas: string): void {
   }
 }
 
+/** Keeps out of every later message what the environment has for other modules: passwords of proxies, secrets of sign-ins. */
+export function rememberEnvironment(environment: Readonly<Record<string, string | undefined>>): void {
+  for (const [name, value = ''] of Object.entries(environment)) {
+    if (/^AZURE_(CLIENT_SECRET|CLIENT_CERTIFICATE_PASSWORD|PASSWORD)$/i.test(name)) rememberSecret(value);
+    if (!/^(HTTPS?|ALL)_PROXY$/i.test(name)) continue;
+    const [, user = '', password] = /^(?:[^/]*\/\/)?([^:@]*):(.*)@/s.exec(value) ?? [];
+    if (password === undefined) continue;
+    rememberSecret(password);
+    // As the header Proxy-Authorization has the two.
+    rememberSecret(`${decoded(user)}:${decoded(password)}`);
+  }
+}
+
 /**
- * The text without secrets: signatures, keys and tokens by their form, since what the user typed may be one in the wrong
- * place, and by their value where this process uses them.
+ * The text without secrets: signatures, keys, tokens and passwords by their form, since what the user typed may be one in
+ * the wrong place, and by their value where this process uses them.
  */
 export function withoutSecrets(text: string): string {
-  let shown = text;
-  for (const secret of known) shown = shown.replaceAll(secret, REDACTED);
-  return shown
-    .replace(/([?&;](?:se|sp|sv|sr|skoid|sktid)=)[^&\s"'<>]+/gi, `$1${REDACTED}`)
-    .replace(/((?:\b|u0026|%(?:25)*26)sig(?:=|%(?:25)*3D))[^&\s"'<>]+/gi, `$1${REDACTED}`)
-    .replace(/(AccountKey|SharedAccessSignature|Bearer|SharedKey)([=: ]+)[^\s"'<>]+/gi, `$1$2${REDACTED}`)
-    .replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, REDACTED);
+  if (text.length < SHORTEST_SECRET) return text;
+  const spans = [...secretsIn(text, [...known.values()])].sort((a, b) => a.from - b.from);
+  let shown = '';
+  let done = 0;
+  for (const { from, to } of spans) {
+    if (from >= done) shown += text.slice(done, from) + REDACTED;
+    done = Math.max(done, to);
+  }
+  return shown + text.slice(done);
 }
 
 function decoded(text: string): string {

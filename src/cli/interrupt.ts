@@ -4,7 +4,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /**
  * Runs `work` with a signal that the first Ctrl-C (or SIGTERM) raises: it finishes what is under way. The second one
- * ends the process at once.
+ * ends the process at once. Once the work is done and its result is printed, neither changes the exit code any more: the
+ * process is about to end, and only a second one hurries it.
  */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>, onFirst: () => void): Promise<T> {
   const controller = new AbortController();
@@ -18,7 +19,14 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   };
   for (const name of SIGNALS) process.on(name, interrupt);
   try {
-    return await work(controller.signal);
+    const result = await work(controller.signal);
+    let isWaiting = true;
+    const late = () => {
+      if (!isWaiting) process.exit(process.exitCode);
+      isWaiting = false;
+    };
+    for (const name of SIGNALS) process.on(name, late);
+    return result;
   } finally {
     for (const name of SIGNALS) process.off(name, interrupt);
   }

@@ -1,4 +1,4 @@
-import { withoutSecrets } from '../blob/without-secrets.js';
+import { rememberEnvironment, withoutSecrets } from '../blob/without-secrets.js';
 
 /**
  * Imported for its effect, before all else: a SAS that stands in the arguments is not left in the list of processes
@@ -6,7 +6,16 @@ import { withoutSecrets } from '../blob/without-secrets.js';
  * there: the SDK with AZURE_LOG_LEVEL, Node itself with NODE_DEBUG, which prints the headers of requests.
  */
 process.title = 'vhdup';
+// With DEBUG=* the agents for proxies print the URIs of the environment, whole and in parts.
+rememberEnvironment(process.env);
 
 const { stderr } = process;
 const write = stderr.write.bind(stderr) as (chunk: string | Uint8Array, ...rest: unknown[]) => boolean;
-stderr.write = (chunk: string | Uint8Array, ...rest: unknown[]) => write(typeof chunk === 'string' ? withoutSecrets(chunk) : chunk, ...rest);
+stderr.write = (chunk: string | Uint8Array, ...rest: unknown[]) => write(searched(chunk), ...rest);
+
+/** Bytes stay as they are where nothing was found: they may be no text. */
+function searched(chunk: string | Uint8Array): string | Uint8Array {
+  const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
+  const shown = withoutSecrets(text);
+  return shown === text ? chunk : shown;
+}

@@ -3,7 +3,8 @@ import { ChainDisk, closeAll } from './chain-disk.js';
 import type { Disk } from './disk.js';
 import type { Files } from './file.js';
 import { Findings, errorOf, isError, type Problem } from './findings.js';
-import type { Image, ImageOptions, ImageReader, ImageSummary, Inspection, ParentReference } from './image.js';
+import type { Image, ImageOptions, ImageReader, ImageSummary, Inspection, ParentReference, ReadOptions } from './image.js';
+import { MemoryBudget } from './memory-budget.js';
 import { ParentBounds, type ParentRules } from './parent-bounds.js';
 import { parentFileName, parentPaths, refusedName } from './parent-path.js';
 import { shown } from './shown.js';
@@ -46,7 +47,8 @@ export async function openChain(path: string, files: Files, read: ImageReader, o
 
 /** Walks from an image to its root, the top first, as far as parents are found. Images that it yields are the caller's to close. */
 export async function* walkChain(path: string, files: Files, read: ImageReader, options: ChainOptions): AsyncGenerator<Link> {
-  const inspect = (at: string) => inspectFile(at, files, read, options);
+  const memory = new MemoryBudget();
+  const inspect = (at: string) => inspectFile(at, files, read, { ...options, memory });
   const chain = [await inspect(path)];
   yield { inspection: chain[0], chainProblems: [] };
   let bounds: ParentBounds | undefined;
@@ -60,7 +62,7 @@ export async function* walkChain(path: string, files: Files, read: ImageReader, 
   }
 }
 
-async function inspectFile(path: string, files: Files, read: ImageReader, options: ImageOptions): Promise<Inspection> {
+async function inspectFile(path: string, files: Files, read: ImageReader, options: ReadOptions): Promise<Inspection> {
   const findings = new Findings(path);
   let fileIdentity: string | undefined;
   try {

@@ -1,6 +1,7 @@
 import type { FileState, Layer, SourceFile } from './disk.js';
 import type { SourceHandle } from './file.js';
 import type { Findings } from './findings.js';
+import type { MemoryBudget } from './memory-budget.js';
 
 /** What one image, on its own, says about a stretch of the disk. `absent` means: ask the parent. */
 export interface Segment {
@@ -88,10 +89,16 @@ export interface Inspection {
  * Reads and checks all structures of a file, reporting to `findings`. Throws only where it cannot be read.
  * An image that is returned owns the handle.
  */
-export type ImageReader = (file: SourceHandle, options: ImageOptions, findings: Findings) => Promise<Pick<Inspection, 'summary' | 'image'>>;
+export type ImageReader = (file: SourceHandle, options: ReadOptions, findings: Findings) => Promise<Pick<Inspection, 'summary' | 'image'>>;
 
 /** Choices that hold for every file of a chain. */
 export interface ImageOptions {
   /** Accept structures whose checksum is wrong; said as a warning. */
   readonly ignoreChecksum?: boolean;
+}
+
+/** What reading a file of a chain takes. */
+export interface ReadOptions extends ImageOptions {
+  /** Shared by the files of the chain. */
+  readonly memory: MemoryBudget;
 }

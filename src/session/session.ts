@@ -3,6 +3,7 @@ import { accessTo } from '../blob/credential.js';
 import { Container } from '../blob/container.js';
 import type { BlobLocation } from '../blob/location.js';
 import { PageBlob } from '../blob/page-blob.js';
+import { FLOOR_BYTES_PER_SECOND, ThroughputFloor } from '../blob/throughput-floor.js';
 import { Retrier, throwIfStopped, type Stop } from '../blob/retry.js';
 import type { SessionOptions } from './options.js';
 import type { Listener, Phase } from './events.js';
@@ -17,6 +18,7 @@ export class Session {
   readonly #abort = new AbortController();
   readonly #options: SessionOptions;
   readonly #retrier: Retrier;
+  readonly #floor: ThroughputFloor;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -24,6 +26,8 @@ export class Session {
     this.traffic = new Traffic(this.stop, options.concurrency, options.limit);
     this.tell = options.onEvent ?? (() => undefined);
     this.#retrier = new Retrier(this.stop, (message) => { this.note(message); }, options.retry, this.traffic);
+    // A limit lets whole requests wait; it is no reason for one under way to be slow, but never to be cut off either.
+    this.#floor = new ThroughputFloor(Math.min(FLOOR_BYTES_PER_SECOND, (options.limit ?? Infinity) / 4), options.retry?.floorWindowMs);
   }
 
   /** Cuts off whatever runs; it fails with `reason`. */
@@ -42,7 +46,7 @@ export class Session {
   };
 
   async blob(location: BlobLocation): Promise<PageBlob> {
-    return new PageBlob(location, await accessTo(location, this.#options.environment, { allowHttp: this.#options.allowHttp, deadlineMs: this.#options.retry?.deadlineMs }), this.#retrier);
+    return new PageBlob(location, await accessTo(location, this.#options.environment, { allowHttp: this.#options.allowHttp, deadlineMs: this.#options.retry?.deadlineMs, floor: this.#floor }), this.#retrier);
   }
 
   containerOf({ location, access }: PageBlob): Container {

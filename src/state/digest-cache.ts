@@ -1,8 +1,8 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import envPaths from 'env-paths';
 import { LeafFileWriter, deleteLeafFile, openLeafFile, type LeafFile } from './leaf-file.js';
 import { readRecord, writeRecord, type RecordKind } from './record-file.js';
+import { userFolder } from './user-folders.js';
 
 /** So many bytes of records are kept; the longest unused go first. */
 const MAX_BYTES = 1024 ** 3;
@@ -13,9 +13,9 @@ const FRESH = /^[0-9a-f]{32}\.md5\.json\.[0-9a-f]+$|^[0-9a-f-]{36}\.fresh$/;
 /** What crashed processes left is deleted after so long, in milliseconds. */
 const STALE_MS = 24 * 60 * 60 * 1000;
 
-/** Where digests are kept: `VHDUP_CACHE_DIR`, else the user's cache folder. It may be deleted at any time. */
+/** Where digests are kept: `VHDUP_CACHE_DIR`, else the user's cache folder. It may be deleted at any time. Throws `usage` where there is none. */
 export function defaultCacheFolder(): string {
-  return process.env['VHDUP_CACHE_DIR'] ?? envPaths('vhdup', { suffix: '' }).cache;
+  return userFolder('cache');
 }
 
 /**

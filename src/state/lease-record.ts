@@ -1,6 +1,6 @@
-import envPaths from 'env-paths';
 import { parseOwner, type Owner } from './owner.js';
 import { deleteRecord, readRecord, updateRecord, writeRecord, type RecordKind } from './record-file.js';
+import { userFolder } from './user-folders.js';
 
 /**
  * Which lease a process of this machine holds, so that after a crash the next one need not wait until it runs out.
@@ -22,9 +22,9 @@ export interface LeaseRecord {
 
 const LEASE: RecordKind<LeaseRecord> = { name: 'lease', parse: parseLeaseRecord };
 
-/** Where records are kept: `VHDUP_STATE_DIR`, else the user's data folder. */
+/** Where records are kept: `VHDUP_STATE_DIR`, else the user's data folder. Throws `usage` where there is none. */
 export function defaultStateFolder(): string {
-  return process.env['VHDUP_STATE_DIR'] ?? envPaths('vhdup', { suffix: '' }).data;
+  return userFolder('state');
 }
 
 /** The record for a blob; `undefined` where there is none, or none that is whole. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Agent, createServer, type RequestListener, type Server } from 'node:http';
+import { Agent, createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PageBlobClient } from '@azure/storage-blob';
@@ -58,12 +58,60 @@ t.test('an answer that stops in the middle is cut off', async (t) => {
   await t.rejects(blob.read({ offset: 0, length: 1024 }), { code: 'transfer-failed' });
 });
 
+t.test('an answer with fewer bytes than were asked for, though whole by its own length, is no content', async (t) => {
+  const blob = await blobOn(t, (_, response) => { response.writeHead(206, { ...headOf(1024), 'content-length': 512 }).end(Buffer.alloc(512, 1)); });
+  await t.rejects(blob.read({ offset: 0, length: 1024 }), { code: 'transfer-failed' });
+});
+
 t.test('a listing that stops in the middle is cut off', async (t) => {
   const blob = await blobOn(t, (_, response) => {
     response.writeHead(200, headOf(1024));
     response.write('<?xml version="1.0"?><PageList>');
   });
   await t.rejects(blob.pageRanges({}), { code: 'transfer-failed', message: /ETIMEDOUT: no byte moved for 0\.2 s/ });
+});
+
+/** Sends up to `length` bytes, as fast as they are taken; says in `sent` how many were. */
+async function pour(response: ServerResponse, length: number, sent: { bytes: number }): Promise<void> {
+  const piece = Buffer.alloc(1024 * 1024, ' ');
+  let isOpen = true;
+  response.on('close', () => { isOpen = false; });
+  for (; isOpen && sent.bytes < length; sent.bytes += piece.length) {
+    if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+  }
+  response.end();
+}
+
+t.test('an error with a body of 400 MiB is read no further than its first 64 KiB, whichever request it answers', async (t) => {
+  const sent = { bytes: 0 };
+  let poured: Promise<void> | undefined;
+  const blob = await blobOn(t, (request, response) => {
+    request.resume();
+    response.writeHead(403, { 'content-type': 'application/xml', 'x-ms-error-code': 'AuthenticationFailed' });
+    response.write('<?xml version="1.0"?><Error><Code>AuthenticationFailed</Code><Message>No.');
+    poured = pour(response, 400 * 1024 * 1024, sent);
+  }, { deadlineMs: 60_000 });
+  for (const [name, request] of Object.entries<() => Promise<unknown>>({
+    'a listing': () => blob.pageRanges({}), 'a read': () => blob.read({ offset: 0, length: 512 }), 'a write': () => blob.write(0, new Uint8Array(512), new Uint8Array(16), {}), 'metadata': () => blob.setMetadata({}, {}),
+  })) {
+    sent.bytes = 0;
+    await t.rejects(request(), { code: 'not-authorised', message: /403 AuthenticationFailed/ }, name);
+    await poured;
+    t.ok(sent.bytes < 32 * 1024 * 1024, `${name}: ${sent.bytes} bytes were taken, those in buffers on the way included`);
+  }
+});
+
+t.test('a listing that is longer than any can be is given up', async (t) => {
+  const sent = { bytes: 0 };
+  let poured: Promise<void> | undefined;
+  const blob = await blobOn(t, (_, response) => {
+    response.writeHead(200, { 'content-type': 'application/xml' });
+    response.write('<?xml version="1.0"?><PageList>');
+    poured = pour(response, 400 * 1024 * 1024, sent);
+  }, { deadlineMs: 60_000 });
+  await t.rejects(blob.pageRanges({}), { message: /longer than 64 MiB/ });
+  await poured;
+  t.ok(sent.bytes < 128 * 1024 * 1024, `${sent.bytes} bytes`);
 });
 
 t.test('a server that never answers is given up, and its error carries no secret', async (t) => {

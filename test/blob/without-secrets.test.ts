@@ -1,5 +1,5 @@
 import t from 'tap';
-import { rememberSas, rememberSecret, withoutSecrets } from '../../src/blob/without-secrets.js';
+import { rememberEnvironment, rememberSas, rememberSecret, withoutSecrets } from '../../src/blob/without-secrets.js';
 
 t.test('a signature, key or token is known by its form, in every encoding that a server answers in', (t) => {
   for (const text of [
@@ -15,5 +15,46 @@ t.test('a secret that this process uses is known by its value', (t) => {
   rememberSas('sv=1&sig=abc%2Fdef%2Bghi%3D&se=2');
   rememberSecret('a2V5+a2V5/a2V5==');
   for (const form of ['abc%2Fdef%2Bghi%3D', 'abc/def+ghi=', 'abc%252Fdef%252Bghi%253D', 'a2V5+a2V5/a2V5==', 'a2V5%2Ba2V5%2Fa2V5%3D%3D']) t.equal(withoutSecrets(`<${form}>`), '<REDACTED>');
+  t.end();
+});
+
+t.test('a signature or key that nobody has remembered is known by its form, though its plus signs are spaces or escapes', (t) => {
+  for (const text of [
+    'sig=CANARY CAN2', 'https://a/b?sig=CANARY B&se=1', 'sig=CANARY canary canary=', 'sig=CANARY&#43;CANARY&sp=r', 'sig=CANARY\\u002bCANARY', 'sig=CANARY%2bCANARY', '{"AccountKey":"CANARY+CANARY=="}',
+    'AccountKey&#61;CANARY==;', 'AccountKey%3dCANARY', 'SharedKey acct:CANARY CANARY+C=', Buffer.from('x https://a/b?sv=1&sig=CANARYCANARY&x=1').toString('base64'),
+  ]) {
+    const shown = withoutSecrets(text);
+    t.notMatch(shown, /CANARY|canary|CAN2|B&|Q0FOQVJZ|CANARY/, text);
+    t.match(shown, 'REDACTED', text);
+  }
+  for (const word of ['a', 'ab', 'abc', 'abcd']) t.notMatch(withoutSecrets(`${word} ${Buffer.from('https://a/b?sv=1&sig=CANARYCANARY').toString('base64')}`), /Q0FOQVJZ/, word);
+  t.equal(withoutSecrets('the SAS ?sig=CANARY= is wrong'), 'the SAS ?sig=REDACTED is wrong');
+  t.equal(withoutSecrets('the SAS ?sig=CANARY is wrong, says Azurite'), 'the SAS ?sig=REDACTED is wrong, says Azurite', 'a sentence goes on behind it');
+  t.end();
+});
+
+t.test('user name and password of a URI are known by their place, whatever the URI is for', (t) => {
+  for (const text of [
+    'http://user:CANARY@proxy:3128/', 'socks5://CANARY@proxy', 'https://user:p@CANARY@host/path', 'x=http%3A%2F%2Fuser%3ACANARY%40proxy', '{"proxy":"http:\\/\\/user:CANARY@proxy"}', 'http://user:CAN%2FARYCANARY@proxy',
+    '  username: \'CANARY\',\n  password: \'CANARY\',', '{"password":"CANARY"}', 'Proxy-Authorization: Basic CANARY==', "'authorization': 'Basic CANARY'",
+  ]) t.notMatch(withoutSecrets(text), /CANARY/, text);
+  for (const text of ['https://acct.blob.core.windows.net/c/a@b.vhd', 'https://acct.blob.core.windows.net/c/b?x=a@b', '/disks//a@b', 'mail a@b: see https://c/d', 'https://host:8080 of a@b']) t.equal(withoutSecrets(text), text);
+  t.end();
+});
+
+t.test('what the environment has for proxies and sign-ins is known by its value', (t) => {
+  rememberEnvironment({ HTTPS_PROXY: 'http://proxy-user:pr%2Fxy-pass@proxy:3128', no_proxy: 'a', all_proxy: 'socks://nobody', AZURE_CLIENT_SECRET: 'cl1ent~secret' });
+  for (const form of ['pr/xy-pass', 'pr%2fxy-pass', 'cl1ent~secret']) t.equal(withoutSecrets(`<${form}>`), '<REDACTED>', form);
+  t.notMatch(withoutSecrets(Buffer.from('a cl1ent~secret').toString('base64')), /Y2wxZW50fnNlY3Jld|bDFlbnR/);
+  t.notMatch(withoutSecrets(`[ 'Proxy-Authorization', '${Buffer.from('proxy-user:pr/xy-pass').toString('base64')}' ]`), /cHJveHktdXNlcj/);
+  t.end();
+});
+
+t.test('no text of a server takes long to search', (t) => {
+  for (const piece of ['\\', '%25', '%', '&amp;', '-eyJ', 'eyJa.', 'sig=a ', ' b', 'a://', 'a', 'Bearer ', 'AccountKey=', "password='", ' ', '0', 'SharedKey a:', '\ud83d\ude00', 'é']) {
+    const begun = performance.now();
+    withoutSecrets(`sig=%\\&#${piece.repeat(Math.ceil(65_536 / piece.length))}`);
+    t.ok(performance.now() - begun < 2000, `64 KiB of ${piece}: ${Math.round(performance.now() - begun)} ms`);
+  }
   t.end();
 });

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { chmod, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { ContainerSASPermissions } from '@azure/storage-blob';
@@ -93,6 +95,60 @@ t.test('no command repeats a secret, whatever the server says', async (t) => {
     t.equal(run.exitCode, exitCode, `${args[0] ?? ''}: ${(run.stdout + run.stderr).slice(-300)}`);
     t.equal(leaked(run.stdout + run.stderr, all), undefined, args.join(' '));
   }));
+});
+
+function denial(message: string): OwnAnswer {
+  const escaped = message.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  return { status: 403, headers: { 'content-type': 'application/xml', 'x-ms-error-code': 'Denied' }, body: `<?xml version="1.0"?><Error><Code>Denied</Code><Message>${escaped}</Message></Error>` };
+}
+
+/** The same as servers, proxies and programs in between write it. */
+const REPEATED: readonly ((said: string) => string)[] = [
+  (said) => said.replace(/%../g, (code) => code.toLowerCase()),
+  (said) => [...decodeURIComponent(said)].map((char) => (/\w/.test(char) ? char : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0').toUpperCase()}`)).join(''),
+  (said) => [...decodeURIComponent(said)].map((char) => (/\w/.test(char) ? char : `&#${char.charCodeAt(0)};`)).join(''),
+  (said) => decodeURIComponent(said).replaceAll('+', ' '),
+  (said) => Buffer.from(decodeURIComponent(said)).toString('base64'),
+  (said) => Buffer.from(said).toString('base64url'),
+];
+
+t.test('no command repeats a secret, in whatever encoding the server says it', async (t) => {
+  const setting = await manageScene(t);
+  const { gate, scene, uri, options } = setting;
+  const { sas, secrets: [sig = ''] } = await sasOf(setting);
+  // Of base64 the middle, in which a longer text shows no trace of its neighbours.
+  const forms = [...REPEATED.map((repeated) => repeated(sig)), ...[0, 1, 2].flatMap((before) => [sig, decodeURIComponent(sig)].map((text) => Buffer.from('x'.repeat(before) + text).toString('base64').slice(4, 24)))];
+  for (const [index, repeated] of REPEATED.entries()) {
+    gate.onRequest = ({ kind, url }) => (kind === 'list' ? denial(repeated(url)) : undefined);
+    const { exitCode, stdout, stderr } = await runCli(['push', scene.child, '--base', 'auto', '--to', `${uri('x')}?${sas}`, ...(index % 2 === 0 ? [] : ['--json'])], { VHDUP_STATE_DIR: options.stateFolder });
+    t.equal(exitCode, 6);
+    t.match(stdout + stderr, 'REDACTED', `${index}`);
+    t.equal(leaked(stdout + stderr, forms), undefined, `${index}`);
+  }
+});
+
+t.test('the password of a proxy is in no log, whole, in parts or in base64', async (t) => {
+  const password = 'pr%2Fxy+pass';
+  const seen: string[] = [];
+  const proxy = createServer((socket) => {
+    socket.on('data', (data) => {
+      seen.push(data.toString());
+      socket.destroy();
+    });
+    socket.on('error', () => undefined);
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  t.teardown(() => proxy.close());
+  const { port } = proxy.address() as AddressInfo;
+  const { exitCode, stdout, stderr } = await runCli(['status', 'https://acct.blob.core.windows.net/c/b?sv=1&sig=abcdefghij'], {
+    HTTPS_PROXY: `http://proxyuser:${password}@127.0.0.1:${port}`, DEBUG: '*', NODE_DEBUG: 'http,https,net', AZURE_LOG_LEVEL: 'verbose',
+  });
+  t.equal(exitCode, 7);
+  t.match(seen.join(''), /^CONNECT .*proxy-authorization: Basic /is, 'the proxy was asked');
+  t.match(stderr, /https-proxy-agent/, 'its agent logged');
+  const basic = Buffer.from(`proxyuser:${decodeURIComponent(password)}`).toString('base64');
+  t.equal(leaked(stdout + stderr, [password, decodeURIComponent(password), basic, basic.slice(4, -4)]), undefined);
 });
 
 t.test('an error as a program logs it, with its cause and all that hangs on it, has no secret', async (t) => {

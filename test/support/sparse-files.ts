@@ -92,7 +92,7 @@ export class SparseFiles implements Files {
       identity: resolve(path),
       read: async (position, into) => {
         this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
-        const structure = layer.structures.get(position);
+        const structure = structureAt(layer, position);
         if (bitmaps.has(position)) this.bitmapReads.set(`${layer.name} ${position}`, (this.bitmapReads.get(`${layer.name} ${position}`) ?? 0) + 1);
         await new Promise(setImmediate);
         if (structure) into.set(structure.subarray(0, into.length));
@@ -103,4 +103,10 @@ export class SparseFiles implements Files {
       close: async () => undefined,
     };
   }
+}
+
+/** What a structure of the file holds from a position on; the table may be read in parts. */
+function structureAt({ structures }: SparseLayer, position: number): Uint8Array | undefined {
+  const table = structures.get(TABLE);
+  return structures.get(position) ?? (table && position > TABLE && position < TABLE + table.length ? table.subarray(position - TABLE) : undefined);
 }

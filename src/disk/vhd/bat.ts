@@ -1,118 +1,161 @@
-import { endianness } from 'node:os';
+import type { Hash } from 'node:crypto';
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
+import type { MemoryBudget } from '../memory-budget.js';
+import { BatPages, PAGE_ENTRIES, readEntries, type BatStretch } from './bat-pages.js';
 import type { Header } from './header.js';
 import { HEADER, HEADER_LENGTH, NOT_ALLOCATED, SECTOR, hex } from './layout.js';
 import { bitmapLength } from './bitmap.js';
 
-/** The largest BAT that is held in memory: 64 MiB, enough for 2 TiB in blocks of 128 KiB. */
+/** The largest BAT that is read: 64 MiB, enough for 2 TiB in blocks of 128 KiB. */
 const MAX_ENTRIES = 16 * 1024 * 1024;
-/** The table is read again so many entries at a time: 1 MiB. */
-const STEP = 256 * 1024;
 /** So many wrong entries are told one by one. */
 const MAX_TOLD = 100;
+/** It is read in pieces of so many pages. */
+const READ_PAGES = 64;
+
+/** Where a BAT is, and what it is checked against. */
+export interface BatPlace {
+  readonly file: SourceHandle;
+  readonly header: Header;
+  /** Virtual size in bytes. */
+  readonly size: number;
+  /** First byte behind the data of the file. */
+  readonly dataEnd: number;
+}
 
 /** The block allocation table of a sparse disk. Without errors in the findings every block is inside the file and none overlaps another. */
 export class Bat {
-  /** Absolute sector of each block, or `NOT_ALLOCATED`; as many as the current size needs. */
-  readonly #sectors: Uint32Array;
   readonly allocatedBlocks: number;
+  readonly #place: BatPlace;
+  readonly #pages: BatPages;
 
-  private constructor(sectors: Uint32Array, allocatedBlocks: number) {
-    this.#sectors = sectors;
+  private constructor(place: BatPlace, pages: BatPages, allocatedBlocks: number) {
+    this.#place = place;
+    this.#pages = pages;
     this.allocatedBlocks = allocatedBlocks;
   }
 
-  /** Reads and checks the table; `undefined`, with an error, where it is more than can be held. */
-  static async read(file: SourceHandle, header: Header, size: number, dataEnd: number, findings: Findings): Promise<Bat | undefined> {
+  /**
+   * Reads and checks the table, and adds its entries to a digest; `undefined`, with an error, where it has more than are
+   * read. What it keeps in memory it takes from the budget.
+   */
+  static async read(place: BatPlace, findings: Findings, digest: Hash, budget: MemoryBudget): Promise<Bat | undefined> {
+    const { file, header, size } = place;
     const needed = Math.ceil(size / header.blockSize);
     if (needed > MAX_ENTRIES) {
       findings.error(header.offset + HEADER.blockSize[0], 'dynamic header block size',
         `${header.blockSize} bytes make ${needed} blocks, more than ${MAX_ENTRIES}`, { code: 'disk-unsupported' });
       return undefined;
     }
-    const sectors = await readEntries(file, header.tableOffset, needed);
-    const inFile = allocated(sectors);
-    check(sectors, inFile, header, size, dataEnd, findings);
-    return new Bat(sectors, inFile.length);
+    const pages = new BatPages(file, header.tableOffset, needed, budget);
+    const check = new BatCheck(place, findings, needed);
+    for await (const { first, entries } of pieces(place, needed)) {
+      digest.update(asBytes(entries));
+      for (let at = 0; at < entries.length; at += PAGE_ENTRIES) pages.add(entries.subarray(at, at + PAGE_ENTRIES));
+      check.add(first, entries);
+    }
+    await check.finish();
+    return new Bat(place, pages, check.allocatedBlocks);
   }
 
-  /** Where a block begins in the file, its bitmap first; `undefined` where the file does not hold it. */
-  position(blockIndex: number): number | undefined {
-    const sector = this.#sectors[blockIndex] ?? NOT_ALLOCATED;
-    return sector === NOT_ALLOCATED ? undefined : sector * SECTOR;
+  /** The table from a block on, as far as it is in memory then. */
+  from(blockIndex: number): BatStretch | Promise<BatStretch> {
+    return this.#pages.from(blockIndex);
   }
 
-  /** The first block from `blockIndex` on that the file holds, or `end` where none before it is one. */
-  nextAllocated(blockIndex: number, end: number): number {
-    const sectors = this.#sectors;
-    const last = Math.min(end, sectors.length);
-    for (let index = blockIndex; index < last; index++) if (sectors[index] !== NOT_ALLOCATED) return index;
-    return end;
+  /** Gives its memory back. */
+  release(): void {
+    this.#pages.release();
   }
 
-  /** The entries as bytes, for a digest. */
-  bytes(): Uint8Array {
-    return new Uint8Array(this.#sectors.buffer);
+  /** Reads the table that is in the file now and adds its entries to a digest, as `read` does; nothing is checked. */
+  async readAgain(digest: Hash): Promise<void> {
+    const { header, size } = this.#place;
+    for await (const { entries } of pieces(this.#place, Math.ceil(size / header.blockSize))) digest.update(asBytes(entries));
+  }
+}
+
+/** The entries of a table, some at a time, in memory that the next ones take. */
+async function* pieces({ file, header }: BatPlace, needed: number): AsyncGenerator<{ readonly first: number; readonly entries: Uint32Array }> {
+  const memory = new Uint32Array(Math.min(needed, READ_PAGES * PAGE_ENTRIES));
+  for (let first = 0; first < needed; first += memory.length) {
+    const entries = memory.subarray(0, Math.min(memory.length, needed - first));
+    await readEntries(file, header.tableOffset + first * 4, entries);
+    yield { first, entries };
+  }
+}
+
+function asBytes({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Reports each block that is not wholly inside the file's data, or overlaps something else; many of them as a count. */
+class BatCheck {
+  readonly #place: BatPlace;
+  readonly #findings: Findings;
+  readonly #prefix: number;
+  /** The entries of blocks that the file holds. The memory behind them is not touched before it is needed. */
+  readonly #inFile: Uint32Array;
+  #count = 0;
+  #wrong = 0;
+
+  constructor(place: BatPlace, findings: Findings, needed: number) {
+    this.#place = place;
+    this.#findings = findings;
+    this.#prefix = bitmapLength(place.header.blockSize);
+    this.#inFile = new Uint32Array(needed);
   }
 
-  /** What `bytes` would return of the table that is in the file now, in pieces of at most 1 MiB. */
-  async *bytesIn(file: SourceHandle, { tableOffset }: Header): AsyncGenerator<Uint8Array> {
-    for (let index = 0; index < this.#sectors.length; index += STEP) {
-      const entries = await readEntries(file, tableOffset + index * 4, Math.min(STEP, this.#sectors.length - index));
-      yield new Uint8Array(entries.buffer);
+  get allocatedBlocks(): number {
+    return this.#count;
+  }
+
+  add(first: number, entries: Uint32Array): void {
+    const { header, size, dataEnd } = this.#place;
+    for (let index = 0; index < entries.length; index++) {
+      const sector = entries[index] ?? NOT_ALLOCATED;
+      if (sector === NOT_ALLOCATED) continue;
+      this.#inFile[this.#count++] = sector;
+      const start = sector * SECTOR;
+      // What the last block holds beyond the disk's size is no part of the disk, and need not be there.
+      const end = start + this.#prefix + Math.min(header.blockSize, size - (first + index) * header.blockSize);
+      const problem = misplaced(start, end, start + this.#prefix, header, dataEnd);
+      if (problem !== undefined) this.#refuse(first + index, sector, problem);
     }
   }
-}
 
-async function readEntries(file: SourceHandle, position: number, count: number): Promise<Uint32Array<ArrayBuffer>> {
-  const entries = new Uint32Array(count);
-  const bytes = Buffer.from(entries.buffer);
-  await file.read(position, bytes);
-  if (endianness() === 'LE') bytes.swap32();
-  return entries;
-}
+  async finish(): Promise<void> {
+    const { header } = this.#place;
+    const inFile = this.#inFile.subarray(0, this.#count).sort();
+    const stride = (this.#prefix + header.blockSize) / SECTOR;
+    const overlaps: { readonly sector: number; readonly before: number }[] = [];
+    let more = 0;
+    for (let index = 1; index < inFile.length; index++) {
+      const before = inFile[index - 1] ?? 0;
+      const sector = inFile[index] ?? 0;
+      if (sector - before >= stride) continue;
+      if (this.#wrong + overlaps.length < MAX_TOLD) overlaps.push({ sector, before });
+      else more++;
+    }
+    const blocks = overlaps.length === 0 ? new Map<number, number>() : await this.#lastBlocksWith(new Set(overlaps.map(({ sector }) => sector)));
+    for (const { sector, before } of overlaps) this.#refuse(blocks.get(sector) ?? 0, sector, `overlaps the block at sector ${hex(before)}`);
+    this.#wrong += more;
+    if (this.#wrong > MAX_TOLD) this.#findings.error(header.tableOffset, 'BAT', `${this.#wrong - MAX_TOLD} more problems of its entries are not listed`);
+  }
 
-/** The entries of the blocks that the file holds, as a copy. A table has a million entries, so this counts before it takes memory. */
-function allocated(sectors: Uint32Array): Uint32Array {
-  let count = 0;
-  for (let index = 0; index < sectors.length; index++) if (sectors[index] !== NOT_ALLOCATED) count++;
-  const found = new Uint32Array(count);
-  for (let index = 0, next = 0; next < count; index++) {
-    const sector = sectors[index] ?? NOT_ALLOCATED;
-    if (sector !== NOT_ALLOCATED) found[next++] = sector;
+  #refuse(blockIndex: number, sector: number, problem: string): void {
+    if (++this.#wrong > MAX_TOLD) return;
+    this.#findings.error(this.#place.header.tableOffset + blockIndex * 4, `BAT entry ${blockIndex}`, `sector ${hex(sector)} ${problem}`);
   }
-  return found;
-}
 
-/**
- * Reports each block that is not wholly inside the file's data, or overlaps something else; many of them as a count.
- * `inFile`, the entries of allocated blocks, is put in order.
- */
-function check(sectors: Uint32Array, inFile: Uint32Array, header: Header, size: number, dataEnd: number, findings: Findings): void {
-  let wrong = 0;
-  const refuse = (blockIndex: number, problem: string) => {
-    if (++wrong > MAX_TOLD) return;
-    findings.error(header.tableOffset + blockIndex * 4, `BAT entry ${blockIndex}`, `sector ${hex(sectors[blockIndex] ?? 0)} ${problem}`);
-  };
-  const prefix = bitmapLength(header.blockSize);
-  for (let blockIndex = 0; blockIndex < sectors.length; blockIndex++) {
-    const sector = sectors[blockIndex] ?? NOT_ALLOCATED;
-    if (sector === NOT_ALLOCATED) continue;
-    const start = sector * SECTOR;
-    // What the last block holds beyond the disk's size is no part of the disk, and need not be there.
-    const end = start + prefix + Math.min(header.blockSize, size - blockIndex * header.blockSize);
-    const problem = misplaced(start, end, start + prefix, header, dataEnd);
-    if (problem !== undefined) refuse(blockIndex, problem);
+  async #lastBlocksWith(sectors: ReadonlySet<number>): Promise<Map<number, number>> {
+    const found = new Map<number, number>();
+    for await (const { first, entries } of pieces(this.#place, this.#inFile.length)) {
+      for (const [index, sector] of entries.entries()) if (sectors.has(sector)) found.set(sector, first + index);
+    }
+    return found;
   }
-  inFile.sort();
-  const stride = (prefix + header.blockSize) / SECTOR;
-  for (let index = 1; index < inFile.length; index++) {
-    const before = inFile[index - 1] ?? 0;
-    const sector = inFile[index] ?? 0;
-    if (sector - before < stride) refuse(wrong < MAX_TOLD ? sectors.lastIndexOf(sector) : 0, `overlaps the block at sector ${hex(before)}`);
-  }
-  if (wrong > MAX_TOLD) findings.error(header.tableOffset, 'BAT', `${wrong - MAX_TOLD} more problems of its entries are not listed`);
 }
 
 /** What is wrong with a block at `[start, end)`, whose bitmap ends at `bitmapEnd`. */

@@ -35,21 +35,23 @@ class VhdImage implements Image {
     this.layer = layerOf(file.path, structure, findings);
     this.footer = fixedFooter(structure.footer);
     // What is read is the file that was opened, whatever the path leads to meanwhile.
-    this.openedFile = { ...stateOf(file.path, { ...opened, identity: file.identity }), structure: structureDigest(structure) };
+    this.openedFile = { ...stateOf(file.path, { ...opened, identity: file.identity }), structure: structure.digest };
   }
 
   async load(offset: number, end: number, isHidden: IsHidden): Promise<View> {
     const { sparse } = this.#structure;
     if (!sparse) return { end, segmentAt: (at) => ({ offset: at, length: end - at, kind: 'data', position: at }) };
-    const { header: { blockSize }, bat } = sparse;
-    if (this.layer.type !== 'differencing') return new SparseView({ bat, blockSize, end });
+    const { header: { blockSize } } = sparse;
+    const firstBlock = Math.floor(offset / blockSize);
+    const bat = await sparse.bat.from(firstBlock);
+    let reached = Math.min(end, bat.end * blockSize);
+    if (this.layer.type !== 'differencing') return new SparseView({ bat, blockSize, end: reached });
     const positions = new Map<number, number>();
-    const blockEnd = Math.ceil(end / blockSize);
-    let reached = end;
-    for (let blockIndex = bat.nextAllocated(Math.floor(offset / blockSize), blockEnd); blockIndex < blockEnd; blockIndex = bat.nextAllocated(blockIndex + 1, blockEnd)) {
+    const blockEnd = Math.ceil(reached / blockSize);
+    for (let blockIndex = bat.nextAllocated(firstBlock, blockEnd); blockIndex < blockEnd; blockIndex = bat.nextAllocated(blockIndex + 1, blockEnd)) {
       const start = blockIndex * blockSize;
       const position = bat.position(blockIndex);
-      if (position === undefined || isHidden(Math.max(offset, start), Math.min(end, start + blockSize))) continue;
+      if (position === undefined || isHidden(Math.max(offset, start), Math.min(reached, start + blockSize))) continue;
       if (positions.size === this.#bitmaps.most) {
         reached = start;
         break;
@@ -75,7 +77,7 @@ class VhdImage implements Image {
       const header = new Uint8Array(HEADER_LENGTH);
       await this.#file.read(sparse.header.offset, header);
       hash.update(header);
-      for await (const piece of sparse.bat.bytesIn(this.#file, sparse.header)) hash.update(piece);
+      await sparse.bat.readAgain(hash);
     }
     return { ...state, structure: hash.digest('hex') };
   }
@@ -89,6 +91,7 @@ class VhdImage implements Image {
   }
 
   close(): Promise<void> {
+    this.#structure.sparse?.bat.release();
     return this.#file.close();
   }
 }
@@ -97,12 +100,6 @@ function stateOf(path: string, { identity, size, mtimeNs, ctimeNs }: FileTimes):
   return { path, fileId: identity, size, mtimeNs, ctimeNs, seenMs: Date.now() };
 }
 
-/** SHA-256 (hex) of the structures as they were read at opening. */
-function structureDigest({ footer, sparse }: Structure): string {
-  const hash = createHash('sha256').update(footer.bytes);
-  if (sparse) hash.update(sparse.header.bytes).update(sparse.bat.bytes());
-  return hash.digest('hex');
-}
 
 function layerOf(path: string, { footer, type, size, sparse }: Structure, { warnings }: Findings): Layer {
   return {

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { Layer } from '../disk.js';
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
-import type { ImageOptions, ImageSummary, ParentReference } from '../image.js';
+import type { ImageSummary, ParentReference, ReadOptions } from '../image.js';
 import { Bat } from './bat.js';
 import { cylinderSize, findFooter, geometrySize, type Footer, type FoundFooter } from './footer.js';
 import { readHeader, type Header } from './header.js';
@@ -16,13 +17,15 @@ export interface Structure {
   readonly size: number;
   /** The parts that only sparse disks have. */
   readonly sparse: { readonly header: Header; readonly bat: Bat } | undefined;
+  /** SHA-256 (hex) of footer, header and BAT. */
+  readonly digest: string;
 }
 
 /**
  * Reads all structures of a file and reports all that is wrong with them: the one place for the rules.
  * `structure` is there where no error was found; `summary` wherever there is a footer of a known type.
  */
-export async function readStructure(file: SourceHandle, options: ImageOptions, findings: Findings): Promise<{ summary?: ImageSummary; structure?: Structure }> {
+export async function readStructure(file: SourceHandle, options: ReadOptions, findings: Findings): Promise<{ summary?: ImageSummary; structure?: Structure }> {
   const found = await findFooter(file, options, findings);
   if (!found) return {};
   const { footer, dataEnd } = found;
@@ -30,13 +33,18 @@ export async function readStructure(file: SourceHandle, options: ImageOptions, f
   if (!type) return {};
   const size = sizeOf(found, type, findings);
   const header = type === 'fixed' ? undefined : await readHeader(file, found, options, findings);
-  const bat = header?.hasTable && size !== undefined ? await Bat.read(file, header, size, dataEnd, findings) : undefined;
+  const hash = createHash('sha256').update(footer.bytes);
+  if (header) hash.update(header.bytes);
+  const bat = header?.hasTable && size !== undefined ? await Bat.read({ file, header, size, dataEnd }, findings, hash, options.memory) : undefined;
   const parent = header && type === 'differencing' ? await parentOf(file, header, dataEnd, findings) : undefined;
   if (size !== undefined) reportOddities(found, type, size, findings);
   const summary: ImageSummary = { type, id: footer.uniqueId, size, timeStamp: footer.timeStamp, parent };
   const sparse = header && bat ? { header, bat } : undefined;
-  if (findings.firstError || size === undefined || (type !== 'fixed' && !sparse)) return { summary };
-  return { summary, structure: { footer, type, size, sparse } };
+  if (findings.firstError || size === undefined || (type !== 'fixed' && !sparse)) {
+    bat?.release();
+    return { summary };
+  }
+  return { summary, structure: { footer, type, size, sparse, digest: hash.digest('hex') } };
 }
 
 function typeOf({ at, footer: { diskType } }: FoundFooter, findings: Findings): Layer['type'] | undefined {

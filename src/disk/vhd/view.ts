@@ -1,12 +1,12 @@
 import type { Segment, View } from '../image.js';
-import type { Bat } from './bat.js';
+import type { BatStretch } from './bat-pages.js';
 import { bitmapLength, isSet, runEnd } from './bitmap.js';
 import type { BlockBitmaps } from './bitmaps.js';
 import { SECTOR } from './layout.js';
 
 /** What a view of a sparse image is made of. */
 export interface SparseStretch {
-  readonly bat: Bat;
+  readonly bat: BatStretch;
   readonly blockSize: number;
   /** First byte behind the stretch. */
   readonly end: number;

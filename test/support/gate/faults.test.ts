@@ -21,6 +21,7 @@ const EXPECTED: Readonly<Record<Fault, { seen: object | undefined; done: boolean
   'silent': { seen: { status: undefined }, done: false },
   'silent-after': { seen: { status: undefined }, done: true },
   'truncated': { seen: {}, done: true },
+  'halved': { seen: undefined, done: true },
   'unresolved': { seen: { status: undefined }, done: false },
   'refused': { seen: { status: undefined }, done: false },
 };

@@ -23,6 +23,8 @@ export type WayFault =
   | 'silent' | 'silent-after'
   /** It is done, and the connection ends within the answer. */
   | 'truncated'
+  /** It is done, and the answer is only the first half of it, but of the length that its head says. */
+  | 'halved'
   /** The connection is reset, and then the name does not resolve, or nobody listens: for gates that are reached by `localhost`. */
   | 'unresolved' | 'refused';
 
@@ -31,7 +33,7 @@ export type Fault = keyof typeof REFUSALS | WayFault;
 /** All but a refusal for good: a request that is tried again gets over them. */
 export const PASSING_FAULTS: readonly Fault[] = [
   'operation-timed-out', 'server-busy', 'server-busy-retry-after', 'too-many-requests', 'request-time-out',
-  'reset-before-body', 'reset-during-body', 'reset-after-body', 'answer-lost', 'slow', 'silent', 'silent-after', 'truncated', 'unresolved', 'refused',
+  'reset-before-body', 'reset-during-body', 'reset-after-body', 'answer-lost', 'slow', 'silent', 'silent-after', 'truncated', 'halved', 'unresolved', 'refused',
 ];
 
 /** Decides for each request, when its head has come, what befalls it. */

@@ -98,8 +98,9 @@ export async function startGate(target: Azurite, { host = '127.0.0.1' }: { host?
     if (fault === 'slow') await sleep(gate.slowMs);
     if (fault === 'silent-after') return void await once(outgoing, 'close');
     if (fault === 'truncated') return cutShort(outgoing, record.method, answer);
-    outgoing.writeHead(answer.status, answer.headers);
-    outgoing.end(answer.body);
+    const sent = fault === 'halved' ? halfOf(answer) : answer;
+    outgoing.writeHead(sent.status, sent.headers);
+    outgoing.end(sent.body);
   }
 
   async function passOn(incoming: IncomingMessage, body: Buffer): Promise<Answer> {
@@ -144,6 +145,11 @@ async function readAll(stream: IncomingMessage, limit = Infinity): Promise<Buffe
     if (length >= limit) return undefined;
   }
   return limit === Infinity ? Buffer.concat(parts) : undefined;
+}
+
+function halfOf({ status, headers, body }: Answer): Answer {
+  const half = body.subarray(0, Math.floor(body.length / 2));
+  return { status, headers: body.length === 0 ? headers : { ...headers, 'content-length': half.length }, body: half };
 }
 
 /** Ends the connection within the answer: within its head, where it has no body at all. */

@@ -1,0 +1,112 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { parseBlobUri } from '../../src/blob/location.js';
+import type { PageBlob } from '../../src/blob/page-blob.js';
+import { Session } from '../../src/session/session.js';
+
+const WINDOW = 400;
+const ATTEMPTS = 3;
+/** A byte each so many milliseconds: 50 bytes a second. */
+const DRIP_MS = 20;
+const MIB = 1024 * 1024;
+
+/** A blob on a server that does what `listener` says, with a short window, and how many requests have come. */
+async function blobOn(t: Test, listener: (request: IncomingMessage, response: ServerResponse) => void, more: { limit?: number; attempts?: number } = {}): Promise<{ blob: PageBlob; requests: () => number }> {
+  let requests = 0;
+  const server = createServer((request, response) => {
+    requests++;
+    listener(request, response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const session = new Session({ environment: {}, limit: more.limit, retry: { attempts: more.attempts ?? ATTEMPTS, firstDelayMs: 1, maxDelayMs: 1, floorWindowMs: WINDOW } });
+  return { blob: await session.blob(parseBlobUri(`http://127.0.0.1:${(server.address() as AddressInfo).port}/acct/c/b?sig=c2VjcmV0c2VjcmV0`)), requests: () => requests };
+}
+
+const headOf = (length: number) => ({ 'content-length': length, 'etag': '"1"', 'last-modified': new Date(0).toUTCString(), 'content-range': `bytes 0-${length - 1}/${length}` });
+
+/** Sends `length` bytes, `each` of them at a time. */
+async function drip(response: ServerResponse, length: number, each = 1): Promise<void> {
+  for (let sent = 0; sent < length && !response.destroyed; sent += each) {
+    response.write(Buffer.alloc(Math.min(each, length - sent), 'x'));
+    await sleep(DRIP_MS);
+  }
+  response.end();
+}
+
+t.test('an answer that comes by a byte now and then is given up, tried again as other trouble is, and the end can be resumed', async (t) => {
+  const { blob, requests } = await blobOn(t, (request, response) => {
+    const isRead = request.headers['x-ms-range'] !== undefined;
+    response.writeHead(isRead ? 206 : 200, isRead ? headOf(512) : {});
+    void drip(response, 512);
+  });
+  const listed = /ETIMEDOUT: less than 1024 bytes a second moved for 0\.4 s, in 1 request$/;
+  // The SDK says of whatever ends a read that it was aborted.
+  for (const [name, message, request] of [['a listing', listed, () => blob.pageRanges({})], ['a read', /aborted/, () => blob.read({ offset: 0, length: 512 })]] as readonly (readonly [string, RegExp, () => Promise<unknown>])[]) {
+    const before = requests();
+    const begun = performance.now();
+    await t.rejects(request(), { code: 'transfer-failed', message, hint: 'run the same command to resume' }, name);
+    t.equal(requests() - before, ATTEMPTS);
+    t.ok(performance.now() - begun >= ATTEMPTS * WINDOW, 'not before the window is over');
+  }
+});
+
+t.test('a body that is taken by a few bytes now and then is given up too', async (t) => {
+  const { blob, requests } = await blobOn(t, (request) => {
+    // What fits into the buffers on the way is taken at once.
+    const timer = setInterval(() => request.read(1), DRIP_MS);
+    request.once('close', () => { clearInterval(timer); });
+  });
+  const bytes = new Uint8Array(32 * MIB);
+  await t.rejects(blob.write(0, bytes, new Uint8Array(16), {}), { code: 'transfer-failed', message: /less than 1024 bytes a second/ });
+  t.equal(requests(), ATTEMPTS);
+});
+
+t.test('one that is slow among others that are not is never cut off', async (t) => {
+  const slow = 100;
+  const { blob, requests } = await blobOn(t, (request, response) => {
+    const length = Number(/-(\d+)$/.exec(String(request.headers['x-ms-range']))?.[1]) + 1;
+    response.writeHead(206, headOf(length));
+    if (length === slow) void drip(response, slow);
+    else void drip(response, length, 512);
+  });
+  let isDone = false;
+  const one = blob.read({ offset: 0, length: slow }).finally(() => { isDone = true; });
+  const begun = performance.now();
+  while (!isDone) await blob.read({ offset: 0, length: 4096 });
+  t.equal((await one).length, slow);
+  t.ok(performance.now() - begun > 3 * WINDOW, `${Math.round(performance.now() - begun)} ms`);
+  t.ok(requests() > 4);
+});
+
+t.test('the time that the service takes to answer is not counted, nor is the time between requests', async (t) => {
+  const { blob, requests } = await blobOn(t, (request, response) => {
+    request.resume();
+    setTimeout(() => { response.writeHead(201, headOf(0)).end(); }, 2 * WINDOW);
+  });
+  for (let index = 0; index < 2; index++) {
+    await blob.write(0, new Uint8Array(MIB), new Uint8Array(16), {});
+    await sleep(WINDOW);
+  }
+  t.equal(requests(), 2);
+});
+
+t.test('a limit that explains how slow it is keeps the floor below it', async (t) => {
+  // 800 bytes a second.
+  const listener = (_: IncomingMessage, response: ServerResponse) => {
+    response.writeHead(206, headOf(1024));
+    void drip(response, 1024, 16);
+  };
+  const { blob: free } = await blobOn(t, listener, { attempts: 1 });
+  await t.rejects(free.read({ offset: 0, length: 1024 }), { code: 'transfer-failed' });
+  const { blob: limited, requests } = await blobOn(t, listener, { limit: 1024, attempts: 1 });
+  await limited.read({ offset: 0, length: 1024 });
+  t.equal(requests(), 1);
+});

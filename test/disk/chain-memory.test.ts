@@ -1,0 +1,132 @@
+import { open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { openChain } from '../../src/disk/chain.js';
+import type { Extent } from '../../src/disk/disk.js';
+import { localFiles, type Files } from '../../src/disk/file.js';
+import { MemoryBudget } from '../../src/disk/memory-budget.js';
+import { readVhd } from '../../src/disk/vhd/image.js';
+import { openDisk, type Disk } from '../../src/index.js';
+import { writeImage, type ParentSpec } from '../../fixtures/vhd.js';
+import { temporaryFolder } from '../support/folder.js';
+import { randomFrom } from '../support/gate/faults.js';
+import { SparseFiles, sparseChain } from '../support/sparse-files.js';
+
+const MIB = 1024 * 1024;
+const SIZE = 2040 * 1024 ** 3;
+/** With the smallest blocks that are read the table has 64 MiB. */
+const SMALL_BLOCK = 128 * 1024;
+const TABLE = 512 + 1024;
+const seed = Number(process.env['VHDUP_SEED'] ?? Date.now() % 2 ** 32);
+t.comment(`seed ${seed}`);
+t.setTimeout(600_000);
+
+/** Gives a file a block in each page of its table, without data: as much as a hostile image can make a reader keep. */
+async function scatter(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    const { size } = await stat(path);
+    const footer = Buffer.alloc(512);
+    await file.read(footer, 0, 512, size - 512);
+    const table = Buffer.alloc(Math.ceil(SIZE / SMALL_BLOCK) * 4, 0xff);
+    let end = size - 512;
+    for (let entry = 0; entry < table.length / 4; entry += 4096) {
+      table.writeUInt32BE(end / 512, entry * 4);
+      end += 512 + SMALL_BLOCK;
+    }
+    await file.write(table, 0, table.length, Math.max(TABLE, (await tableOffset(file))));
+    await file.write(footer, 0, 512, end);
+  } finally {
+    await file.close();
+  }
+}
+
+async function tableOffset(file: Awaited<ReturnType<typeof open>>): Promise<number> {
+  const field = Buffer.alloc(8);
+  await file.read(field, 0, 8, 512 + 16);
+  return Number(field.readBigUInt64BE());
+}
+
+async function extentsOf(disk: Disk): Promise<Extent[]> {
+  const extents: Extent[] = [];
+  for await (const extent of disk.extents()) extents.push(extent);
+  return extents;
+}
+
+async function chainOf(t: Test, layers: number): Promise<string> {
+  const folder = await temporaryFolder(t);
+  let parent: ParentSpec | undefined;
+  for (let index = 0; index < layers; index++) {
+    parent = await writeImage({ path: join(folder, `c${index}.vhd`), type: index === 0 ? 'dynamic' : 'differencing', size: SIZE, blockSize: SMALL_BLOCK, writes: [], ...(parent ? { parent } : {}) });
+  }
+  for (let index = 0; index < layers; index++) await scatter(join(folder, `c${index}.vhd`));
+  return parent?.path ?? '';
+}
+
+t.test('a chain takes at most 300 MiB for its tables, however large they are together', async (t) => {
+  const layers = 8;
+  const path = await chainOf(t, layers);
+  const before = process.memoryUsage().arrayBuffers;
+  let most = 0;
+  const look = () => { most = Math.max(most, process.memoryUsage().arrayBuffers - before); };
+  const watched: Files = { realPath: (at) => localFiles.realPath(at), open: async (at) => { look(); return localFiles.open(at); } };
+  await using disk = await openChain(path, watched, readVhd);
+  look();
+  t.match(await extentsOf(disk), [{ offset: 0, kind: 'data', layer: layers - 1 }]);
+  look();
+  t.equal((await disk.sourceFiles()).length, layers);
+  t.ok(most < 300 * MIB, `${Math.round(most / MIB)} MiB of buffers; the tables have ${layers * 64}`);
+});
+
+t.test('a disk is the same whether its tables are kept or read again', async (t) => {
+  const random = randomFrom(seed);
+  const block = 2 * MIB;
+  const blocks = SIZE / block;
+  const bitmaps = [new Uint8Array(512).fill(0xff), new Uint8Array(512), new Uint8Array(512).fill(0xff, 10, 20).fill(0x0f, 100, 101)];
+  const layers = (await sparseChain(await temporaryFolder(t), [0, 1, 2].map((index) => ({
+    name: index === 0 ? 'root0' : `child${index}`, type: index === 0 ? 'dynamic' as const : 'differencing' as const, size: SIZE, blockSize: block,
+    // Crowds with deserts between them.
+    blocks: new Map(Array.from({ length: 40 }, () => Math.floor(random() * (blocks - 5000))).flatMap((from) => Array.from({ length: 50 }, () => [from + Math.floor(random() * 5000), bitmaps[index === 0 ? 0 : Math.floor(random() * 3)] ?? new Uint8Array(512)] as const))),
+  })))).reverse();
+  const path = layers[0]?.path ?? '';
+  const openWith = (bytes: number) => openChain(path, new SparseFiles(layers), (file, options, findings) => readVhd(file, { ...options, memory: new MemoryBudget(bytes) }, findings));
+  await using kept = await openWith(Infinity);
+  const expected = await extentsOf(kept);
+  for (const bytes of [0, 40 * 16 * 1024]) {
+    await using again = await openWith(bytes);
+    t.strictSame(again.openedFiles.map(({ structure }) => structure), kept.openedFiles.map(({ structure }) => structure), 'the same fingerprint');
+    t.strictSame(await extentsOf(again), expected, `${expected.length} extents`);
+    for (let round = 0; round < 300; round++) {
+      const near = expected[Math.floor(random() * expected.length)];
+      const offset = Math.min(SIZE - 8192, (near?.offset ?? 0) + Math.floor(random() * (near?.length ?? 1) / 512) * 512);
+      const [one, other] = [new Uint8Array(8192), new Uint8Array(8192)];
+      await kept.read(offset, one);
+      await again.read(offset, other);
+      if (Buffer.compare(one, other) !== 0) t.fail(`at ${offset}`);
+    }
+  }
+});
+
+t.test('a table that changes after it was checked is refused, not followed', async (t) => {
+  const path = await chainOf(t, 1);
+  await using disk = await openChain(path, localFiles, (file, options, findings) => readVhd(file, { ...options, memory: new MemoryBudget(0) }, findings));
+  const file = await open(path, 'r+');
+  await file.write(Buffer.from([0, 0, 0, 1]), 0, 4, await tableOffset(file) + 8192 * 4);
+  await file.close();
+  await t.rejects(extentsOf(disk), { code: 'source-changed', message: /its BAT changed while it was read/ });
+});
+
+t.test('a file that is closed gives back what it took', async (t) => {
+  const path = await chainOf(t, 1);
+  const memory = new MemoryBudget(100 * MIB);
+  const read = async () => openChain(path, localFiles, (file, options, findings) => readVhd(file, { ...options, memory }, findings));
+  for (let round = 0; round < 2; round++) {
+    const disk = await read();
+    t.notOk(memory.take(100 * MIB), 'it takes some');
+    await disk.close();
+    t.ok(memory.take(100 * MIB));
+    memory.give(100 * MIB);
+  }
+  await using disk = await openDisk(path);
+  t.equal(disk.layers.length, 1);
+});
