@@ -5,7 +5,7 @@ export { checkDisk, type CheckReport, type CheckedFile } from './disk/check.js';
 export type { Problem } from './disk/findings.js';
 export type { Disk, Extent, FileState, Layer, SourceFile } from './disk/disk.js';
 export { FixedStream, parseFixedTail, type FixedTail } from './disk/fixed-stream.js';
-export { makePushPlan, PushPlanner, STANDARD_PAGE_BLOB, type CostModel, type PlanSource, type PlanTarget, type PlannedBase, type PlannedExtent, type PushPlan } from './plan/push-plan.js';
+export { makePushPlan, PushPlanner, type PlanSource, type PlanTarget, type PlannedBase, type PlannedExtent, type PushPlan } from './plan/push-plan.js';
 export type { Range, RangeSet } from './plan/range.js';
 export { push, planPush } from './push/push.js';
 export { pull } from './pull/pull.js';

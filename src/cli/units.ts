@@ -11,13 +11,19 @@ export function size(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
 }
 
-const RATE_UNITS: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+const BYTES_IN: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+/** Reads an amount such as `245KiB`, or `1.5 MiB`: bytes. `undefined` for what is none, or has no unit. */
+export function amount(text: string): number | undefined {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)$/.exec(text) ?? [];
+  const bytes = Number(number) * (BYTES_IN[unit] ?? Number.NaN);
+  return Number.isFinite(bytes) ? bytes : undefined;
+}
 
 /** Reads `50MiB/s`, or `50 MiB`: bytes a second. `undefined` for what is none, has no unit, or is less than 1 KiB. */
 export function rate(text: string): number | undefined {
-  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)(?:\/s)?$/.exec(text) ?? [];
-  const bytes = Number(amount) * (RATE_UNITS[unit] ?? Number.NaN);
-  return bytes >= 1024 && Number.isFinite(bytes) ? bytes : undefined;
+  const bytes = amount(text.replace(/\/s$/, ''));
+  return bytes !== undefined && bytes >= 1024 ? bytes : undefined;
 }
 
 /** A whole number for people: `1,234`. The language's own way to do it loads all locales first. */

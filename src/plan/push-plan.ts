@@ -1,13 +1,12 @@
-import { RangeMerger, endOf, pieceCount, totalLength, union, type Range, type RangeSet } from './range.js';
+import { RangeMerger, endOf, pieceCount, subtract, totalLength, union, type Range, type RangeSet } from './range.js';
 
-/** What a request and a byte cost, by the service's targets for one blob. */
-export interface CostModel {
-  readonly bytesPerSecond: number;
-  readonly requestsPerSecond: number;
-}
-
-/** The targets of a standard page blob: 60 MiB/s and 500 requests/s. */
-export const STANDARD_PAGE_BLOB: CostModel = { bytesPerSecond: 60 * 1024 * 1024, requestsPerSecond: 500 };
+/** Ranges so close are merged in every plan, in bytes: to send so few is always faster than another request. */
+const MIN_GAP = 16 * 1024;
+/**
+ * The widest gap that is sent while a push runs: as much as one request costs by the service's targets for a standard page
+ * blob, 60 MiB/s and 500 requests/s.
+ */
+const MAX_GAP = 122.5 * 1024;
 /** The most that one Put Page carries, in bytes. */
 export const MAX_WRITE = 4 * 1024 * 1024;
 export const PAGE = 512;
@@ -21,6 +20,8 @@ export interface PlannedExtent extends Range {
 export interface PlannedBase {
   /** Bytes, its footer included. */
   readonly blobSize: number;
+  /** False if only its id says that it is the local ancestor: then the bytes of gaps may be others than the copy's. Default true. */
+  readonly isContentChecked?: boolean;
 }
 
 /** What is pushed over what, and what it costs. */
@@ -28,7 +29,8 @@ export interface PlanTarget {
   /** Virtual size in bytes; the footer comes behind it. */
   readonly size: number;
   readonly base?: PlannedBase | undefined;
-  readonly cost?: CostModel;
+  /** A limit for gaps, in bytes, instead of those that the link decides. */
+  readonly gap?: number | undefined;
 }
 
 export interface PlanSource extends PlanTarget {
@@ -44,42 +46,48 @@ export interface PushPlan {
   readonly copied: number;
   /** Cleared before the first write: all that is written, all that became zero, and the base's footer. Empty for a full push. */
   readonly clear: RangeSet;
-  /** Read and written, less what turns out to be zero. */
+  /** Read and written, less what turns out to be zero. The gaps between may be written too: see `maxGap`. */
   readonly write: RangeSet;
   /** Written last, and alone. */
   readonly footer: Range;
-  /** Stretches between changes of no more than this many bytes are sent along, or zeros within data written. */
+  /** Stretches between changes of no more than this many bytes are part of `write`. */
   readonly gap: number;
+  /**
+   * Wider ones, up to this many bytes, may be sent again while the push runs, if that is faster than another request: the
+   * blob has the same bytes there, zeros or the base's. As much as `gap` if that is never done.
+   */
+  readonly maxGap: number;
   readonly totals: {
-    /** The most that is sent, in bytes, the footer included. */
+    /** The most that is sent, in bytes, the footer included; all gaps up to `maxGap` are counted. */
     readonly send: number;
     /** The part of `send` that is sent only to save requests. */
     readonly gaps: number;
     readonly clear: number;
     /** Bytes of the disk that are neither sent nor cleared: the base has them, or they are zero. */
     readonly skip: number;
-    /** Put Page and Clear Pages requests, where all that may be sent is. */
+    /** The most Put Page and Clear Pages requests, if no gap wider than `gap` is sent. */
     readonly requests: number;
   };
 }
 
 /**
  * Makes the plan of a push of extents that come one by one: it holds only the ranges that become the plan.
- * Ranges close to each other are merged where sending the bytes between them costs less than the requests it saves:
- * one Put Page, and over a base one Clear Pages too. Over a base the bytes between are unchanged or zero, and are sent
- * from the local disk.
+ * Ranges close to each other are merged, and the bytes between them are sent from the local disk: zeros, or over a base what
+ * the copy has too.
  */
 export class PushPlanner {
   readonly #size: number;
   readonly #base: PlannedBase | undefined;
   readonly #gap: number;
+  readonly #maxGap: number;
   readonly #write: RangeMerger;
   readonly #zeroed = new RangeMerger();
 
-  constructor({ size, base, cost = STANDARD_PAGE_BLOB }: PlanTarget) {
+  constructor({ size, base, gap }: PlanTarget) {
     this.#size = size;
     this.#base = base;
-    this.#gap = gapLimit(cost, base ? 2 : 1);
+    this.#gap = wholePages(gap ?? MIN_GAP);
+    this.#maxGap = gap === undefined && base?.isContentChecked !== false ? MAX_GAP : this.#gap;
     this.#write = new RangeMerger(this.#gap);
   }
 
@@ -95,7 +103,7 @@ export class PushPlanner {
     const base = this.#base;
     const write = this.#write.finish();
     const clear = base ? upTo(size, union(union(write, this.#zeroed.finish()), oldFooter(base))) : [];
-    const written = totalLength(write);
+    const sent = totalLength(mayBeSent({ write, maxGap: this.#maxGap }));
     const cleared = totalLength(clear);
     return {
       size: size + PAGE,
@@ -104,12 +112,13 @@ export class PushPlanner {
       write,
       footer: { offset: size, length: PAGE },
       gap: this.#gap,
+      maxGap: this.#maxGap,
       totals: {
-        send: written + PAGE,
-        gaps: written - this.#write.added,
+        send: sent + PAGE,
+        gaps: sent - this.#write.added,
         clear: cleared,
         // Over a base all that is written is cleared before.
-        skip: size - (base ? cleared : written),
+        skip: size - (base ? cleared : sent),
         requests: pieceCount(write, MAX_WRITE) + clear.length + 1,
       },
     };
@@ -123,9 +132,20 @@ export function makePushPlan({ extents, ...target }: PlanSource): PushPlan {
   return planner.plan();
 }
 
-/** The longest stretch worth sending to save some requests, in bytes, whole pages. */
-function gapLimit({ bytesPerSecond, requestsPerSecond }: CostModel, requests: number): number {
-  return Math.floor((requests * bytesPerSecond) / requestsPerSecond / PAGE) * PAGE;
+/** All that a push may write but the footer: the ranges to write, and the gaps that may be sent again. */
+export function mayBeSent({ write, maxGap }: Pick<PushPlan, 'write' | 'maxGap'>): RangeSet {
+  const sent = new RangeMerger(maxGap);
+  for (const range of write) sent.add(range);
+  return sent.finish();
+}
+
+/** The gaps among it: outside of the ranges to write. */
+export function gapsOf(plan: Pick<PushPlan, 'write' | 'maxGap'>): RangeSet {
+  return subtract(mayBeSent(plan), plan.write);
+}
+
+function wholePages(bytes: number): number {
+  return Math.floor(bytes / PAGE) * PAGE;
 }
 
 /** In a disk that grew, the base's footer would lie within the data. */

@@ -69,6 +69,27 @@ export class RangeMerger {
   }
 }
 
+/** A place in a set of ranges, for questions in ascending order. */
+export class RangeCursor {
+  readonly #ranges: RangeSet;
+  #next = 0;
+
+  constructor(ranges: RangeSet) {
+    this.#ranges = ranges;
+  }
+
+  /** What of the set lies in `window`. */
+  within(window: Range): Range[] {
+    for (let range = this.#ranges[this.#next]; range && endOf(range) <= window.offset; range = this.#ranges[this.#next]) this.#next++;
+    const found: Range[] = [];
+    for (let at = this.#next, range = this.#ranges[at]; range && range.offset < endOf(window); range = this.#ranges[++at]) {
+      const offset = Math.max(range.offset, window.offset);
+      found.push({ offset, length: Math.min(endOf(range), endOf(window)) - offset });
+    }
+    return found;
+  }
+}
+
 /** What is in `ranges` and not in `without`. */
 export function subtract(ranges: RangeSet, without: RangeSet): Range[] {
   const left: Range[] = [];

@@ -7,13 +7,13 @@ const STEP = 1024;
 
 /**
  * SHA-256 (hex) of what a push does: an interrupted one goes on only where it is the same. It is that of the JSON of
- * `{ source, base, plan: [size, gap, clear, write] }`, each range as a pair; blobs that await their resume carry it, so it
+ * `{ source, base, plan: [size, gap, clear, write] }`, each range as a pair, and `gap` as one with `maxGap` if they differ; blobs that await their resume carry it, so it
  * stays. The JSON of a large disk has many megabytes, so it is never made whole.
  *
  * `source`: digest of the disk's files. `base`: what tells it from others; `undefined` for a full push.
  */
-export function fingerprintOf(source: string, base: readonly unknown[] | undefined, { size, gap, clear, write }: Pick<PushPlan, 'size' | 'gap' | 'clear' | 'write'>): string {
-  const hash = createHash('sha256').update(`${JSON.stringify({ source, base }).slice(0, -1)},"plan":[${size},${gap},[`);
+export function fingerprintOf(source: string, base: readonly unknown[] | undefined, { size, gap, maxGap, clear, write }: Pick<PushPlan, 'size' | 'gap' | 'maxGap' | 'clear' | 'write'>): string {
+  const hash = createHash('sha256').update(`${JSON.stringify({ source, base }).slice(0, -1)},"plan":[${size},${gap === maxGap ? gap : `[${gap},${maxGap}]`},[`);
   updateWith(hash, clear);
   hash.update('],[');
   updateWith(hash, write);

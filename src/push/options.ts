@@ -1,4 +1,3 @@
-import type { CostModel } from '../plan/push-plan.js';
 import type { VerifyScope } from './verify-pushed.js';
 import type { SessionOptions } from '../session/options.js';
 import type { SealWish } from './seal.js';
@@ -26,7 +25,8 @@ export interface PushOptions extends SessionOptions {
   readonly verify?: VerifyScope | undefined;
   /** Folder for this machine's records; see `docs/PROTOCOL.md`. */
   readonly stateFolder?: string | undefined;
-  readonly cost?: CostModel | undefined;
+  /** Between changes, gaps of up to this many bytes are sent along, and no wider ones. Default: the link decides; see `docs/PROTOCOL.md`. */
+  readonly gap?: number | undefined;
   /** `false` leaves out Content-MD5, for which the whole disk would be read; the tree digest is noted all the same. */
   readonly contentMd5?: boolean | undefined;
   /** Folder for digests of unchanged files, which are then not read again; `false` for none. See `docs/DIGEST.md`. */

@@ -4,7 +4,7 @@ import { stateOf } from '../blob/metadata.js';
 import type { PageBlob } from '../blob/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../disk/fixed-stream.js';
-import { PushPlanner, type CostModel, type PushPlan } from '../plan/push-plan.js';
+import { PushPlanner, type PushPlan } from '../plan/push-plan.js';
 import { baseLocationOf, checkBase, destinationOf, findBase, findBaseInContainer, isMismatch, type Base, type BaseRules } from './base.js';
 import { inspectDestination, type Found, type Identity } from './destination.js';
 import { fingerprintOf } from './fingerprint.js';
@@ -56,7 +56,7 @@ async function decide(session: Session, { destination, stream, guard }: Pick<Pre
   const { disk } = guard;
   const digests = new DiskDigests(session, disk, options.cacheFolder === false ? undefined : new DigestCache(options.cacheFolder ?? defaultCacheFolder()));
   const { base, isChecked } = await chooseBase(session, disk, destination, digests, options);
-  const plan = await planOf(disk, base, options.cost);
+  const plan = await planOf(disk, base, options.gap);
   const identity = identityOf(guard, base, plan);
   const found = await inspectDestination(destination, { identity, stream, digests, overwrite: options.overwrite ?? false });
 
@@ -110,8 +110,8 @@ async function begunBase(session: Session, disk: Disk, destination: PageBlob, ru
 }
 
 /** Makes the plan for a disk over a base, from its structures and bitmaps. */
-export async function planOf(disk: Disk, base: Base | undefined, cost: CostModel | undefined): Promise<PushPlan> {
-  const planner = new PushPlanner({ size: disk.size, base: base && { blobSize: base.properties.size }, ...(cost ? { cost } : {}) });
+export async function planOf(disk: Disk, base: Base | undefined, gap: number | undefined): Promise<PushPlan> {
+  const planner = new PushPlanner({ size: disk.size, base: base && { blobSize: base.properties.size, isContentChecked: base.check !== 'id' }, gap });
   for await (const stretch of disk.stretches(base ? { above: base.layer } : {})) {
     for (const extent of stretch) planner.add(extent);
   }

@@ -1,5 +1,7 @@
 import { VhdupError } from '../errors.js';
 import type { BlobProperties, Conditions } from '../blob/page-blob.js';
+import { gapsOf } from '../plan/push-plan.js';
+import type { RangeSet } from '../plan/range.js';
 import type { Digests } from '../session/digest-pass.js';
 import { DiskDigests } from '../session/disk-digests.js';
 import type { Session } from '../session/session.js';
@@ -15,9 +17,10 @@ export interface Proved {
   readonly digests: Digests;
 }
 
-/** The lease's conditions for all requests, and the options of the push. */
+/** The lease's conditions for all requests, the gaps that were sent again, and the options of the push. */
 export interface Proof {
   readonly conditions: Conditions;
+  readonly gaps: RangeSet;
   readonly options: PushOptions;
 }
 
@@ -28,10 +31,10 @@ export interface Proof {
  */
 export async function proveSource(session: Session, preparation: Preparation, digests: Digests, proof: Proof): Promise<Proved> {
   const { guard, identity } = preparation;
-  const { conditions, options: { verify } } = proof;
+  const { conditions, gaps, options: { verify } } = proof;
   if (await guard.isUntouched()) {
     if (verify === undefined) return { identity, digests };
-    await verifyUntorn(preparation, () => verifyPushed(session, guard.disk, preparation, verify, conditions, true));
+    await verifyUntorn(preparation, () => verifyPushed(session, guard.disk, preparation, { scope: verify, gaps, conditions, mends: true }));
     if (await guard.isUntouched()) return { identity, digests };
   }
   return guard.repeatUntilUntouched(() => proveAnew(session, preparation, digests, proof));
@@ -39,8 +42,9 @@ export async function proveSource(session: Session, preparation: Preparation, di
 
 /** Compares a complete blob with the disk; again, if a file was touched meanwhile. Throws `content-differs` or `source-changed`. */
 export async function verifyComplete(session: Session, preparation: Preparation, scope: VerifyScope, { etag }: BlobProperties): Promise<void> {
-  const { guard } = preparation;
-  await guard.repeatUntilUntouched(() => verifyUntorn(preparation, () => verifyPushed(session, guard.disk, preparation, scope, { ifMatch: etag }, false)));
+  const { guard, plan } = preparation;
+  const verification = { scope, gaps: gapsOf(plan), conditions: { ifMatch: etag }, mends: false };
+  await guard.repeatUntilUntouched(() => verifyUntorn(preparation, () => verifyPushed(session, guard.disk, preparation, verification)));
 }
 
 /**
@@ -48,7 +52,8 @@ export async function verifyComplete(session: Session, preparation: Preparation,
  * of that state.
  *
  * - The plan is made again, and is the same. So outside of it the disk is what the ancestor is (zeros without a base).
- * - There the blob is what the base is: it was copied under its ETag, or made empty, and nothing else was written to it.
+ * - There the blob is what the base is: it was copied under its ETag, or made empty, and nothing else was written to it but
+ *   gaps, which are compared with the disk.
  *   The base is what the ancestor is, also in this state: its content is compared with the ancestor's once more. If only
  *   the id of the base is checked (`baseCheck`), this is taken for granted, as before.
  * - Within the plan the blob is compared with the disk, byte for byte.
@@ -56,10 +61,10 @@ export async function verifyComplete(session: Session, preparation: Preparation,
  *
  * All this holds for one state only if the guard finds the files untouched afterwards.
  */
-async function proveAnew(session: Session, preparation: Preparation, { md5 }: Digests, { conditions, options }: Proof): Promise<Proved> {
+async function proveAnew(session: Session, preparation: Preparation, { md5 }: Digests, { conditions, gaps, options }: Proof): Promise<Proved> {
   const { guard, base, stream, identity: before } = preparation;
   const { disk } = guard;
-  const identity = identityOf(guard, base, await planOf(disk, base, options.cost));
+  const identity = identityOf(guard, base, await planOf(disk, base, options.gap));
   if (identity.fingerprint !== before.fingerprint) throw guard.changed('its sector bitmaps are others');
   const digests = new DiskDigests(session, disk, undefined);
   if (base) {
@@ -67,7 +72,7 @@ async function proveAnew(session: Session, preparation: Preparation, { md5 }: Di
       throw isMismatch(error) ? guard.changed('the base is no longer what the ancestor is', error) : error;
     });
   }
-  await verifyPushed(session, disk, preparation, options.verify ?? 'sent', conditions, true).catch((error: unknown) => {
+  await verifyPushed(session, disk, preparation, { scope: options.verify ?? 'sent', gaps, conditions, mends: true }).catch((error: unknown) => {
     throw isDifference(error) ? guard.changed('it is not what was sent', error) : error;
   });
   return { identity, digests: await digests.of(0, { md5: md5 && stream, tree: true }, 'digest') };

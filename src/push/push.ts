@@ -4,7 +4,7 @@ import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js'
 import { VhdupError } from '../errors.js';
 import type { Disk } from '../disk/disk.js';
 import { md5 } from '../digest/md5.js';
-import { MAX_WRITE } from '../plan/push-plan.js';
+import { MAX_WRITE, gapsOf } from '../plan/push-plan.js';
 import { rangeSet, subtract, totalLength } from '../plan/range.js';
 import { defaultStateFolder } from '../state/lease-record.js';
 import { claim } from './claim.js';
@@ -118,11 +118,13 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
   const kept = totalLength(plan.write) - totalLength(left);
   if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
   const lanes = session.traffic.lanes(MAX_WRITE);
-  await using upload = new Upload(session, destination, left, plan.gap, lease.conditions, lanes);
+  await using upload = new Upload(session, { blob: destination, plan, left, conditions: lease.conditions, lanes });
   const digests = await pass.finish([upload], () => lanes.count);
   const { sent } = upload;
   // Before the footer is written: until then the blob is no disk.
-  const proved = await proveSource(session, preparation, digests, { conditions: lease.conditions, options });
+  // Which gaps an earlier run has sent is not known.
+  const gaps = stateOf(found.metadata)?.state === 'writing' ? gapsOf(plan) : sent.gaps;
+  const proved = await proveSource(session, preparation, digests, { conditions: lease.conditions, gaps, options });
   session.progress('finish', 0, 0);
   await completeDestination(destination, lease, { footer: { bytes: stream.footer, md5: md5(stream.footer) }, plan, identity: proved.identity, digests: proved.digests });
   return { sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 }, digests: proved.digests };

@@ -1,5 +1,6 @@
 import type { BaseCheck } from '../blob/metadata.js';
-import type { PushPlan } from '../plan/push-plan.js';
+import { gapsOf, type PushPlan } from '../plan/push-plan.js';
+import { totalLength } from '../plan/range.js';
 import type { Base } from './base.js';
 import type { Seal } from './seal.js';
 import type { Sent } from './transfer.js';
@@ -45,7 +46,7 @@ export interface PushResult {
   /** Copied by the service. */
   readonly copied: number;
   readonly cleared: number;
-  /** The part of what the plan sends that is sent only to save requests. */
+  /** At most so much of it was sent only to save requests. */
   readonly gaps: number;
   /** What keeps the blob from changing, where that was asked for. */
   readonly seal?: Seal;
@@ -82,7 +83,7 @@ export function summarise({ destination, outcome, id, base, plan, contentMd5, se
     zeros: sent?.zeros ?? 0,
     copied: worked ? plan.copied : 0,
     cleared: worked ? plan.totals.clear : 0,
-    gaps: worked ? plan.totals.gaps : 0,
+    gaps: sent ? plan.totals.gaps - totalLength(gapsOf(plan)) + totalLength(sent.gaps) : 0,
     ...(seal ? { seal } : {}),
     warnings,
   };

@@ -1,117 +1,129 @@
 import type { Conditions, PageBlob } from '../blob/page-blob.js';
-import { throwIfStopped } from '../blob/retry.js';
-import type { Disk } from '../disk/disk.js';
 import { hashingFor } from '../digest/hash-workers.js';
 import type { Hashing } from '../digest/hashing.js';
 import { nonZeroRanges } from '../plan/non-zero.js';
-import { MAX_WRITE } from '../plan/push-plan.js';
-import { endOf, splitAt, totalLength, type Range, type RangeSet } from '../plan/range.js';
-import { BufferPool } from '../session/buffer-pool.js';
+import { MAX_WRITE, mayBeSent, type PushPlan } from '../plan/push-plan.js';
+import { RangeCursor, endOf, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../plan/range.js';
 import type { Consumer, View } from '../session/disk-pass.js';
-import { Slots, inParallel, type Lanes } from '../session/parallel.js';
+import { Slots, type Lanes } from '../session/parallel.js';
+import { MIN_LINK_BYTES } from '../session/request-price.js';
 import type { Session } from '../session/session.js';
+
+/** As long as the link is not known, no more is joined than shows it. */
+const PROBE_BYTES = 2 * MIN_LINK_BYTES;
 
 /** What went over the wire. */
 export interface Sent {
+  /** Gaps included. */
   readonly bytes: number;
   readonly requests: number;
   /** Bytes that were read, found zero, and not sent. */
   readonly zeros: number;
+  /** Outside of the ranges to write: sent only to save requests. */
+  readonly gaps: RangeSet;
+}
+
+/** Where to write, and what. */
+export interface UploadTarget {
+  readonly blob: PageBlob;
+  readonly plan: PushPlan;
+  /** The part of the plan's ranges that is left to write. */
+  readonly left: RangeSet;
+  readonly conditions: Conditions;
+  /** Requests at a time. */
+  readonly lanes: Lanes;
 }
 
 /**
  * Writes ranges of the disk to the blob as they are read, in parallel, all but the zeros: there the blob has no pages,
- * and reads as zeros. On a slow link a stretch is sent in several requests.
+ * and reads as zeros. On a slow link a stretch is sent in several requests; on a fast one what lies between two stretches is
+ * sent too, if that is faster than another request.
  */
 export class Upload implements Consumer, AsyncDisposable {
   readonly needs: RangeSet;
   readonly #session: Session;
-  readonly #blob: PageBlob;
-  readonly #gap: number;
-  readonly #conditions: Conditions;
+  readonly #target: UploadTarget;
+  readonly #left: RangeCursor;
   readonly #slots: Slots;
   readonly #hashing: Hashing;
   readonly #total: number;
+  /** The part of `#total` that is sent. */
+  #done = 0;
   #bytes = 0;
   #requests = 0;
   #zeros = 0;
+  readonly #gaps: Range[] = [];
 
-  /** `lanes`: requests at a time. */
-  constructor(session: Session, blob: PageBlob, ranges: RangeSet, gap: number, conditions: Conditions, lanes: Lanes) {
-    this.needs = ranges;
+  constructor(session: Session, target: UploadTarget) {
+    const { left, plan, lanes } = target;
+    this.needs = mayBeSent({ write: left, maxGap: plan.maxGap });
     this.#session = session;
-    this.#blob = blob;
-    this.#gap = gap;
-    this.#conditions = conditions;
+    this.#target = target;
+    this.#left = new RangeCursor(left);
     this.#slots = new Slots(lanes, session.fail);
-    this.#total = totalLength(ranges);
+    this.#total = totalLength(left);
     this.#hashing = hashingFor(this.#total, 1);
-    this.#tell();
+    this.#report();
   }
 
   get sent(): Sent {
-    return { bytes: this.#bytes, requests: this.#requests, zeros: this.#zeros };
+    return { bytes: this.#bytes, requests: this.#requests, zeros: this.#zeros, gaps: rangeSet(this.#gaps) };
   }
 
-  async take({ offset, bytes, ranges }: View): Promise<void> {
+  async take({ offset, bytes }: View): Promise<void> {
+    const ranges = this.#left.within({ offset, length: bytes.length });
     await this.#slots.runAll(this.#writes(offset, bytes, ranges));
   }
 
-  /** Lets go of what hashed; never throws. */
+  /** Closes what hashed; never throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#hashing.close();
   }
 
   *#writes(offset: number, bytes: Uint8Array, ranges: readonly Range[]): Generator<() => Promise<void>> {
-    for (const range of ranges) {
-      const content = bytes.subarray(range.offset - offset, endOf(range) - offset);
-      const parts = nonZeroRanges(content, this.#gap);
-      this.#zeros += range.length - totalLength(parts);
-      this.#tell();
-      for (const part of parts) {
-        for (const request of this.#session.traffic.requests(part)) {
-          yield () => this.#write(range.offset + request.offset, content.subarray(request.offset, endOf(request)));
-        }
+    const contentOf = (range: Range) => bytes.subarray(range.offset - offset, endOf(range) - offset);
+    const { gap } = this.#target.plan;
+    const data = ranges.flatMap((range) => nonZeroRanges(contentOf(range), gap).map((part) => ({ ...part, offset: range.offset + part.offset })));
+    let zeros = totalLength(ranges);
+    for (const { range, gaps } of this.#joined(data, ranges)) {
+      const wanted = range.length - totalLength(gaps);
+      this.#gaps.push(...gaps);
+      zeros -= wanted;
+      for (const request of this.#session.traffic.requests(range)) yield () => this.#write(request.offset, contentOf(request), wanted / range.length);
+    }
+    this.#zeros += zeros;
+    this.#report();
+  }
+
+  /** Joins neighbours as they are asked for, at the price of that time. `gaps`: what lies outside of `ranges`. */
+  *#joined(data: readonly Range[], ranges: RangeSet): Generator<{ readonly range: Range; readonly gaps: Range[] }> {
+    const { gap, maxGap } = this.#target.plan;
+    for (let next = 0, first = data[next]; first; first = data[next]) {
+      const price = this.#session.traffic.requestPrice;
+      const limit = Math.min(maxGap, Math.max(gap, price ?? maxGap));
+      const most = price === undefined ? PROBE_BYTES : MAX_WRITE;
+      const { offset } = first;
+      const gaps: Range[] = [];
+      let end = endOf(first);
+      for (let other = data[++next]; other && other.offset - end <= limit && endOf(other) - offset <= most; other = data[++next]) {
+        gaps.push(...subtract([{ offset: end, length: other.offset - end }], ranges));
+        end = endOf(other);
       }
+      yield { range: { offset, length: end - offset }, gaps };
     }
   }
 
-  async #write(offset: number, content: Uint8Array): Promise<void> {
-    await this.#blob.write(offset, content, await this.#hashing.md5(content), this.#conditions);
+  /** `share`: the part of the content that is in the ranges to write. */
+  async #write(offset: number, content: Uint8Array, share: number): Promise<void> {
+    const { blob, conditions } = this.#target;
+    await blob.write(offset, content, await this.#hashing.md5(content), conditions);
     this.#bytes += content.length;
+    this.#done += content.length * share;
     this.#requests++;
-    this.#tell();
+    this.#report();
   }
 
-  #tell(): void {
-    this.#session.progress('write', this.#bytes + this.#zeros, this.#total, this.#zeros);
+  #report(): void {
+    this.#session.progress('write', Math.round(this.#done) + this.#zeros, this.#total, this.#zeros);
   }
-}
-
-/**
- * Compares pages that an earlier run wrote with the disk, where the source's files have been touched since (or came to
- * another machine without their times). What differs is cleared, so that it counts as not written.
- */
-export async function compareWritten(session: Session, disk: Disk, blob: PageBlob, written: RangeSet, conditions: Conditions): Promise<number> {
-  const total = totalLength(written);
-  const [pool, theirs] = [new BufferPool(MAX_WRITE), new BufferPool(MAX_WRITE)];
-  let done = 0;
-  let differing = 0;
-  await inParallel(splitAt(written, MAX_WRITE), session.traffic.lanes(2 * MAX_WRITE), async (range) => {
-    throwIfStopped(session.stop);
-    await pool.use(range.length, async (piece) => {
-      await disk.read(range.offset, piece);
-      await theirs.use(range.length, async (there) => {
-        for (const { offset, length } of session.traffic.requests(range)) {
-          await blob.readInto(offset, there.subarray(offset - range.offset, offset - range.offset + length), conditions);
-        }
-        if (Buffer.compare(there, piece) === 0) return;
-        await blob.clear(range, conditions);
-        differing += range.length;
-      });
-    });
-    done += range.length;
-    session.progress('compare-written', done, total);
-  }, session.fail);
-  return differing;
 }

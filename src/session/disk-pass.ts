@@ -1,6 +1,6 @@
 import type { Disk } from '../disk/disk.js';
 import { zeroFill } from '../disk/zero-fill.js';
-import { endOf, rangeSet, splitAt, type Range, type RangeSet } from '../plan/range.js';
+import { RangeCursor, rangeSet, splitAt, type Range, type RangeSet } from '../plan/range.js';
 import { BufferPool } from './buffer-pool.js';
 import type { Session } from './session.js';
 
@@ -104,7 +104,7 @@ interface Loaded {
 
 /** The windows in which anybody needs something, in order. */
 function* windowsOf(consumers: readonly Consumer[], size: number): Generator<Window, undefined> {
-  const cursors = consumers.map((consumer) => ({ consumer, cursor: new Cursor(consumer.needs) }));
+  const cursors = consumers.map((consumer) => ({ consumer, cursor: new RangeCursor(consumer.needs) }));
   const all = rangeSet(consumers.flatMap(({ needs }) => needs));
   let offset = -1;
   let read: Range[] = [];
@@ -124,27 +124,6 @@ function* windowsOf(consumers: readonly Consumer[], size: number): Generator<Win
   }
   if (read.length > 0) yield window();
   return undefined;
-}
-
-/** A place in a set of ranges, for questions in ascending order. */
-class Cursor {
-  readonly #ranges: RangeSet;
-  #next = 0;
-
-  constructor(ranges: RangeSet) {
-    this.#ranges = ranges;
-  }
-
-  /** What of the set lies in `window`. */
-  within(window: Range): Range[] {
-    for (let range = this.#ranges[this.#next]; range && endOf(range) <= window.offset; range = this.#ranges[this.#next]) this.#next++;
-    const found: Range[] = [];
-    for (let at = this.#next, range = this.#ranges[at]; range && range.offset < endOf(window); range = this.#ranges[++at]) {
-      const offset = Math.max(range.offset, window.offset);
-      found.push({ offset, length: Math.min(endOf(range), endOf(window)) - offset });
-    }
-    return found;
-  }
 }
 
 async function load(disk: Pick<Disk, 'read'>, window: Window, pool: BufferPool): Promise<Loaded> {

@@ -3,6 +3,7 @@ import type { Range } from '../plan/range.js';
 import { Pace } from './pace.js';
 import type { Lanes } from './parallel.js';
 import { RateLimit } from './rate-limit.js';
+import { RequestPrice } from './request-price.js';
 
 /** Memory for content, at the pace's own choice: 32 pieces of 4 MiB, or 20 where each is there twice. */
 const MEMORY = 160 * 1024 * 1024;
@@ -13,6 +14,7 @@ const SMALLEST_BYTES = 64 * 1024;
 export class Traffic implements Pacer {
   readonly #stop: Stop;
   readonly #pace: Pace;
+  readonly #price: RequestPrice;
   readonly #isFixed: boolean;
   readonly #limit: RateLimit | undefined;
   readonly #largest: number;
@@ -21,6 +23,7 @@ export class Traffic implements Pacer {
   constructor(stop: Stop, concurrency: number | undefined, limit: number | undefined) {
     this.#stop = stop;
     this.#pace = new Pace(concurrency);
+    this.#price = new RequestPrice(limit);
     this.#isFixed = concurrency !== undefined;
     this.#limit = limit === undefined ? undefined : new RateLimit(limit);
     this.#largest = limit === undefined ? Infinity : Math.max(SMALLEST_BYTES, 2 ** Math.floor(Math.log2(limit)));
@@ -29,6 +32,7 @@ export class Traffic implements Pacer {
   /** For a new kind of work that needs so many bytes of memory for each of its items. */
   lanes(memory = 0): Lanes {
     this.#pace.restart();
+    this.#price.restart();
     const pace = this.#pace;
     const most = this.#isFixed || memory === 0 ? Infinity : Math.floor(MEMORY / memory);
     return { get count() { return Math.min(pace.lanes, most); } };
@@ -43,12 +47,19 @@ export class Traffic implements Pacer {
     }
   }
 
+  /** What a request costs now, in bytes: to send fewer bytes than that besides is faster than another request. `undefined` if that is not known. */
+  get requestPrice(): number | undefined {
+    return this.#price.bytes(performance.now(), this.#pace.lanes);
+  }
+
   async admit(bytes: number): Promise<void> {
     const wait = bytes > 0 ? this.#limit?.reserve(performance.now(), bytes) ?? 0 : 0;
     if (wait > 0) await pause(wait, this.#stop);
   }
 
   ended(attempt: AttemptEnd): void {
-    this.#pace.take({ ...attempt, now: performance.now() });
+    const sample = { ...attempt, now: performance.now() };
+    this.#pace.take(sample);
+    this.#price.take(sample);
   }
 }

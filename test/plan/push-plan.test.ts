@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { makePushPlan, STANDARD_PAGE_BLOB, type PlannedExtent, type PlanSource } from '../../src/index.js';
+import { makePushPlan, type PlannedExtent, type PlanSource } from '../../src/index.js';
 import { nonZeroRanges } from '../../src/plan/non-zero.js';
 import { intersect, rangeSet, splitAt, subtract, totalLength, type Range } from '../../src/plan/range.js';
 
@@ -48,14 +48,14 @@ const extents = (withAbsent: boolean): fc.Arbitrary<PlannedExtent[]> => fc.array
   });
 });
 
-const cost = fc.integer({ min: 0, max: 6 }).map((pages) => ({ bytesPerSecond: pages * 512, requestsPerSecond: 1 }));
+const gaps = fc.integer({ min: 0, max: 13 }).map((pages) => pages * 512);
 const sizeOf = (list: readonly PlannedExtent[]) => list.reduce((sum, { length }) => sum + length, 0);
 const kindOf = (list: readonly PlannedExtent[], kind: string) => pagesOf(list.filter((extent) => extent.kind === kind));
 
 t.test('over a base: all that differs is cleared, what is data is written, and nothing else changes', (t) => {
-  fc.assert(fc.property(extents(true), cost, fc.integer({ min: 2, max: 160 }), (list, model, basePages) => {
+  fc.assert(fc.property(extents(true), gaps, fc.integer({ min: 2, max: 160 }), (list, gap, basePages) => {
     const size = sizeOf(list);
-    const plan = makePushPlan({ size, extents: list, base: { blobSize: basePages * 512 }, cost: model });
+    const plan = makePushPlan({ size, extents: list, base: { blobSize: basePages * 512 }, gap });
     const [write, clear] = [pagesOf(plan.write), pagesOf(plan.clear)];
     const [data, zero] = [kindOf(list, 'data'), kindOf(list, 'zero')];
     const footerPage = basePages - 1;
@@ -66,20 +66,22 @@ t.test('over a base: all that differs is cleared, what is data is written, and n
       && (footerPage * 512 >= size || clear.has(footerPage))
       && [...clear].every((page) => allowed.has(page) && page * 512 < size)
       && plan.write.every((range, index) => index === 0 || range.offset - ((plan.write[index - 1]?.offset ?? 0) + (plan.write[index - 1]?.length ?? 0)) > plan.gap)
-      && plan.gap === 2 * model.bytesPerSecond
+      && plan.gap === gap && plan.maxGap === gap
       && plan.totals.send === totalLength(plan.write) + 512 && plan.totals.gaps === (write.size - data.size) * 512
       && plan.totals.skip === size - new Set([...write, ...clear]).size * 512
-      && JSON.stringify(plan) === JSON.stringify(makePushPlan({ size, extents: list, base: { blobSize: basePages * 512 }, cost: model }));
+      && JSON.stringify(plan) === JSON.stringify(makePushPlan({ size, extents: list, base: { blobSize: basePages * 512 }, gap }));
   }), options);
   t.end();
 });
 
 /** The plan as a formula on sets: what interrupted pushes were made with, so it must not change. */
-function planByFormula({ size, extents: all, base, cost: { bytesPerSecond, requestsPerSecond } = STANDARD_PAGE_BLOB }: PlanSource) {
+function planByFormula({ size, extents: all, base, gap: fixed }: PlanSource) {
   const kinds = (kind: PlannedExtent['kind']) => [...all].filter((extent) => extent.kind === kind).map(({ offset, length }) => ({ offset, length }));
-  const gap = Math.floor(((base ? 2 : 1) * bytesPerSecond) / requestsPerSecond / 512) * 512;
+  const gap = fixed ?? 16 * 1024;
+  const maxGap = fixed ?? (base?.isContentChecked === false ? gap : 125_440);
   const data = rangeSet(kinds('data'));
   const write = rangeSet(data, gap);
+  const sent = rangeSet(data, maxGap);
   const disk = [{ offset: 0, length: size }];
   const clear = base ? intersect(rangeSet([...write, ...kinds('zero'), { offset: base.blobSize - 512, length: 512 }]), disk) : [];
   return {
@@ -89,18 +91,19 @@ function planByFormula({ size, extents: all, base, cost: { bytesPerSecond, reque
     write,
     footer: { offset: size, length: 512 },
     gap,
+    maxGap,
     totals: {
-      send: totalLength(write) + 512,
-      gaps: totalLength(write) - totalLength(data),
+      send: totalLength(sent) + 512,
+      gaps: totalLength(sent) - totalLength(data),
       clear: totalLength(clear),
-      skip: totalLength(subtract(subtract(disk, write), clear)),
+      skip: totalLength(subtract(disk, base ? clear : sent)),
       requests: [...splitAt(write, 4 * 1024 * 1024)].length + clear.length + 1,
     },
   };
 }
 
 /** Extents from sectors to many MiB, so that gaps of both kinds and cuts at 4 MiB are met; neighbours may be of one kind. */
-const largeExtents = fc.array(fc.tuple(fc.constantFrom<PlannedExtent['kind']>('data', 'zero', 'absent'), fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom(244, 245, 246, 490, 491, 492, 8192), fc.integer({ min: 1, max: 40_000 }))), { minLength: 1, maxLength: 40 }).map((items) => {
+const largeExtents = fc.array(fc.tuple(fc.constantFrom<PlannedExtent['kind']>('data', 'zero', 'absent'), fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom(31, 32, 33, 244, 245, 246, 8192), fc.integer({ min: 1, max: 40_000 }))), { minLength: 1, maxLength: 40 }).map((items) => {
   let offset = 0;
   return items.map(([kind, pages]) => {
     const extent = { offset, length: pages * 512, kind };
@@ -110,9 +113,9 @@ const largeExtents = fc.array(fc.tuple(fc.constantFrom<PlannedExtent['kind']>('d
 });
 
 t.test('extents one by one make the plan that the formula makes of all of them', (t) => {
-  fc.assert(fc.property(fc.oneof(extents(true), largeExtents), fc.option(fc.double({ min: 0, max: 2, noNaN: true }), { nil: undefined }), fc.option(cost, { nil: undefined }), (list, share, model) => {
+  fc.assert(fc.property(fc.oneof(extents(true), largeExtents), fc.option(fc.double({ min: 0, max: 2, noNaN: true }), { nil: undefined }), fc.option(gaps, { nil: undefined }), fc.boolean(), (list, share, gap, isContentChecked) => {
     const size = sizeOf(list);
-    const source = { size, extents: list, base: share === undefined ? undefined : { blobSize: (1 + Math.floor((share * size) / 512)) * 512 }, ...(model ? { cost: model } : {}) };
+    const source = { size, extents: list, base: share === undefined ? undefined : { blobSize: (1 + Math.floor((share * size) / 512)) * 512, isContentChecked }, gap };
     return JSON.stringify(makePushPlan(source)) === JSON.stringify(planByFormula(source));
   }), { numRuns: 2000, seed });
   t.end();
@@ -125,20 +128,25 @@ t.test('extents out of order are refused: the plan would be wrong', (t) => {
 });
 
 t.test('without a base nothing is cleared', (t) => {
-  fc.assert(fc.property(extents(false), cost, (list, model) => {
-    const plan = makePushPlan({ size: sizeOf(list), extents: list, cost: model });
-    return plan.clear.length === 0 && plan.copied === 0 && [...kindOf(list, 'data')].every((page) => pagesOf(plan.write).has(page)) && plan.gap === model.bytesPerSecond;
+  fc.assert(fc.property(extents(false), gaps, (list, gap) => {
+    const plan = makePushPlan({ size: sizeOf(list), extents: list, gap });
+    return plan.clear.length === 0 && plan.copied === 0 && [...kindOf(list, 'data')].every((page) => pagesOf(plan.write).has(page)) && plan.gap === gap;
   }), options);
   t.end();
 });
 
-t.test('a gap is sent along where that is cheaper than a request: up to 122.5 KiB, 245.5 KiB over a base', (t) => {
+t.test('a gap is part of the plan up to 16 KiB, and may be sent up to 122.5 KiB; a limit that is named holds for both', (t) => {
   const at = (offset: number): PlannedExtent => ({ offset, length: 512, kind: 'data' });
-  for (const [base, gap] of [[undefined, 125440], [{ blobSize: 1024 }, 251392]] as const) {
-    const plan = (distance: number) => makePushPlan({ size: 2 ** 20, extents: [at(0), at(512 + distance)], base }).write.length;
-    t.equal(plan(gap), 1);
-    t.equal(plan(gap + 512), 2);
+  const plan = (distance: number, target: Partial<PlanSource>) => makePushPlan({ size: 2 ** 20, extents: [at(0), at(512 + distance)], ...target });
+  for (const base of [undefined, { blobSize: 1024 }]) {
+    t.equal(plan(16_384, { base }).write.length, 1);
+    t.equal(plan(16_384 + 512, { base }).write.length, 2);
+    t.equal(plan(125_440, { base }).totals.send, 3 * 512 + 125_440);
+    t.equal(plan(125_440 + 512, { base }).totals.send, 3 * 512);
+    t.equal(plan(250_880, { base, gap: 250_880 }).write.length, 1);
+    t.equal(plan(512, { base, gap: 0 }).totals.send, 3 * 512);
   }
+  t.equal(plan(125_440, { base: { blobSize: 1024, isContentChecked: false } }).totals.send, 3 * 512, 'the copy may have other bytes');
   t.end();
 });
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import t from 'tap';
 import { writeImage } from '../../fixtures/vhd.js';
-import { openDisk, planPush } from '../../src/index.js';
+import { makePushPlan, openDisk, planPush } from '../../src/index.js';
 import { parseBlobUri } from '../../src/blob/location.js';
 import { Upload } from '../../src/push/transfer.js';
 import { passOver } from '../../src/session/disk-pass.js';
@@ -46,7 +46,7 @@ t.test('the last pages of a disk and a blob of 8 TiB are sent to their place', a
   const blob = await session.blob(parseBlobUri(uri('huge')));
   await using disk = await openDisk(path);
   const ranges = [{ offset: 4 * TIB, length: MIB }, { offset: size - 2 * MIB, length: 2 * MIB }];
-  await using upload = new Upload(session, blob, ranges, 0, {}, session.traffic.lanes());
+  await using upload = new Upload(session, { blob, plan: makePushPlan({ size, extents: [{ offset: 0, length: size, kind: 'data' }], gap: 0 }), left: ranges, conditions: {}, lanes: session.traffic.lanes() });
   await passOver(session, disk, [upload], () => 4);
   t.match(upload.sent, { bytes: MIB, zeros: 2 * MIB });
   t.ok((await client.downloadToBuffer(size - MIB, MIB)).equals(data));

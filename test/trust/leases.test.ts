@@ -9,7 +9,6 @@ import { WRITES, atNth } from '../support/gate.js';
 import { smallScene, type SmallScene } from './small-scene.js';
 import { ownerOf } from '../support/owners.js';
 
-const MIB = 1024 ** 2;
 const full = ({ uri }: SmallScene, name: string): PushOptions => ({ base: undefined, to: uri(name), concurrency: 1 });
 
 /** Lets a push fall asleep at its second Put Page: meanwhile its lease runs out and `meanwhile` happens. */
@@ -67,7 +66,7 @@ function failing(disk: Disk, moment: Promise<void>): Disk {
 
 t.test('what fails beside the requests ends the push as what it is, and leaves no lease, not even one whose change of id was under way', async (t) => {
   const { gate, container, folder, child, uri, pushed, assertPushed } = await smallScene(t);
-  const cost = { bytesPerSecond: 60 * MIB, requestsPerSecond: 100_000 };
+  const gap = 1024;
   let fail: () => void = () => undefined;
   await using disk = await openDisk(child);
   const broken = failing(disk, new Promise((resolve) => { fail = resolve; }));
@@ -77,7 +76,7 @@ t.test('what fails beside the requests ends the push as what it is, and leaves n
   // Taken, then changed; of that no answer comes.
   gate.faults = atNth('lease', 2, 'silent-after');
   const stateFolder = join(folder, 'state');
-  await t.rejects(push(broken, { base: uri('base'), to: uri('cut'), environment: gate.env, stateFolder, cacheFolder: false, cost }), { name: 'TypeError', message: 'a broken thread' });
+  await t.rejects(push(broken, { base: uri('base'), to: uri('cut'), environment: gate.env, stateFolder, cacheFolder: false, gap }), { name: 'TypeError', message: 'a broken thread' });
   t.equal((await container.getPageBlobClient('cut').getProperties()).leaseState, 'available');
   gate.faults = () => undefined;
   gate.onAnswer = () => undefined;

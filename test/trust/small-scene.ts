@@ -62,7 +62,7 @@ export async function smallScene(t: Test, { emulator = false, host }: SmallScene
   const baseContent = flatten([{ size, writes: base }]);
 
   const uri = (name: string) => `${gate.url}/vhds/${name}`;
-  const options: PushOptions = { environment: gate.env, stateFolder: join(folder, 'state'), cacheFolder: false, concurrency: 2, cost: { bytesPerSecond: 60 * KIB * KIB, requestsPerSecond: 100_000 }, retry: { attempts: 4, firstDelayMs: 1, maxDelayMs: 4, deadlineMs: 2000 } };
+  const options: PushOptions = { environment: gate.env, stateFolder: join(folder, 'state'), cacheFolder: false, concurrency: 2, gap: 1024, retry: { attempts: 4, firstDelayMs: 1, maxDelayMs: 4, deadlineMs: 2000 } };
   const pushedFrom = async (path: string, more: PushOptions) => {
     await using disk = await openDisk(path);
     const result = await push(disk, { ...options, ...more });

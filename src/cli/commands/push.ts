@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../blob/location.js';
+import type { PushPlan } from '../../plan/push-plan.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import type { BaseCheckWish, PushOptions } from '../../push/options.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
@@ -10,7 +11,7 @@ import { interruptible } from '../interrupt.js';
 import { printMessage, printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
 import { sealFlags, sealRow, sealWish, type SealFlags } from '../seal-flags.js';
-import { count, grouped, size } from '../units.js';
+import { amount, count, duration, grouped, size } from '../units.js';
 
 interface PushFlags extends DiskFlags, WorkFlags, BlobFlags, SealFlags {
   readonly disk: string;
@@ -20,6 +21,7 @@ interface PushFlags extends DiskFlags, WorkFlags, BlobFlags, SealFlags {
   readonly requireSealedBase: boolean;
   readonly overwrite: boolean;
   readonly verify: 'sent' | 'all' | undefined;
+  readonly gap: string | readonly string[] | undefined;
   readonly md5: boolean;
   readonly cache: boolean;
   readonly dryRun: boolean;
@@ -37,6 +39,7 @@ export const pushCommand: Command<PushFlags> = {
     .option('require-sealed-base', { type: 'boolean', default: false, describe: 'accept only a base that nobody can change' })
     .option('overwrite', { type: 'boolean', default: false, describe: 'replace another blob at the destination' })
     .option('verify', { choices: ['sent', 'all'] as const, describe: 'fetch what was sent, or all, and compare it before the blob is complete; --verify alone means sent' })
+    .option('gap', { type: 'string', requiresArg: true, describe: 'send gaps of up to this size between changes, such as 245KiB, and no wider ones (default: 16KiB; up to 122.5KiB if the link makes that faster)' })
     .option('md5', { type: 'boolean', default: true, describe: 'set Content-MD5 on the blob (--no-md5 does not: other tools miss it, and the whole disk need not be read)' })
     .option('cache', { type: 'boolean', default: true, describe: 'use and keep digests of unchanged files in the user\'s cache folder (--no-cache does neither)' })
     .option('dry-run', { type: 'boolean', default: false, describe: 'print the plan and change nothing' })
@@ -47,6 +50,7 @@ export const pushCommand: Command<PushFlags> = {
     const { disk: path, json, quiet } = flags;
     if (isBlobUri(path)) throw new VhdupError('usage', 'the disk is a local file; a blob is named with --to or --base');
     const pace = paceOptions(flags);
+    const gap = gapOption(flags);
     const to = once('to', flags.to);
     const base = once('base', flags.base);
     const seal = sealWish(flags);
@@ -58,7 +62,7 @@ export const pushCommand: Command<PushFlags> = {
     await interruptible(async (signal) => {
       const options: PushOptions = {
         ...access, to, base, baseCheck: flags.baseCheck, requireSealedBase: flags.requireSealedBase, overwrite: flags.overwrite,
-        verify: flags.verify, contentMd5: flags.md5, ...(flags.cache ? {} : { cacheFolder: false }), seal, ...pace, signal, onEvent: view.onEvent,
+        verify: flags.verify, contentMd5: flags.md5, ...(flags.cache ? {} : { cacheFolder: false }), seal, gap, ...pace, signal, onEvent: view.onEvent,
       };
       if (flags.dryRun) {
         const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
@@ -70,6 +74,16 @@ export const pushCommand: Command<PushFlags> = {
     }, () => { printMessage('stopping: finishing the requests under way (Ctrl-C again to stop at once)'); });
   },
 };
+
+/** The most that makes sense is what one request carries. */
+const MAX_GAP_OPTION = 4 * 1024 ** 2;
+
+function gapOption(flags: PushFlags): number | undefined {
+  const text = once('gap', flags.gap);
+  const bytes = text === undefined ? undefined : amount(text);
+  if (text !== undefined && (bytes === undefined || bytes > MAX_GAP_OPTION)) throw new VhdupError('usage', `--gap takes an amount with a unit, such as 245KiB, of at most 4 MiB; not "${text}"`);
+  return bytes;
+}
 
 function resultLines({ destination, outcome, base, size: bytes, sent, requests, zeros, copied, cleared, gaps, id, contentMd5, seal }: PushResult, verified: PushFlags['verify']): string[] {
   const verifiedRow = verified && ['verified', verified === 'all' ? 'all of it' : 'what was sent'] as const;
@@ -100,13 +114,21 @@ function planLines({ destination, action, base, plan }: PlannedPush): string[] {
       ['size', `${size(plan.size)} (${plan.size} bytes)`],
       ...baseRows(base),
       ['send', `at most ${size(totals.send)}: zeros are found while reading, and not sent`],
-      ['  of it', `${size(totals.gaps)} to save requests`],
+      ['  of it', `${plan.maxGap > plan.gap ? 'at most ' : ''}${size(totals.gaps)} to save requests`],
       base && ['copy', `${size(plan.copied)}, by the service`],
-      base && ['clear', size(totals.clear)],
+      base && ['clear', `${size(totals.clear)} in ${count(plan.clear.length, 'request')}${clearTime(plan)}`],
       ['skip', `${size(totals.skip)} ${base ? 'that the base has' : 'of zeros'}`],
-      ['requests', `about ${grouped(totals.requests)}`],
+      ['requests', `${plan.maxGap > plan.gap ? 'up to about' : 'about'} ${grouped(totals.requests)}`],
     ]),
   ];
+}
+
+/** How many Clear Pages the service accepts in a second, for one blob. */
+const CLEARS_PER_SECOND = 500;
+
+function clearTime({ clear }: PushPlan): string {
+  const seconds = clear.length / CLEARS_PER_SECOND;
+  return seconds < 1 ? '' : `: ${duration(seconds)} or more, at ${CLEARS_PER_SECOND} a second`;
 }
 
 const PROOF: Readonly<Record<BaseSummary['check'], string>> = { tree: 'id and tree digest', md5: 'id and MD5', id: 'id alone' };
@@ -121,5 +143,5 @@ function baseRows(base: BaseSummary | undefined): (readonly [name: string, value
 
 /** The plan for programs: amounts and counts; the ranges themselves are in the library. */
 function planJson({ destination, action, base, plan, warnings }: PlannedPush): object {
-  return { destination, action, base, size: plan.size, copied: plan.copied, gap: plan.gap, totals: plan.totals, ranges: { write: plan.write.length, clear: plan.clear.length }, warnings };
+  return { destination, action, base, size: plan.size, copied: plan.copied, gap: plan.gap, maxGap: plan.maxGap, totals: plan.totals, ranges: { write: plan.write.length, clear: plan.clear.length }, warnings };
 }

@@ -1,0 +1,38 @@
+import type { Conditions } from '../blob/page-blob.js';
+import { md5 } from '../digest/md5.js';
+import { nonZeroRanges } from '../plan/non-zero.js';
+import { MAX_WRITE, PAGE } from '../plan/push-plan.js';
+import { intersect, rangeSet, splitAt, subtract, union, type Range, type RangeSet } from '../plan/range.js';
+import type { Base } from './base.js';
+import { checkUnchanged } from './make-destination.js';
+import type { Preparation } from './prepare.js';
+
+/**
+ * Restores ranges of the destination: what the plan clears or writes becomes zero, and so counts as not written; elsewhere the
+ * bytes of the base are written. These are read from the base, not from the disk, because later proofs rely on the base's
+ * bytes there. Without a base all becomes zero.
+ */
+export async function repair({ destination, base, plan }: Preparation, ranges: RangeSet, conditions: Conditions): Promise<void> {
+  const own = union(plan.write, plan.clear);
+  const elsewhere = subtract(ranges, own);
+  // One request for many differences: what is cleared between them is sent again.
+  for (const range of union(intersect(rangeSet(ranges, MAX_WRITE), own), elsewhere)) await destination.clear(range, conditions);
+  if (!base) return;
+  const copied = intersect(elsewhere, [{ offset: 0, length: base.properties.size - PAGE }]);
+  for (const range of splitAt(copied, MAX_WRITE)) {
+    const bytes = await readBase(base, range);
+    for (const { offset, length } of nonZeroRanges(bytes, plan.gap)) {
+      const part = bytes.subarray(offset, offset + length);
+      await destination.write(range.offset + offset, part, md5(part), conditions);
+    }
+  }
+}
+
+async function readBase(base: Base, range: Range): Promise<Buffer> {
+  try {
+    return await base.blob.read(range, { ifMatch: base.properties.etag });
+  } catch (error) {
+    await checkUnchanged(base, 'while it was compared', error);
+    throw error;
+  }
+}

@@ -1,0 +1,191 @@
+import { randomBytes } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { flatten, writeImage } from '../../fixtures/vhd.js';
+import { openDisk, planPush, type PushOptions } from '../../src/index.js';
+import { bytesOf, factsOf } from '../support/blobs.js';
+import { runCli } from '../support/cli.js';
+import { stage, type Stage } from '../support/stage.js';
+import { makeOld, tear } from '../support/vhd-places.js';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SIZE = 16 * MIB;
+const EVERY = 64 * KIB;
+const SECTORS = SIZE / EVERY;
+
+interface Scene extends Stage {
+  readonly base: string;
+  readonly child: string;
+  readonly content: Buffer;
+  readonly over: (name: string, more?: PushOptions) => ReturnType<Stage['pushed']>;
+  /** Bytes and numbers of the Put Page requests since the records were emptied. */
+  readonly written: () => { readonly bytes: number; readonly requests: number };
+  readonly assertPushed: (name: string) => Promise<void>;
+}
+
+/** A base full of data, and a child with a sector changed in every 64 KiB. */
+async function scattered(t: Test): Promise<Scene> {
+  const here = await stage(t);
+  const { folder, gate, container, uri, pushed } = here;
+  const baseWrites = [{ offset: 0, data: randomBytes(SIZE) }];
+  const childWrites = Array.from({ length: SECTORS }, (_, index) => ({ offset: index * EVERY + 8 * KIB, data: randomBytes(512) }));
+  const base = await writeImage({ path: join(folder, 'base.vhd'), type: 'fixed', size: SIZE, writes: baseWrites });
+  const { path: child } = await writeImage({ path: join(folder, 'child.vhd'), type: 'differencing', size: SIZE, parent: base, writes: childWrites });
+  const content = flatten([{ size: SIZE, writes: baseWrites }, { size: SIZE, writes: childWrites }]);
+  for (const path of [base.path, child]) await makeOld(path);
+  await pushed(base.path, { to: uri('base') });
+  gate.records = [];
+  const writes = () => gate.records.filter(({ kind }) => kind === 'put-page');
+  return {
+    ...here, base: base.path, child, content,
+    over: (name, more = {}) => pushed(child, { base: uri('base'), to: uri(name), ...more }),
+    written: () => ({ bytes: writes().reduce((sum, { bodyLength }) => sum + bodyLength, 0), requests: writes().length }),
+    assertPushed: async (name) => {
+      t.ok((await bytesOf(container, name)).subarray(0, -512).equals(content), `${name}: equal bytes`);
+      t.equal((await factsOf(container, name))?.metadata['vhdup_state'], 'complete');
+    },
+  };
+}
+
+/** All requests share a line of so many bytes a second, and each takes a while besides. */
+function line({ gate }: Stage, bytesPerSecond: number, requestMs: number): void {
+  let free = performance.now();
+  gate.onRequest = async ({ kind, bodyLength }) => {
+    if (kind !== 'put-page') return undefined;
+    const now = performance.now();
+    free = Math.max(now, free) + (1000 * bodyLength) / bytesPerSecond;
+    await sleep(free - now + requestMs);
+    return undefined;
+  };
+}
+
+t.test('scattered sectors over a base: a slow link gets the sectors, a fast one the gaps too, and the blobs are the same', async (t) => {
+  const scene = await scattered(t);
+  const { gate, over, written, assertPushed } = scene;
+  line(scene, 512 * KIB, 5);
+  const slow = await over('slow', { concurrency: 4 });
+  const sent = written();
+  // What shows the link, at first, and the sectors.
+  t.ok(sent.bytes < MIB, `${sent.bytes} bytes in ${sent.requests} requests`);
+  t.equal(slow.sent, sent.bytes);
+  t.ok(slow.gaps > 0 && slow.gaps < sent.bytes);
+  await assertPushed('slow');
+
+  gate.records = [];
+  line(scene, 200 * MIB, 250);
+  const fast = await over('fast', { concurrency: 4 });
+  t.ok(written().requests < SECTORS / 4, `${written().bytes} bytes in ${written().requests} requests`);
+  t.equal(fast.sent, written().bytes);
+  t.ok(fast.gaps > SIZE / 2);
+  await assertPushed('fast');
+
+  gate.records = [];
+  line(scene, 200 * MIB, 5);
+  await over('limited', { concurrency: 4, limit: 512 * KIB });
+  t.ok(written().bytes < 1.5 * MIB, `a limit: ${written().bytes} bytes in ${written().requests} requests`);
+  await assertPushed('limited');
+});
+
+t.test('over a base clears are merged across 16 KiB at most, and the plan says how many there are; --gap 245KiB merges as before', async (t) => {
+  const { child, env, uri, over, written, assertPushed, gate } = await scattered(t);
+  await using disk = await openDisk(child);
+  const options = { base: uri('base'), to: uri('planned'), environment: gate.env, cacheFolder: false } as const;
+  const { plan } = await planPush(disk, options);
+  t.match(plan, { gap: 16 * KIB, maxGap: 122.5 * KIB, totals: { clear: SECTORS * 512, gaps: (SECTORS - 1) * (EVERY - 512) } });
+  t.equal(plan.clear.length, SECTORS);
+  t.equal((await planPush(disk, { ...options, gap: 245 * KIB })).plan.clear.length, 1);
+
+  const args = ['push', child, '--base', uri('base'), '--to', uri('cli')];
+  const shown = await runCli([...args, '--dry-run'], env);
+  t.match(shown.stdout, /^ {2}clear +128\.0 KiB in 256 requests$/m);
+  t.match(shown.stdout, /of it +at most 15\.8 MiB to save requests/);
+  const json = JSON.parse((await runCli([...args, '--dry-run', '--json', '--gap', '245 KiB'], env)).stdout) as { gap: number; maxGap: number; ranges: object };
+  t.match(json, { gap: 245 * KIB, maxGap: 245 * KIB, ranges: { write: 1, clear: 1 } });
+  for (const wrong of ['245', '5MiB', 'wide', '']) t.equal((await runCli([...args, `--gap=${wrong}`], env)).exitCode, 2, wrong);
+
+  gate.records = [];
+  await over('joined', { gap: 245 * KIB });
+  t.match(written(), { bytes: (SECTORS - 1) * EVERY + 2 * 512 });
+  t.ok(written().requests < 2 * SIZE / MIB, `${written().requests} requests`);
+  await assertPushed('joined');
+  gate.records = [];
+  await over('apart', { gap: 0 });
+  t.match(written(), { bytes: (SECTORS + 1) * 512, requests: SECTORS + 1 });
+  await assertPushed('apart');
+});
+
+t.test('over a base that its id alone vouches for, no wide gap is sent: the copy may have other bytes there', async (t) => {
+  const { base, container, over, written } = await scattered(t);
+  const other = Buffer.from('not what the base was pushed with');
+  const file = await open(base, 'r+');
+  await file.write(other, 0, other.length, 40 * KIB);
+  await file.close();
+  await over('by-id', { baseCheck: 'id' });
+  t.match(written(), { bytes: (SECTORS + 1) * 512 });
+  t.notOk((await bytesOf(container, 'by-id')).includes(other));
+});
+
+/** Writes to a gap of the ancestor, and puts the old bytes back; the time of modification stays. */
+function momentIn({ base }: Scene): { readonly putBack: () => Promise<void>; readonly tear: () => Promise<void> } {
+  // Between the first two sectors: sent with them, before the link is known.
+  const offset = 40 * KIB;
+  const before = Buffer.alloc(512);
+  return {
+    tear: () => tear(base, async (file) => {
+      await file.read(before, 0, before.length, offset);
+      await file.write(randomBytes(512), 0, 512, offset);
+    }),
+    putBack: () => tear(base, async (file) => { await file.write(before, 0, before.length, offset); }),
+  };
+}
+
+for (const end of ['goes on', 'is stopped'] as const) {
+  t.test(`a gap that was sent while the ancestor was another for a moment, in a push that ${end}: it is found and repaired`, async (t) => {
+    const scene = await scattered(t);
+    const { gate, uri, over, assertPushed, container } = scene;
+    const { tear: tearGap, putBack } = momentIn(scene);
+    const stop = new AbortController();
+    // The gaps are read after the base was checked, when the copy is cleared.
+    let isTorn = false;
+    gate.onRequest = async ({ kind }) => {
+      if (kind === 'clear-pages' && !isTorn) {
+        isTorn = true;
+        await tearGap();
+      }
+      return undefined;
+    };
+    let writes = 0;
+    gate.onAnswer = async ({ kind }) => {
+      if (kind !== 'put-page' || ++writes !== 4) return;
+      await putBack();
+      if (end === 'is stopped') stop.abort();
+    };
+    const code = end === 'is stopped' ? 'cancelled' : 'source-changed';
+    await t.rejects(over('torn', { contentMd5: false, concurrency: 1, cacheFolder: false, signal: stop.signal }), { code });
+    t.ok(isTorn);
+    t.not((await factsOf(container, 'torn'))?.metadata['vhdup_state'], 'complete');
+    gate.onRequest = () => undefined;
+    gate.onAnswer = () => undefined;
+    t.equal((await over('torn', { base: uri('base'), cacheFolder: false })).outcome, 'resumed');
+    await assertPushed('torn');
+  });
+}
+
+t.test('--verify finds other bytes in a gap that was sent, and the next run repairs them', async (t) => {
+  const { gate, container, over, assertPushed } = await scattered(t);
+  let isWrong = false;
+  gate.onAnswer = async ({ kind, headers }) => {
+    if (kind !== 'put-page' || isWrong || Number(headers['content-length']) < EVERY) return;
+    isWrong = true;
+    const lease = headers['x-ms-lease-id'];
+    await container.getPageBlobClient('verified').uploadPages(Buffer.alloc(512, 7), EVERY - 4 * KIB, 512, { conditions: { leaseId: String(lease) } });
+  };
+  await t.rejects(over('verified', { verify: 'sent', concurrency: 1 }), { code: 'content-differs', message: /512 bytes differ/, hint: /run the same command again/ });
+  t.ok(isWrong);
+  gate.onAnswer = () => undefined;
+  t.equal((await over('verified', { verify: 'sent' })).outcome, 'resumed');
+  await assertPushed('verified');
+});
