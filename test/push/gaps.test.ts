@@ -174,18 +174,23 @@ for (const end of ['goes on', 'is stopped'] as const) {
   });
 }
 
-t.test('--verify finds other bytes in a gap that was sent, and the next run repairs them', async (t) => {
+t.test('--verify finds other bytes in a gap that was sent, by this run or the one before, and the next run repairs them', async (t) => {
   const { gate, container, over, assertPushed } = await scattered(t);
-  let isWrong = false;
-  gate.onAnswer = async ({ kind, headers }) => {
-    if (kind !== 'put-page' || isWrong || Number(headers['content-length']) < EVERY) return;
-    isWrong = true;
-    const lease = headers['x-ms-lease-id'];
-    await container.getPageBlobClient('verified').uploadPages(Buffer.alloc(512, 7), EVERY - 4 * KIB, 512, { conditions: { leaseId: String(lease) } });
-  };
-  await t.rejects(over('verified', { verify: 'sent', concurrency: 1 }), { code: 'content-differs', message: /512 bytes differ/, hint: /run the same command again/ });
-  t.ok(isWrong);
-  gate.onAnswer = () => undefined;
-  t.equal((await over('verified', { verify: 'sent' })).outcome, 'resumed');
-  await assertPushed('verified');
+  for (const [name, isStopped] of [['at-once', false], ['resumed', true]] as const) {
+    const stop = new AbortController();
+    let isWrong = false;
+    gate.onAnswer = async ({ kind, headers }) => {
+      if (kind !== 'put-page' || isWrong || Number(headers['content-length']) < EVERY) return;
+      isWrong = true;
+      const conditions = { leaseId: String(headers['x-ms-lease-id']) };
+      await container.getPageBlobClient(name).uploadPages(Buffer.alloc(512, 7), EVERY - 4 * KIB, 512, { conditions });
+      if (isStopped) stop.abort();
+    };
+    if (isStopped) await t.rejects(over(name, { concurrency: 1, signal: stop.signal }), { code: 'cancelled' });
+    await t.rejects(over(name, { verify: 'sent', concurrency: 1 }), { code: 'content-differs', message: /512 bytes differ/, hint: /run the same command again/ });
+    t.ok(isWrong);
+    gate.onAnswer = () => undefined;
+    t.equal((await over(name, { verify: 'sent' })).outcome, 'resumed');
+    await assertPushed(name);
+  }
 });
