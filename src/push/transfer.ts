@@ -6,11 +6,8 @@ import { MAX_WRITE, mayBeSent, type PushPlan } from '../plan/push-plan.js';
 import { RangeCursor, endOf, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../plan/range.js';
 import type { Consumer, View } from '../session/disk-pass.js';
 import { Slots, type Lanes } from '../session/parallel.js';
-import { MIN_LINK_BYTES } from '../session/request-price.js';
+import { PROBE_BYTES } from '../session/request-price.js';
 import type { Session } from '../session/session.js';
-
-/** As long as the link is not known, no more is joined than shows it. */
-const PROBE_BYTES = 2 * MIN_LINK_BYTES;
 
 /** What went over the wire. */
 export interface Sent {

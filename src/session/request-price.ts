@@ -1,58 +1,117 @@
 import type { Sample } from './pace.js';
 
-/** A request of at least so many bytes shows how fast the link is. */
-export const MIN_LINK_BYTES = 64 * 1024;
-/** How far one measurement moves the estimate. */
-const WEIGHT = 0.25;
+/** Requests of so many bytes on average show how fast the link is; smaller ones show how long a request takes. */
+const MIN_LINK_BYTES = 32 * 1024;
+/** While the link is not known, requests of so many bytes show it soon enough, also if it is slow. */
+export const PROBE_BYTES = 128 * 1024;
+/** A window has at least so many requests, and as many as are sent at a time. */
+const MIN_REQUESTS = 4;
+/** In a window that counts, so much of the time of all lanes is spent on requests. Otherwise something else is slower. */
+const MIN_BUSY = 0.6;
+/** What a window before the last one counts. */
+const WEIGHT = 0.75;
 /** By the service's target of 500 requests a second for one blob: no request is cheaper. */
-const SERVICE_MS = 2;
-/** An estimate of the link that is older is taken anew. */
-const MAX_AGE_MS = 60_000;
+const MIN_REQUEST_MS = 2;
+/**
+ * What was measured before is measured anew. Small requests cost little, and a pause of the machine or the service makes them look
+ * dear; large ones hold up a slow link.
+ */
+const MAX_AGE_MS = { small: 10_000, large: 60_000 } as const;
+
+/** Requests, bytes and milliseconds of windows of one kind. */
+class Windows {
+  requests = 0;
+  bytes = 0;
+  milliseconds = 0;
+  readonly #maxAgeMs: number;
+  #addedAt = -Infinity;
+
+  constructor(kind: keyof typeof MAX_AGE_MS) {
+    this.#maxAgeMs = MAX_AGE_MS[kind];
+  }
+
+  add(now: number, { requests, bytes, milliseconds }: { readonly requests: number; readonly bytes: number; readonly milliseconds: number }): void {
+    const weight = this.isKnown(now) ? WEIGHT : 0;
+    this.requests = this.requests * weight + requests;
+    this.bytes = this.bytes * weight + bytes;
+    this.milliseconds = this.milliseconds * weight + milliseconds;
+    this.#addedAt = now;
+  }
+
+  isKnown(now: number): boolean {
+    return now - this.#addedAt <= this.#maxAgeMs;
+  }
+}
 
 /**
- * What a request costs, in bytes: so many more could be sent in the time that it takes besides its own. Small requests show that
- * time, large ones the speed of the link, both while the same number of requests is under way.
+ * What a request costs, in bytes: how many the link carries in the time that one request takes besides its bytes.
+ * Over a window of requests that are sent side by side, time = requests × x + bytes × y. Windows of small requests and windows of
+ * large ones give two such equations, and price = x / y. How long a single request took is not used: on a link that is full
+ * a small one waits for the bytes of the others.
  * Pure: has neither clock nor network.
  */
 export class RequestPrice {
-  readonly #limit: number;
-  /** What a request takes besides its bytes. */
-  #requestMs = 0;
-  #msPerByte: number | undefined;
-  #measuredAt = -Infinity;
+  /** Milliseconds that a byte takes by the limit alone. */
+  readonly #limitMsPerByte: number;
+  #small = new Windows('small');
+  #large = new Windows('large');
+  #beganAt: number | undefined;
+  #requests = 0;
+  #bytes = 0;
+  #busyMs = 0;
 
   /** `limit`: bytes a second that all requests together may send. */
   constructor(limit = Infinity) {
-    this.#limit = limit;
+    this.#limitMsPerByte = 1000 / limit;
   }
 
-  /** Takes an attempt that ended. Those that failed, or carried nothing, show nothing. */
-  take({ now, bytes, milliseconds, outcome }: Sample): void {
+  /** Takes an attempt that ended while `lanes` were sent at a time. What carried nothing is not counted. */
+  take({ now, bytes, milliseconds, outcome }: Sample, lanes: number): void {
     if (outcome !== 'done' || bytes === 0) return;
-    if (bytes < MIN_LINK_BYTES) {
-      const rest = Math.max(0, milliseconds - bytes * (this.#msPerByte ?? 0));
-      this.#requestMs = this.#requestMs === 0 ? rest : moved(this.#requestMs, rest);
-    } else {
-      const perByte = Math.max(milliseconds - this.#requestMs, milliseconds / 8) / bytes;
-      this.#msPerByte = this.#msPerByte === undefined || now - this.#measuredAt > MAX_AGE_MS ? perByte : moved(this.#msPerByte, perByte);
-      this.#measuredAt = now;
+    if (this.#beganAt === undefined) {
+      this.#begin(now);
+      return;
     }
+    this.#requests++;
+    this.#bytes += bytes;
+    this.#busyMs += milliseconds;
+    if (this.#requests < Math.max(MIN_REQUESTS, lanes)) return;
+    const elapsed = now - this.#beganAt;
+    if (elapsed > 0 && this.#busyMs > MIN_BUSY * lanes * elapsed) {
+      const windows = this.#bytes / this.#requests < MIN_LINK_BYTES ? this.#small : this.#large;
+      windows.add(now, { requests: this.#requests, bytes: this.#bytes, milliseconds: elapsed });
+    }
+    this.#begin(now);
+  }
+
+  /**
+   * The price now, in bytes. `undefined` if no large requests have shown the link lately, and 0 if no small ones have shown what
+   * a request takes: then some have to be sent.
+   */
+  bytes(now: number): number | undefined {
+    const [small, large] = [this.#small, this.#large];
+    if (!small.isKnown(now) || !large.isKnown(now)) {
+      if (this.#limitMsPerByte > 0) return MIN_REQUEST_MS / this.#limitMsPerByte;
+      return large.isKnown(now) ? 0 : undefined;
+    }
+    // Cramer's rule; the determinant is positive, since large requests have more bytes each.
+    const determinant = small.requests * large.bytes - large.requests * small.bytes;
+    const requestMs = (small.milliseconds * large.bytes - large.milliseconds * small.bytes) / determinant;
+    const msPerByte = (small.requests * large.milliseconds - large.requests * small.milliseconds) / determinant;
+    return Math.max(requestMs, MIN_REQUEST_MS) / Math.max(msPerByte, this.#limitMsPerByte, Number.MIN_VALUE);
   }
 
   /** Another kind of work begins: forgets what was measured. */
   restart(): void {
-    this.#requestMs = 0;
-    this.#msPerByte = undefined;
+    this.#small = new Windows('small');
+    this.#large = new Windows('large');
+    this.#begin(undefined);
   }
 
-  /** The price now, in bytes, while so many requests are under way; `undefined` if no large one has shown the link lately. */
-  bytes(now: number, lanes: number): number | undefined {
-    if (this.#msPerByte === undefined || now - this.#measuredAt > MAX_AGE_MS) return undefined;
-    const perByte = Math.max(this.#msPerByte, (1000 * lanes) / this.#limit);
-    return Math.max(this.#requestMs, SERVICE_MS * lanes) / perByte;
+  #begin(now: number | undefined): void {
+    this.#beganAt = now;
+    this.#requests = 0;
+    this.#bytes = 0;
+    this.#busyMs = 0;
   }
-}
-
-function moved(known: number, measured: number): number {
-  return known + WEIGHT * (measured - known);
 }

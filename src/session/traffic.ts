@@ -47,9 +47,9 @@ export class Traffic implements Pacer {
     }
   }
 
-  /** What a request costs now, in bytes: to send fewer bytes than that besides is faster than another request. `undefined` if that is not known. */
+  /** What a request costs now, in bytes: to send fewer bytes than that besides is faster than another request. See `RequestPrice.bytes`. */
   get requestPrice(): number | undefined {
-    return this.#price.bytes(performance.now(), this.#pace.lanes);
+    return this.#price.bytes(performance.now());
   }
 
   async admit(bytes: number): Promise<void> {
@@ -59,7 +59,7 @@ export class Traffic implements Pacer {
 
   ended(attempt: AttemptEnd): void {
     const sample = { ...attempt, now: performance.now() };
+    this.#price.take(sample, this.#pace.lanes);
     this.#pace.take(sample);
-    this.#price.take(sample);
   }
 }
