@@ -1,8 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import crc32 from 'crc-32';
+import { readRegular } from '../regular-file.js';
 import { withLock } from './lock.js';
+
+/** A longer file is no record. */
+const MAX_BYTES = 64 * 1024;
 
 /** A kind of record: one file of it for each thing that it is about. */
 export interface RecordKind<R extends object> {
@@ -12,10 +16,10 @@ export interface RecordKind<R extends object> {
   readonly parse: (value: unknown) => R | undefined;
 }
 
-/** Returns the record about `key`, such as a blob's URI; `undefined` if there is none, or it is damaged. */
+/** Returns the record about `key`, such as a blob's URI; `undefined` if there is none, it is damaged, or something else has its name. */
 export async function readRecord<R extends object>({ name, parse }: RecordKind<R>, folder: string, key: string): Promise<R | undefined> {
   try {
-    const { crc, ...stored } = JSON.parse(await readFile(fileFor(name, folder, key), 'utf8')) as { crc: unknown; key: unknown; record: unknown };
+    const { crc, ...stored } = JSON.parse((await readRegular(fileFor(name, folder, key), MAX_BYTES)).toString()) as { crc: unknown; key: unknown; record: unknown };
     return crc === crc32.str(JSON.stringify(stored)) && stored.key === key ? parse(stored.record) : undefined;
   } catch {
     return undefined;
