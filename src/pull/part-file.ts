@@ -68,6 +68,12 @@ export class PartFile implements AsyncDisposable {
     return this.#write({ ...ALL, end: this.writer.end }, 'differs', null);
   }
 
+  /** Removes the record, so that the next run begins anew. */
+  async giveUp(): Promise<void> {
+    this.#record = undefined;
+    await this.output.forget();
+  }
+
   /** Records of a file that is finished and checked that it may get its name. */
   async recordReady(): Promise<void> {
     await this.#write({ ...ALL, end: this.writer.end }, 'ready', await this.output.identityOf(this.path) ?? null);

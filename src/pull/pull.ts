@@ -53,12 +53,13 @@ async function make(session: Session, work: PullWork, part: PartFile, options: P
   return resultOf(session, work, part.output.path, part.found ? 'resumed' : 'pulled', checked, fetched);
 }
 
-/** Notes a difference, so that the next run fetches all anew, unless it is told to accept what is there. */
+/** Records a difference, so that the next run fetches all anew, or accepts what is there. A part file that is no disk is given up. */
 async function check(session: Session, work: PullWork, part: PartFile, options: PullOptions): Promise<PullResult['checked']> {
   try {
     return await checkContent(session, work, part.path, options);
   } catch (error) {
     if (error instanceof VhdupError && error.code === 'content-differs') await part.recordDiffering();
+    if (error instanceof VhdupError && error.code === 'disk-invalid') await part.giveUp();
     throw error;
   }
 }
