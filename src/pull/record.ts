@@ -85,12 +85,18 @@ export function changeOf(before: PullJob, now: PullJob): string | undefined {
   return undefined;
 }
 
+/** Returns the job in a value that was read from a file; `undefined` if it has another shape. */
+export function parsePullJob(value: unknown): PullJob | undefined {
+  const { blob, etag, format, onto } = fieldsOf(value);
+  if (typeof blob !== 'string' || typeof etag !== 'string' || typeof format !== 'string') return undefined;
+  return onto === null || typeof onto === 'string' ? { blob, etag, format, onto } : undefined;
+}
+
 function isPullRecord(value: unknown): value is PullRecord {
   const { job, acceptsDiffering, durable, state, identity, part, formerPart, owner } = fieldsOf(value);
-  const { blob, etag, format, onto } = fieldsOf(job);
   const { below, ahead, end, fileSize } = fieldsOf(durable);
-  return [blob, etag, format, part].every((text) => typeof text === 'string')
-    && [onto, identity, formerPart].every((text) => text === null || typeof text === 'string')
+  return parsePullJob(job) !== undefined && typeof part === 'string'
+    && [identity, formerPart].every((text) => text === null || typeof text === 'string')
     && Array.isArray(ahead) && [below, end, fileSize, ...ahead as unknown[]].every((offset) => Number.isSafeInteger(offset) && Number(offset) >= 0)
     && (state === 'fetching' || state === 'differs' || state === 'ready')
     && typeof acceptsDiffering === 'boolean'
