@@ -1,6 +1,7 @@
 import { read, readSync } from 'node:fs';
-import { constants, open, realpath, stat, type FileHandle } from 'node:fs/promises';
+import { realpath, stat, type FileHandle } from 'node:fs/promises';
 import { VhdupError, messageOf } from '../errors.js';
+import { openRegular } from '../regular-file.js';
 
 /** What the file system says of a file. */
 export interface FileTimes {
@@ -69,10 +70,8 @@ class LocalFile implements SourceHandle {
   static async open(path: string): Promise<LocalFile> {
     let handle: FileHandle | undefined;
     try {
-      // Without O_NONBLOCK the opening of a named pipe waits for a writer, perhaps for ever. Windows has no such flag.
-      handle = await open(path, constants.O_RDONLY | ((constants as Partial<typeof constants>).O_NONBLOCK ?? 0));
+      handle = await openRegular(path, { follows: true });
       const stat = await handle.stat({ bigint: true });
-      if (!stat.isFile()) throw new Error('not a regular file');
       return new LocalFile(path, handle, Number(stat.size), `${stat.dev}:${stat.ino}`);
     } catch (error) {
       await handle?.close();

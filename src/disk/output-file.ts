@@ -1,6 +1,6 @@
-import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { VhdupError, messageOf } from '../errors.js';
+import { openRegular } from '../regular-file.js';
 
 /**
  * A file that is being made, written at positions. Every failure is `output-unwritable`.
@@ -19,17 +19,17 @@ export class OutputFile implements AsyncDisposable {
 
   /** Creates an empty file; fails if something has that name. */
   static create(path: string): Promise<OutputFile> {
-    return OutputFile.#open(path, 'wx+');
+    return OutputFile.#open(path, () => open(path, 'wx+'));
   }
 
-  /** Opens a file that is there, to go on with it; fails if it is a symbolic link. */
+  /** Opens a file that is there, to go on with it; fails if it is a symbolic link or not a regular file. */
   static reopen(path: string): Promise<OutputFile> {
-    return OutputFile.#open(path, constants.O_RDWR | constants.O_NOFOLLOW);
+    return OutputFile.#open(path, () => openRegular(path, { writes: true }));
   }
 
-  static async #open(path: string, flags: string | number): Promise<OutputFile> {
+  static async #open(path: string, opened: () => Promise<FileHandle>): Promise<OutputFile> {
     try {
-      return new OutputFile(path, await open(path, flags));
+      return new OutputFile(path, await opened());
     } catch (error) {
       throw unwritable(path, 'open it for writing', error);
     }
@@ -101,6 +101,7 @@ function reasonOf(error: unknown): readonly [reason: string, hint: string] {
     case 'EFBIG': return ['the file system, or a limit (ulimit -f), allows no file so large', 'choose another file system or raise the limit, then run the command again; --format dynamic makes the smallest file'];
     case 'ENOENT': return ['there is no such folder', 'make the folder, then run the same command'];
     case 'ENOTDIR': return ['a part of the path is no folder', 'name a file in a folder'];
+    case 'EISDIR': case 'ERR_FS_EISDIR': case 'ENOTEMPTY': return ['a folder has this name', 'remove it, if it is not needed, then run the same command'];
     case 'EACCES': case 'EPERM': return ['permission denied', 'choose a folder that you may write to'];
     case 'EROFS': return ['the file system is read-only', 'choose a folder that you may write to'];
     default: return [messageOf(error), 'run the same command to resume'];

@@ -21,7 +21,8 @@ export async function takeEarlierPart(session: Session, work: PullWork, output: 
   if (!earlier) return undefined;
   const change = changeOf(record.job, work.job)
     ?? (record.state === 'differs' && !work.acceptsDiffering ? 'what was pulled then did not fit its Content-MD5' : undefined)
-    ?? (earlier.size < record.durable.fileSize ? 'its file was cut' : undefined);
+    ?? (earlier.size < record.durable.fileSize ? 'its file was cut' : undefined)
+    ?? (earlier.names > 1 ? 'its file has a second name (a hard link), and what has that must not change' : undefined);
   if (change !== undefined) {
     session.warn(`an earlier pull to ${output.path} cannot be resumed, so it starts again: ${change}`);
     return undefined;
@@ -43,6 +44,8 @@ interface EarlierPart {
   /** The token of the lock under which it was opened last. */
   readonly token: string;
   readonly size: number;
+  /** Hard links to it, with this one. */
+  readonly names: number;
 }
 
 /** Returns the part file of a record, if it is a regular file beside the output with the name of a part file. */
@@ -52,7 +55,7 @@ async function findPart({ part, formerPart }: PullRecord, output: PullOutput): P
     if (token === undefined || name === null || output.tokenOf(name) === undefined) continue;
     const path = join(dirname(output.path), name);
     const found = await lstat(path).catch(() => undefined);
-    if (found?.isFile()) return { name, path, token, size: found.size };
+    if (found?.isFile()) return { name, path, token, size: found.size, names: found.nlink };
   }
   return undefined;
 }

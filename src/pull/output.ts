@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs';
 import { lstat, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { VhdupError } from '../errors.js';
@@ -59,7 +60,7 @@ export class PullOutput {
   /** What tells the part file under any name: a rename changes none of it. */
   async identityOf(path: string): Promise<string | undefined> {
     const found = await lstat(path, { bigint: true }).catch(() => undefined);
-    return found?.isFile() ? `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}` : undefined;
+    return found?.isFile() ? identityIn(found) : undefined;
   }
 
   /**
@@ -107,6 +108,11 @@ export class PullOutput {
       throw unwritable(this.recordPath, 'remove it', error);
     }
   }
+}
+
+/** Identifies a file and its content; a rename changes none of it. */
+export function identityIn({ dev, ino, size, mtimeNs }: BigIntStats): string {
+  return `${dev} ${ino} ${size} ${mtimeNs}`;
 }
 
 /** The token of a lock's holder. */

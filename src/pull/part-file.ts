@@ -8,6 +8,7 @@ import type { Lock } from '../state/lock.js';
 import { thisOwner } from '../state/owner.js';
 import { takeEarlierPart } from './earlier-part.js';
 import type { PullOutput } from './output.js';
+import { passTick } from './pulled-record.js';
 import { changeOf, readPullRecord, writePullRecord, type Durable, type PullRecord } from './record.js';
 import { imageSize, type PullWork } from './work.js';
 
@@ -68,17 +69,24 @@ export class PartFile implements AsyncDisposable {
     return this.#write({ ...ALL, end: this.writer.end }, 'differs', null);
   }
 
-  /** Records of a file that is finished and checked that it may get its name. */
-  async recordReady(): Promise<void> {
-    await this.#write({ ...ALL, end: this.writer.end }, 'ready', await this.output.identityOf(this.path) ?? null);
+  /** Removes the record, so that the next run begins anew. */
+  async giveUp(): Promise<void> {
+    this.#record = undefined;
+    await this.output.forget();
   }
 
-  /** Gives the finished file its name, then forgets how it was made. */
+  /** Records of a file that is finished and checked that it may get its name. Returns its identity, which the name is no part of. */
+  async recordReady(): Promise<string | undefined> {
+    const identity = await this.output.identityOf(this.path);
+    await this.#write({ ...ALL, end: this.writer.end }, 'ready', identity ?? null);
+    return identity;
+  }
+
+  /** Gives the finished file its name. The record stays: see `publishedFile`. */
   async publish(): Promise<void> {
+    await passTick(this.path);
     await this.output.publish(this.path, this.#lock);
     this.#record = undefined;
-    // The file is there. If the record cannot be removed, that is no failure: the next run finds it, and is done.
-    await this.output.forget().catch(() => undefined);
   }
 
   async #write(durable: Omit<Durable, 'fileSize'>, state: PullRecord['state'], identity: string | null): Promise<void> {
@@ -100,13 +108,13 @@ export class PartFile implements AsyncDisposable {
 }
 
 /**
- * True if a run was killed between giving the finished file its name and forgetting how it was made. What it accepted
- * without a comparison is not what this run asks for, unless this one accepts that too.
+ * Returns the identity of the output if a run was killed between giving the finished file its name and forgetting how it was
+ * made. What it accepted without a comparison is not what this run asks for, unless this one accepts that too.
  */
-export async function isPublished(output: PullOutput, { job, acceptsDiffering }: PullWork): Promise<boolean> {
+export async function publishedFile(output: PullOutput, { job, acceptsDiffering }: PullWork): Promise<string | undefined> {
   const record = await readPullRecord(output.recordPath);
-  if (record?.state !== 'ready' || changeOf(record.job, job) !== undefined || (record.acceptsDiffering && !acceptsDiffering)) return false;
-  return record.identity !== null && record.identity === await output.identityOf(output.path);
+  if (record?.state !== 'ready' || changeOf(record.job, job) !== undefined || (record.acceptsDiffering && !acceptsDiffering)) return undefined;
+  return record.identity !== null && record.identity === await output.identityOf(output.path) ? record.identity : undefined;
 }
 
 async function writerFor(work: PullWork, file: OutputFile, found: Durable | undefined): Promise<DiskWriter> {

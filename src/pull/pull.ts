@@ -6,7 +6,8 @@ import { lockOutput } from './lock.js';
 import type { PullOptions } from './options.js';
 import { PullOutput } from './output.js';
 import { PullParent } from './parent.js';
-import { isPublished, PartFile } from './part-file.js';
+import { PartFile, publishedFile } from './part-file.js';
+import { isPulled, pulledFolder, recordPulled } from './pulled-record.js';
 import type { PullResult } from './result.js';
 import { PullSource } from './source.js';
 import type { PullWork } from './work.js';
@@ -31,13 +32,25 @@ export async function pull(uri: string, path: string, options: PullOptions = {})
   const work: PullWork = { job, source, parent, format, acceptsDiffering: options.checkMd5 === false };
 
   await using lock = await lockOutput(session, output);
-  if (await isPublished(output, work)) {
-    await output.forget().catch(() => undefined);
+  const folder = pulledFolder(options);
+  const published = await publishedFile(output, work);
+  if (published !== undefined) {
+    await forget(output, work, published, folder);
     return resultOf(session, work, path, 'resumed', comparable(session, work, options));
   }
+  if (folder !== undefined && await isPulled(folder, output, work)) return resultOf(session, work, path, 'already-there', comparable(session, work, options));
   await output.checkFree();
   await using part = await PartFile.open(session, work, output, lock);
   return await make(session, work, part, options);
+}
+
+/**
+ * Forgets how the file was made. Before that, the user's state folder records that it was: so whenever this ends, one of the
+ * two records says that the pull is done. Never throws; if the first stays, the next run finds it.
+ */
+async function forget(output: PullOutput, work: PullWork, identity: string | undefined, folder: string | undefined): Promise<void> {
+  if (folder !== undefined && identity !== undefined) await recordPulled(folder, output, work, identity);
+  await output.forget().catch(() => undefined);
 }
 
 /** Fetches, finishes, checks, and only then gives the file its name. */
@@ -48,17 +61,19 @@ async function make(session: Session, work: PullWork, part: PartFile, options: P
   await part.writer.finish();
   const checked = await check(session, work, part, options);
   await work.parent?.check();
-  await part.recordReady();
+  const identity = await part.recordReady();
   await part.publish();
+  await forget(part.output, work, identity, pulledFolder(options));
   return resultOf(session, work, part.output.path, part.found ? 'resumed' : 'pulled', checked, fetched);
 }
 
-/** Notes a difference, so that the next run fetches all anew, unless it is told to accept what is there. */
+/** Records a difference, so that the next run fetches all anew, or accepts what is there. A part file that is no disk is given up. */
 async function check(session: Session, work: PullWork, part: PartFile, options: PullOptions): Promise<PullResult['checked']> {
   try {
     return await checkContent(session, work, part.path, options);
   } catch (error) {
     if (error instanceof VhdupError && error.code === 'content-differs') await part.recordDiffering();
+    if (error instanceof VhdupError && error.code === 'disk-invalid') await part.giveUp();
     throw error;
   }
 }

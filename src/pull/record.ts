@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import crc32 from 'crc-32';
 import { unwritable } from '../disk/output-file.js';
+import { readRegular } from '../regular-file.js';
 import { parseOwner, type Owner } from '../state/owner.js';
+
+/** A longer file is no record; one of these bytes names a good 200,000 windows. */
+const MAX_BYTES = 4 * 1024 * 1024;
 
 /** What is being pulled: two runs with the same job do the same work, so the one resumes the other. */
 export interface PullJob {
@@ -44,10 +48,10 @@ export interface PullRecord {
   readonly owner: Owner | null;
 }
 
-/** The record at a path; `undefined` where there is none, or none that is whole. */
+/** Returns the record at a path; `undefined` if there is none, it is damaged, or something else has its name. */
 export async function readPullRecord(path: string): Promise<PullRecord | undefined> {
   try {
-    const { crc, record } = JSON.parse(await readFile(path, 'utf8')) as { crc: unknown; record: unknown };
+    const { crc, record } = JSON.parse((await readRegular(path, MAX_BYTES)).toString()) as { crc: unknown; record: unknown };
     return crc === crc32.str(JSON.stringify(record)) && isPullRecord(record) ? record : undefined;
   } catch {
     return undefined;
@@ -81,12 +85,18 @@ export function changeOf(before: PullJob, now: PullJob): string | undefined {
   return undefined;
 }
 
+/** Returns the job in a value that was read from a file; `undefined` if it has another shape. */
+export function parsePullJob(value: unknown): PullJob | undefined {
+  const { blob, etag, format, onto } = fieldsOf(value);
+  if (typeof blob !== 'string' || typeof etag !== 'string' || typeof format !== 'string') return undefined;
+  return onto === null || typeof onto === 'string' ? { blob, etag, format, onto } : undefined;
+}
+
 function isPullRecord(value: unknown): value is PullRecord {
   const { job, acceptsDiffering, durable, state, identity, part, formerPart, owner } = fieldsOf(value);
-  const { blob, etag, format, onto } = fieldsOf(job);
   const { below, ahead, end, fileSize } = fieldsOf(durable);
-  return [blob, etag, format, part].every((text) => typeof text === 'string')
-    && [onto, identity, formerPart].every((text) => text === null || typeof text === 'string')
+  return parsePullJob(job) !== undefined && typeof part === 'string'
+    && [identity, formerPart].every((text) => text === null || typeof text === 'string')
     && Array.isArray(ahead) && [below, end, fileSize, ...ahead as unknown[]].every((offset) => Number.isSafeInteger(offset) && Number(offset) >= 0)
     && (state === 'fetching' || state === 'differs' || state === 'ready')
     && typeof acceptsDiffering === 'boolean'

@@ -18,6 +18,7 @@ export interface PullResult {
   readonly contentMd5: string | undefined;
   /** What proves that the file is right. */
   readonly checked: 'md5' | 'tree' | 'none';
-  readonly outcome: 'pulled' | 'resumed';
+  /** `already-there`: the same pull was finished before, and its file is untouched. */
+  readonly outcome: 'pulled' | 'resumed' | 'already-there';
   readonly warnings: readonly string[];
 }

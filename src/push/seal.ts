@@ -4,6 +4,7 @@ import { acquireForever, isHeldBy, type Lease } from '../blob/lease.js';
 import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import { failureOf, hasStatus } from '../blob/service-error.js';
 import type { Session } from '../session/session.js';
+import { present } from './destination.js';
 import { awaitBreak } from './hold.js';
 import { readSealRecord, withdrawSealRecord, writeSealRecord, type SealRecord } from '../state/seal-record.js';
 
@@ -31,21 +32,23 @@ export async function sealHeld(session: Session, blob: PageBlob, lease: Lease, w
 
 /**
  * Seals a finished blob that nobody holds, as it was seen: throws `seal-refused` where it was changed since, and
- * `destination-busy` where somebody holds a lease. A blob that is sealed already stays as it is.
+ * `destination-busy` where somebody holds a lease. A blob that is sealed already stays as it is. A seal that an earlier run of
+ * this machine began is completed under its recorded id.
  */
-export async function sealFree(session: Session, blob: PageBlob, found: BlobProperties, wish: SealWish, stateFolder: string): Promise<Seal> {
-  const { etag } = found;
-  const { lease } = await awaitBreak(session, blob, found);
+export async function sealFree(session: Session, blob: PageBlob, { etag }: BlobProperties, wish: SealWish, stateFolder: string): Promise<Seal> {
+  // Since the blob was seen, the lease of a crashed run may have been broken.
+  const { lease } = await awaitBreak(session, blob, await present(blob));
   if (wish.kind === 'immutable') {
     const seal = await sealUntil(blob, wish.until);
     // The policy takes no condition, and leaves the ETag as it is.
     if ((await blob.properties())?.etag !== etag) throw changed(blob);
     return seal;
   }
+  const known = await readSealRecord(stateFolder, blob.uri);
   if (lease.infinite) {
-    const known = await readSealRecord(stateFolder, blob.uri);
     return known && await isHeldBy(blob, known.leaseId) ? { kind: 'lease', leaseId: known.leaseId } : { kind: 'lease' };
   }
+  if (known && lease.state === 'leased' && await completeSeal(blob, known.leaseId, etag)) return { kind: 'lease', leaseId: known.leaseId };
   const id = randomUUID();
   const before = await note(session, blob, id, stateFolder);
   try {
@@ -57,6 +60,20 @@ export async function sealFree(session: Session, blob: PageBlob, found: BlobProp
     throw error instanceof VhdupError && failureOf(error.cause).code === 'ConditionNotMet' ? changed(blob, error) : error;
   }
   return { kind: 'lease', leaseId: id };
+}
+
+/**
+ * Makes the lease of a run that was killed after the change to the seal's id one without end. Returns false if the blob is
+ * leased under another id, or was changed.
+ */
+async function completeSeal(blob: PageBlob, id: string, etag: string): Promise<boolean> {
+  try {
+    await acquireForever(blob, id, { ifMatch: etag });
+    return true;
+  } catch (error) {
+    if (hasStatus(error, 409, 412)) return false;
+    throw error;
+  }
 }
 
 function changed({ uri }: PageBlob, cause?: unknown): VhdupError {

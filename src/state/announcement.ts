@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type BigIntStats } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { lstat, mkdir, open, rmdir, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VhdupError } from '../errors.js';
+import { openRegular } from '../regular-file.js';
 import { judgeOwner, parseOwner, thisOwner, type Owner, type Verdict } from './owner.js';
 
 const TOKEN_BYTES = 8;
@@ -10,8 +11,6 @@ const TOKEN_BYTES = 8;
 const NAME = /^([0-9a-f]{16})(\.held)?$/;
 /** The largest size of an announcement. */
 const MAX_BYTES = 4096;
-/** Does not follow a symbolic link, and does not wait for the other end of a pipe. On Windows both constants are `undefined`. */
-const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Tokens of the announcements that this process has not withdrawn. */
 const ours = new Set<string>();
@@ -39,7 +38,7 @@ export interface Sighting {
 /** Reads an announcement; returns `undefined` if it is not there, or not a regular file. */
 export async function look(path: string): Promise<Sighting | undefined> {
   // Opening makes a network file system look past its cache.
-  const handle = await open(path, READ_ONLY).catch(() => undefined);
+  const handle = await openRegular(path).catch(() => undefined);
   if (!handle) return sightingOf(await statIfThere(path), undefined);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0);
@@ -152,10 +151,10 @@ function heldPath(folder: string, token: string): string {
 
 async function isThere(path: string): Promise<boolean> {
   try {
-    await (await open(path, READ_ONLY)).close();
+    await (await openRegular(path)).close();
     return true;
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return false;
+    if (isCode(error, 'ENOENT') || !(await statIfThere(path))?.isFile()) return false;
     throw error;
   }
 }

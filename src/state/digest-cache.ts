@@ -1,4 +1,4 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LeafFileWriter, deleteLeafFile, openLeafFile, type LeafFile } from './leaf-file.js';
 import { readRecord, writeRecord, type RecordKind } from './record-file.js';
@@ -90,7 +90,7 @@ export class DigestCache {
     const names = await readdir(this.#folder).catch(() => []);
     const files = (await Promise.all(names.filter((name) => RECORD.test(name) || FRESH.test(name)).map(async (name) => {
       const path = join(this.#folder, name);
-      const found = await stat(path).catch(() => undefined);
+      const found = await lstat(path).catch(() => undefined);
       return found && { path, isFresh: FRESH.test(name), size: found.size, usedMs: found.mtimeMs };
     }))).filter((file) => file !== undefined).sort((a, b) => b.usedMs - a.usedMs);
     let kept = 0;

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm, utimes, type FileHandle } from 'node:fs/promises';
+import { lutimes, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openRegular } from '../regular-file.js';
 
 /** Bytes of a leaf's value. */
 const VALUE = 32;
@@ -29,11 +30,11 @@ export interface LeafFile {
   close(): Promise<void>;
 }
 
-/** The leaves that are kept for `key`; `undefined` where there are none. */
+/** Returns the leaves that are kept for `key`; `undefined` if there are none, or something else has their name. */
 export async function openLeafFile(folder: string, key: string): Promise<LeafFile | undefined> {
   const path = leafPath(folder, key);
   try {
-    const handle = await open(path, 'r');
+    const handle = await openRegular(path);
     const close = () => handle.close().catch(() => undefined);
     const digest = await digestIn(handle, key).catch(() => undefined);
     if (!digest) {
@@ -41,7 +42,7 @@ export async function openLeafFile(folder: string, key: string): Promise<LeafFil
       return undefined;
     }
     const now = new Date();
-    await utimes(path, now, now).catch(() => undefined);
+    await lutimes(path, now, now).catch(() => undefined);
     return { digest, runs: () => runsOf(handle), close };
   } catch {
     return undefined;

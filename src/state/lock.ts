@@ -124,7 +124,7 @@ async function contend(path: string, { token }: Announcement, watch: Watch, sign
     for (const [other, { isAnnounced, isHeld }] of contenders) {
       const sighting = isAnnounced ? await look(join(path, other)) : undefined;
       // A mark without an announcement: its process is about to release the lock, or was taken for dead.
-      if (!isAnnounced) await removeAnnouncement(path, other);
+      if (!isAnnounced) await removeAnnouncement(path, other).catch(() => undefined);
       if (!sighting) continue;
       const life = watch.judge(other, sighting, isHeld);
       if (life === 'alive' && (isHeld || other < token)) return { holder: sighting.owner };

@@ -1,8 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import crc32 from 'crc-32';
+import { readRegular } from '../regular-file.js';
 import { withLock } from './lock.js';
+
+/** A longer file is no record. */
+const MAX_BYTES = 64 * 1024;
+
+/** The name of any record's file. */
+const RECORD = /^[0-9a-f]{32}\.[a-z0-9]+\.json$/;
 
 /** A kind of record: one file of it for each thing that it is about. */
 export interface RecordKind<R extends object> {
@@ -12,10 +19,10 @@ export interface RecordKind<R extends object> {
   readonly parse: (value: unknown) => R | undefined;
 }
 
-/** Returns the record about `key`, such as a blob's URI; `undefined` if there is none, or it is damaged. */
+/** Returns the record about `key`, such as a blob's URI; `undefined` if there is none, it is damaged, or something else has its name. */
 export async function readRecord<R extends object>({ name, parse }: RecordKind<R>, folder: string, key: string): Promise<R | undefined> {
   try {
-    const { crc, ...stored } = JSON.parse(await readFile(fileFor(name, folder, key), 'utf8')) as { crc: unknown; key: unknown; record: unknown };
+    const { crc, ...stored } = JSON.parse((await readRegular(fileFor(name, folder, key), MAX_BYTES)).toString()) as { crc: unknown; key: unknown; record: unknown };
     return crc === crc32.str(JSON.stringify(stored)) && stored.key === key ? parse(stored.record) : undefined;
   } catch {
     return undefined;
@@ -55,6 +62,18 @@ export async function updateRecord<R extends object>(kind: RecordKind<R>, folder
     if (next === undefined) await deleteRecord(kind, folder, key);
     else if (next !== current) await writeRecord(kind, folder, key, next);
   });
+}
+
+/** Removes the oldest records of a kind if there are more than `max` of them. Never throws. */
+export async function trimRecords<R extends object>({ name }: RecordKind<R>, folder: string, max: number): Promise<void> {
+  const names = (await readdir(folder).catch(() => [])).filter((file) => RECORD.test(file) && file.endsWith(`.${name}.json`));
+  if (names.length <= max) return;
+  const files = await Promise.all(names.map(async (file) => {
+    const path = join(folder, file);
+    return { path, writtenMs: (await lstat(path).catch(() => undefined))?.mtimeMs ?? 0 };
+  }));
+  const oldest = files.sort((a, b) => a.writtenMs - b.writtenMs).slice(0, files.length - max);
+  for (const { path } of oldest) await rm(path, { force: true }).catch(() => undefined);
 }
 
 function fileFor(name: string, folder: string, key: string): string {

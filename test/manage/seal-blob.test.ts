@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { chmod, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
@@ -6,6 +7,8 @@ import { writeLeaseRecord } from '../../src/state/lease-record.js';
 import { readSealRecord, writeSealRecord } from '../../src/state/seal-record.js';
 import { bytesOf, factsOf } from '../support/blobs.js';
 import { runCli, startCli } from '../support/cli.js';
+import type { GateRecord } from '../support/gate.js';
+import { killPush } from '../support/killed-push.js';
 import { manageScene } from '../support/manage-scene.js';
 import { ownerOf } from '../support/owners.js';
 
@@ -64,6 +67,40 @@ t.test('a push that was complete is sealed by the same command with --seal; what
   t.equal((await readSealRecord(options.stateFolder, uri('later')))?.leaseId, seal?.leaseId);
   await t.rejects(pushed(scene.child, { to: uri('later'), overwrite: true }), { code: 'destination-busy' }, 'also --overwrite does not replace it');
 });
+
+for (const { command, again, step, moment, isSame } of [
+  { command: 'push', again: 'push', step: 'the lease gets the id of the seal', moment: 'before', isSame: false },
+  { command: 'push', again: 'seal', step: 'the lease gets the id of the seal', moment: 'before', isSame: false },
+  { command: 'push', again: 'push', step: 'the lease gets the id of the seal', moment: 'after', isSame: true },
+  { command: 'push', again: 'push', step: 'the lease becomes one without end', moment: 'before', isSame: true },
+  { command: 'push', again: 'seal', step: 'the lease becomes one without end', moment: 'before', isSame: true },
+  { command: 'push', again: 'push', step: 'the lease becomes one without end', moment: 'after', isSame: true },
+  { command: 'seal', again: 'seal', step: 'the lease becomes one without end', moment: 'before', isSame: false },
+  { command: 'seal', again: 'seal', step: 'the lease becomes one without end', moment: 'after', isSame: true },
+] as const) {
+  t.test(`${command} killed ${moment} ${step}: ${again} seals the blob at once${isSame ? ', under the id that is recorded' : ''}`, async (t) => {
+    const { container, scene, options, uri, pushed, gate, env } = await manageScene(t);
+    const to = uri('torn');
+    const argsOf = (name: 'push' | 'seal') => [...(name === 'push' ? ['push', scene.base, '--to', to, '--seal'] : ['seal', to]), '--json'];
+    if (command === 'seal') await pushed(scene.base, { to });
+    const isSealing = () => readdirSync(options.stateFolder).some((name) => name.endsWith('.seal.json'));
+    const request = ({ kind, headers }: GateRecord) => kind === 'lease' && (step.endsWith('end') ? headers['x-ms-lease-duration'] === '-1' : headers['x-ms-lease-action'] === 'change' && isSealing());
+    t.ok(await killPush(gate, argsOf(command), env, { request, moment }));
+    t.equal((await factsOf(container, 'torn'))?.leaseState, command === 'push' || moment === 'after' ? 'leased' : 'available');
+    const recorded = await readSealRecord(options.stateFolder, to);
+    t.ok(recorded);
+    const begun = performance.now();
+    const run = await runCli(argsOf(again), env);
+    t.equal(run.exitCode, 0, run.stdout + run.stderr);
+    t.ok(performance.now() - begun < 15_000, 'without waiting until a lease runs out');
+    const { seal } = JSON.parse(run.stdout) as { seal: { kind: string; leaseId: string } };
+    if (isSame) t.equal(seal.leaseId, recorded?.leaseId);
+    t.strictSame(await readSealRecord(options.stateFolder, to), { uri: to, leaseId: seal.leaseId });
+    t.match(await blobStatus(to, options), { state: 'complete', protection: 'an infinite lease', lease: { infinite: true, isSealedFromHere: true } });
+    t.strictSame((await readdir(options.stateFolder)).filter((name) => !name.endsWith('.seal.json')), [], 'no record of the push is left');
+    t.match(await unsealBlob(to, options), { outcome: 'unsealed' });
+  });
+}
 
 t.test('vhdup seal: only what is finished, and only as it was seen', async (t) => {
   const { container, scene, options, uri, pushed, unfinished, gate } = await manageScene(t);

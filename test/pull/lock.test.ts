@@ -109,8 +109,10 @@ t.test('in containers on one folder: a pull that is killed is resumed by one, fr
   const { gate, uri, out, output, scene, remains } = pulls;
   await begin(pulls);
   const args = ['pull', uri('disk'), out, '--json'];
+  // Each container has a state folder of its own.
+  let containers = 0;
   const contained = (): { child: ChildProcess; ended: Promise<CliRun> } => {
-    const child = spawn('unshare', ['--pid', '--fork', '--mount-proc', '--kill-child', process.execPath, BIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...gate.env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('unshare', ['--pid', '--fork', '--mount-proc', '--kill-child', process.execPath, BIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...gate.env, VHDUP_STATE_DIR: join(pulls.folder, `container ${++containers}`) }, stdio: ['ignore', 'pipe', 'pipe'] });
     const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]).then(([stdout, stderr, [exitCode, signal]]) => ({ stdout, stderr, exitCode, signal }) as CliRun);
     return { child, ended };
   };

@@ -102,11 +102,11 @@ t.test('Ctrl-C keeps all that was fetched: exit code 130, and nothing is fetched
 });
 
 t.test('a disk that is full, or a limit, is told as such; with room made the same command resumes', async (t) => {
-  const { folder, gate, uri, content, pulled } = await largeScene(t);
+  const { folder, env, uri, content, pulled } = await largeScene(t);
   const out = join(folder, 'limited.vhd');
   // The limit is in KiB: a real write fails with EFBIG.
   const bin = new URL('../../bin/vhdup.js', import.meta.url).pathname;
-  const child = spawn('bash', ['-c', 'ulimit -f 45056; exec "$@"', 'bash', process.execPath, bin, 'pull', uri('child'), out, '--json', '--concurrency', '2'], { env: { PATH: process.env['PATH'] ?? '', ...gate.env }, stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn('bash', ['-c', 'ulimit -f 45056; exec "$@"', 'bash', process.execPath, bin, 'pull', uri('child'), out, '--json', '--concurrency', '2'], { env: { PATH: process.env['PATH'] ?? '', ...env }, stdio: ['ignore', 'pipe', 'ignore'] });
   const [stdout, [exitCode, signal]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
   t.equal(signal, null);
   t.equal(exitCode, 7);

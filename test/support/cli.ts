@@ -21,15 +21,15 @@ export interface CliProcess {
   readonly ended: Promise<CliRun>;
 }
 
-/** The cache of the user who runs the tests is left alone. */
-function cacheBeside({ VHDUP_STATE_DIR: state }: Readonly<Record<string, string>>): Record<string, string> {
-  return { VHDUP_CACHE_DIR: state === undefined ? join(tmpdir(), 'vhdup-test-cache') : `${state}-cache` };
+/** The folders of the user who runs the tests are left alone. */
+function ownFolders({ VHDUP_STATE_DIR: state = join(tmpdir(), 'vhdup-test-state') }: Readonly<Record<string, string>>): Record<string, string> {
+  return { VHDUP_STATE_DIR: state, VHDUP_CACHE_DIR: `${state}-cache` };
 }
 
 /** Starts `vhdup` with nothing of this process's credentials. `within`: a command that runs it, such as `unshare`. */
 export function startCli(args: readonly string[], env: Readonly<Record<string, string>>, within: readonly string[] = []): CliProcess {
   const [program = START.program, ...rest] = [...within, START.program, ...START.args, ...args];
-  const child = spawn(program, rest, { env: { PATH: process.env['PATH'] ?? '', ...cacheBeside(env), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, rest, { env: { PATH: process.env['PATH'] ?? '', ...ownFolders(env), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = Promise.all([
     text(child.stdout),
     text(child.stderr),

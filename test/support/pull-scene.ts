@@ -14,11 +14,11 @@ export interface PullScene extends Stage {
 /** Starts the servers and writes the chain; nothing is pushed yet. */
 export async function pullScene(t: Test, size?: Parameters<typeof threeLevels>[1]): Promise<PullScene> {
   const set = await stage(t);
-  const { environment, retry } = set.options;
+  const { environment, retry, stateFolder } = set.options;
   return {
     ...set,
     scene: await threeLevels(set.folder, size),
-    pulled: (name, output, options = {}) => pull(set.uri(name), output, { environment, retry, ...options }),
+    pulled: (name, output, options = {}) => pull(set.uri(name), output, { environment, retry, stateFolder, ...options }),
   };
 }
 

@@ -53,7 +53,7 @@ export const pullCommand: Command<PullFlags> = {
 
 function resultLines({ blob, output, outcome, format, size: bytes, id, fetched, requests, stored, contentMd5, checked }: PullResult): string[] {
   return [
-    `${output}: complete${outcome === 'resumed' ? ', resumed' : ''}`,
+    `${output}: ${outcome === 'already-there' ? 'it was pulled before and is unchanged, nothing was fetched' : `complete${outcome === 'resumed' ? ', resumed' : ''}`}`,
     ...table([
       ['blob', blob],
       ['format', format],
