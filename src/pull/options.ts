@@ -12,7 +12,7 @@ export interface PullOptions extends SessionOptions, OpenOptions {
   readonly onto?: string | undefined;
   /** Replace a file that is there, when the new one is complete. */
   readonly overwrite?: boolean | undefined;
-  /** `false`: do not compare the blob's Content-MD5 with what was pulled. */
+  /** `false`: do not compare the blob's Content-MD5 or tree digest with what was pulled. */
   readonly checkMd5?: boolean | undefined;
   /** Bytes fetched between two records of what is durable: a crash costs at most twice as many, and what was under way. Default 16 MiB. */
   readonly recordEvery?: number | undefined;

@@ -16,7 +16,7 @@ const RECORD_EVERY = 16 * 1024 * 1024;
 
 /**
  * Pulls a page blob to a file: sparse, resumable, checked. The file gets its name when all of it is there, compared with
- * the blob's Content-MD5, and durable: see `docs/PROTOCOL.md`. Throws a `VhdupError`; after `cancelled`, `transfer-failed`
+ * a digest of the blob, and durable: see `docs/PROTOCOL.md`. Throws a `VhdupError`; after `cancelled`, `transfer-failed`
  * and `output-unwritable` the same call resumes, after `source-changed` and `content-differs` it starts again.
  */
 export async function pull(uri: string, path: string, options: PullOptions = {}): Promise<PullResult> {
@@ -33,7 +33,7 @@ export async function pull(uri: string, path: string, options: PullOptions = {})
   await using lock = await lockOutput(session, output);
   if (await isPublished(output, work)) {
     await output.forget().catch(() => undefined);
-    return resultOf(session, work, path, 'resumed', comparable(session, work, options));
+    return resultOf(session, work, path, 'resumed', await comparable(session, work, options));
   }
   await output.checkFree();
   await using part = await PartFile.open(session, work, output, lock);
@@ -46,6 +46,7 @@ async function make(session: Session, work: PullWork, part: PartFile, options: P
   const fetched = await fetchAll(session, work, part, options.recordEvery ?? RECORD_EVERY);
   session.progress('finish', 0, 0);
   await part.writer.finish();
+  await part.recordFinished();
   const checked = await check(session, work, part, options);
   await work.parent?.check();
   await part.recordReady();
@@ -56,7 +57,7 @@ async function make(session: Session, work: PullWork, part: PartFile, options: P
 /** Notes a difference, so that the next run fetches all anew, unless it is told to accept what is there. */
 async function check(session: Session, work: PullWork, part: PartFile, options: PullOptions): Promise<PullResult['checked']> {
   try {
-    return await checkContent(session, work, part.path, options);
+    return await checkContent(session, work, part, options);
   } catch (error) {
     if (error instanceof VhdupError && error.code === 'content-differs') await part.recordDiffering();
     throw error;
