@@ -94,7 +94,7 @@ t.test('without a tree digest the zeros of holes are hashed from memory', async 
   await blob.create(size, { blobHTTPHeaders: { blobContentMD5: createHash('md5').update(content).digest() } });
   for (let at = 0; at < size; at += WINDOW) {
     const piece = content.subarray(at, at + WINDOW);
-    if (piece.some((byte) => byte !== 0)) await blob.uploadPages(piece, at, piece.length);
+    if (!piece.equals(Buffer.alloc(piece.length))) await blob.uploadPages(piece, at, piece.length);
   }
   const out = join(folder, 'foreign.raw');
   const { read, checked } = await counted('foreign', out, { format: 'raw' });
