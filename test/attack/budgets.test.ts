@@ -129,6 +129,7 @@ function endlessListingAttack(random: Random): Attack {
     let page = 0;
     const { blob } = await serveBlob(t, (_, response) => {
       const index = page++;
+      if (index > 2 * (before + cycle) + 100) return void response.writeHead(404).end();
       const item = isEmpty && index >= before ? '' : '<PageRange><Start>0</Start><End>511</End></PageRange>';
       const marker = isEmpty || index < before ? index : before + (index - before) % cycle;
       response.writeHead(200, { 'content-type': 'application/xml' }).end(`<?xml version="1.0"?><PageList>${item}<NextMarker>m${marker}</NextMarker></PageList>`);
