@@ -17,15 +17,20 @@ export class FlatWriter implements DiskWriter {
   }
 
   /** Begins in an empty file: it gets its whole size at once, as one hole. */
-  static async create(file: OutputFile, size: number, footer: Uint8Array = new Uint8Array(0)): Promise<FlatWriter> {
+  static async create(file: OutputFile, size: number, footer: Uint8Array): Promise<FlatWriter> {
     const writer = new FlatWriter(file, size, footer);
     await file.truncate(writer.end);
     return writer;
   }
 
-  /** Goes on in a file that another writer for the same disk has begun. */
-  static resume(file: OutputFile, size: number, footer: Uint8Array = new Uint8Array(0)): FlatWriter {
-    return new FlatWriter(file, size, footer);
+  /** Goes on in a file that another writer for the same disk has begun. What is there from offset `kept` on becomes one hole. */
+  static async resume(file: OutputFile, size: number, footer: Uint8Array, kept: number): Promise<FlatWriter> {
+    const writer = new FlatWriter(file, size, footer);
+    if (kept < writer.end) {
+      await file.truncate(kept);
+      await file.truncate(writer.end);
+    }
+    return writer;
   }
 
   async put(offset: number, piece: Uint8Array, parts: readonly Part[]): Promise<void> {

@@ -3,21 +3,27 @@ import { VhdupError } from '../errors.js';
 import { localFiles, type SourceHandle } from '../disk/file.js';
 import { isChangedSince, notedTree, stateOf } from '../blob/metadata.js';
 import { openDisk } from '../disk/open.js';
+import { intersect, rangeSet, totalLength, type RangeSet } from '../plan/range.js';
 import type { Session } from '../session/session.js';
 import { digestsOf, type Content, type DigestWish, type Digests } from '../session/digest-pass.js';
 import type { PullOptions } from './options.js';
+import type { PartFile } from './part-file.js';
 import type { PullResult } from './result.js';
 import { imageSize, type PullWork } from './work.js';
 
+/** More zeros than this are not hashed if the tree digest, which needs none of them, does as well: 2,040 GiB take an hour. */
+const MANY_ZEROS = 1024 ** 3;
+
 /**
- * Compares the blob's Content-MD5 with the file as every reader sees it, in the form in which the blob has it: its own
- * footer, its own padding; where it has none, the tree digest that a push has noted. Throws `content-differs`.
+ * Compares a digest of the blob with the file as every reader sees it: Content-MD5 in the form in which the blob has it,
+ * with its own footer and its own padding, or the tree digest that a push has noted; see `comparable`. What this pull alone
+ * made, and made a hole, is not read. Throws `content-differs`.
  */
-export async function checkContent(session: Session, work: PullWork, path: string, options: PullOptions): Promise<PullResult['checked']> {
-  const kind = comparable(session, work, options);
+export async function checkContent(session: Session, work: PullWork, part: Pick<PartFile, 'path' | 'foreignBelow'>, options: PullOptions): Promise<PullResult['checked']> {
+  const kind = await comparable(session, work, options);
   if (kind === 'none') return kind;
   const { blob, properties: { contentMd5 } } = work.source;
-  const found = (await digestsOfFile(session, work, path, options, kind))[kind];
+  const found = (await digestsOfFile(session, work, part, { ...options, kind }))[kind];
   const noted = kind === 'md5' ? contentMd5 : treeOf(work);
   if (found && noted?.equals(found)) return kind;
   const [name, encoding] = kind === 'md5' ? ['Content-MD5', 'base64'] as const : ['tree digest', 'hex'] as const;
@@ -26,8 +32,11 @@ export async function checkContent(session: Session, work: PullWork, path: strin
   });
 }
 
-/** Which digest of the blob the content is to be compared with; `none`, with a warning that says why, if there is none that counts. */
-export function comparable(session: Session, work: PullWork, options: PullOptions): PullResult['checked'] {
+/**
+ * Returns which digest of the blob the content is to be compared with: Content-MD5, but the tree digest if there is no other,
+ * or if the blob has many zeros; `none`, with a warning that says why, if there is none that counts.
+ */
+export async function comparable(session: Session, work: PullWork, options: PullOptions): Promise<PullResult['checked']> {
   const { blob, properties: { contentMd5, metadata, lastModified } } = work.source;
   const state = stateOf(metadata);
   const noted = treeOf(work);
@@ -43,7 +52,8 @@ export function comparable(session: Session, work: PullWork, options: PullOption
     session.warn(`${blob.uri}: its ${contentMd5 ? 'Content-MD5' : 'tree digest'} was not compared, as asked for`);
     return 'none';
   }
-  return contentMd5 ? 'md5' : 'tree';
+  if (!contentMd5) return 'tree';
+  return noted && work.source.contentSize - totalLength(await work.source.ranges()) > MANY_ZEROS ? 'tree' : 'md5';
 }
 
 /** The tree digest that a push has noted of all of the blob's content. */
@@ -51,7 +61,7 @@ function treeOf({ source: { properties: { contentMd5, metadata }, contentSize, d
   return contentSize === diskSize ? notedTree(stateOf(metadata), contentMd5) : undefined;
 }
 
-async function digestsOfFile(session: Session, work: PullWork, path: string, options: PullOptions, kind: 'md5' | 'tree'): Promise<Digests> {
+async function digestsOfFile(session: Session, work: PullWork, { path, foreignBelow }: Pick<PartFile, 'path' | 'foreignBelow'>, { kind, ...options }: PullOptions & { readonly kind: 'md5' | 'tree' }): Promise<Digests> {
   const { source, parent, format } = work;
   const wish = (size: number): DigestWish => (kind === 'tree' ? { tree: true } : { md5: { footer: source.footer, padding: source.contentSize - size } });
   if (format === 'dynamic') {
@@ -60,21 +70,23 @@ async function digestsOfFile(session: Session, work: PullWork, path: string, opt
   }
   const file = await localFiles.open(path);
   try {
-    const content = flatContent(file, imageSize(work));
+    const size = imageSize(work);
+    const written = intersect(rangeSet([...await source.ranges(), { offset: 0, length: foreignBelow }]), [{ offset: 0, length: size }]);
+    const content = flatContent(file, size, written);
     return await digestsOf(session, content, wish(content.size), 'check-pulled');
   } finally {
     await file.close();
   }
 }
 
-/** The bytes of the blob in a file that has the first `size` of them as they are. */
-function flatContent(file: SourceHandle, size: number): Content {
+/** The bytes of the blob in a file that has the first `size` of them as they are, and zeros in all of them but `written`. */
+function flatContent(file: SourceHandle, size: number, written: RangeSet): Content {
   return {
     size,
     read: (offset, into) => file.read(offset, into),
     async *stretches() {
       await Promise.resolve();
-      yield [{ offset: 0, length: size, kind: 'data', layer: 0 }];
+      yield written.map((range) => ({ ...range, kind: 'data' as const, layer: 0 }));
     },
   };
 }

@@ -13,9 +13,9 @@ import type { PullWork } from './work.js';
 /**
  * Takes over the part file of an earlier run, under the name of this one, and records that. Renames the file only if its
  * process is proved to be gone, or has closed it. Otherwise makes a copy: a process that was only stopped still has the
- * file open, and may write to it at any time. Returns the new record; `undefined` if this run has to begin anew.
+ * file open, and may write to it at any time. Returns `undefined` if this run has to begin anew.
  */
-export async function takeEarlierPart(session: Session, work: PullWork, output: PullOutput, lock: Lock): Promise<PullRecord | undefined> {
+export async function takeEarlierPart(session: Session, work: PullWork, output: PullOutput, lock: Lock): Promise<TakenPart | undefined> {
   const record = await readPullRecord(output.recordPath);
   const earlier = record && await findPart(record, output);
   if (!earlier) return undefined;
@@ -28,13 +28,23 @@ export async function takeEarlierPart(session: Session, work: PullWork, output: 
     return undefined;
   }
   const own = output.partPath(lock.token);
-  const taken: PullRecord = { ...record, acceptsDiffering: work.acceptsDiffering, identity: null, part: basename(own), formerPart: null, owner: thisOwner() };
+  const taken: PullRecord = { ...record, acceptsDiffering: work.acceptsDiffering, identity: null, part: basename(own), formerPart: null, stamp: null, owner: thisOwner() };
   const isClosed = record.owner === null || judgeWork(earlier.token, record.owner) === 'gone';
   if (!isClosed && !await copyPart(session, work, earlier.path, own)) return undefined;
+  // A rename changes the time of change, so this is the last moment to look at it.
+  const isOnlyOurs = isClosed && record.stamp !== null && record.stamp === await output.stampOf(earlier.path);
   await lock.check();
   // The record is written before the rename: after a crash in between, it has both names.
   await writePullRecord(output.recordPath, isClosed ? { ...taken, formerPart: earlier.name } : taken);
-  return !isClosed || await movePart(earlier.path, own) ? taken : undefined;
+  return !isClosed || await movePart(earlier.path, own) ? { record: taken, isOnlyOurs } : undefined;
+}
+
+/** A part file of an earlier run that is now this one's. */
+export interface TakenPart {
+  /** As it was written for this run. */
+  readonly record: PullRecord;
+  /** True if it is proved that nothing but this pull has ever written to the file. */
+  readonly isOnlyOurs: boolean;
 }
 
 /** A part file that a record names. */

@@ -1,6 +1,5 @@
 import { VhdupError } from '../errors.js';
 import { throwIfStopped } from '../blob/retry.js';
-import { PIECE_ALIGNMENT } from '../disk/disk-writer.js';
 import { zeroFill } from '../disk/zero-fill.js';
 import { differingRanges } from '../plan/differing.js';
 import { nonZeroRanges } from '../plan/non-zero.js';
@@ -10,7 +9,7 @@ import { BufferPool } from '../session/buffer-pool.js';
 import { inParallel } from '../session/parallel.js';
 import type { Session } from '../session/session.js';
 import type { PartFile } from './part-file.js';
-import { WindowLog } from './window-log.js';
+import { WINDOW, WindowLog } from './window-log.js';
 import { imageSize, type PullWork } from './work.js';
 
 /** What went over the wire, and into the file. Amounts are bytes. */
@@ -19,9 +18,6 @@ export interface Fetched {
   readonly stored: number;
   readonly requests: number;
 }
-
-/** A read of at most this many bytes; a multiple of what a writer takes at a time. */
-const WINDOW = 2 * PIECE_ALIGNMENT;
 
 /**
  * Fetches the pages of the blob and stores what is not zero, or differs from the parent; where only the parent has

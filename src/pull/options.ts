@@ -12,7 +12,7 @@ export interface PullOptions extends SessionOptions, OpenOptions {
   readonly onto?: string | undefined;
   /** Replace a file that is there, when the new one is complete. */
   readonly overwrite?: boolean | undefined;
-  /** `false`: do not compare the blob's Content-MD5 with what was pulled. */
+  /** `false`: do not compare the blob's Content-MD5 or tree digest with what was pulled. */
   readonly checkMd5?: boolean | undefined;
   /** Where finished pulls are recorded, so that the same call finds that it is done. Default: the user's; none is kept with `overwrite`. */
   readonly stateFolder?: string | undefined;

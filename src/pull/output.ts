@@ -63,6 +63,12 @@ export class PullOutput {
     return found?.isFile() ? identityIn(found) : undefined;
   }
 
+  /** Returns what changes whenever the file at `path` does: nobody can set its time of change back. `undefined` if there is none. */
+  async stampOf(path: string): Promise<string | undefined> {
+    const found = await lstat(path, { bigint: true }).catch(() => undefined);
+    return found?.isFile() ? `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}` : undefined;
+  }
+
   /**
    * Removes what earlier runs have left beside the output, except the file `kept`: part files, half-written records, and files
    * of older versions. So a process that lost the lock can no longer publish.

@@ -6,10 +6,11 @@ import { SparseVhdWriter, type SparseSpec } from '../disk/vhd/writer.js';
 import type { Session } from '../session/session.js';
 import type { Lock } from '../state/lock.js';
 import { thisOwner } from '../state/owner.js';
-import { takeEarlierPart } from './earlier-part.js';
+import { takeEarlierPart, type TakenPart } from './earlier-part.js';
 import type { PullOutput } from './output.js';
 import { passTick } from './pulled-record.js';
 import { changeOf, readPullRecord, writePullRecord, type Durable, type PullRecord } from './record.js';
+import { endOfDone } from './window-log.js';
 import { imageSize, type PullWork } from './work.js';
 
 /** All windows. */
@@ -21,6 +22,8 @@ export class PartFile implements AsyncDisposable {
   readonly writer: DiskWriter;
   /** What an earlier run has left. */
   readonly found: Durable | undefined;
+  /** Below this offset the file may hold what others wrote to it while no run held the lock; 0 if it is proved to hold nothing of the kind. */
+  readonly foreignBelow: number;
   readonly #file: OutputFile;
   readonly output: PullOutput;
   readonly #lock: Lock;
@@ -28,29 +31,30 @@ export class PartFile implements AsyncDisposable {
   /** The record as it was written last. */
   #record: PullRecord | undefined;
 
-  private constructor(file: OutputFile, writer: DiskWriter, { output, lock, work, found }: { output: PullOutput; lock: Lock; work: PullWork; found: PullRecord | undefined }) {
+  private constructor(file: OutputFile, writer: DiskWriter, { output, lock, work, taken }: { output: PullOutput; lock: Lock; work: PullWork; taken: TakenPart | undefined }) {
     this.path = file.path;
     this.#file = file;
     this.writer = writer;
     this.output = output;
     this.#lock = lock;
     this.#work = work;
-    this.found = found?.durable;
-    this.#record = found;
+    this.found = taken?.record.durable;
+    this.foreignBelow = taken && !taken.isOnlyOurs ? endOfDone(taken.record.durable) : 0;
+    this.#record = taken?.record;
   }
 
   /** Resumes the part file of an earlier run of the same job, else begins a new one. Throws `destination-busy` if the lock is lost. */
   static async open(session: Session, work: PullWork, output: PullOutput, lock: Lock): Promise<PartFile> {
-    const found = await takeEarlierPart(session, work, output, lock);
+    const taken = await takeEarlierPart(session, work, output, lock);
     // The record is removed first: it must not describe a file that is begun anew.
-    if (!found) await output.forget();
+    if (!taken) await output.forget();
     const path = output.partPath(lock.token);
-    const file = found ? await OutputFile.reopen(path) : await OutputFile.create(path);
+    const file = taken ? await OutputFile.reopen(path) : await OutputFile.create(path);
     try {
       // Nothing is written to a file that another process has taken over meanwhile.
       await lock.check();
       await output.sweep(path);
-      return new PartFile(file, await writerFor(work, file, found?.durable), { output, lock, work, found });
+      return new PartFile(file, await writerFor(work, file, taken?.record.durable), { output, lock, work, taken });
     } catch (error) {
       await file.close();
       throw error;
@@ -62,6 +66,11 @@ export class PartFile implements AsyncDisposable {
     const { end } = this.writer;
     await this.writer.sync();
     await this.#write({ ...done, end }, 'fetching', null);
+  }
+
+  /** Records of a file that is finished that this run writes no more to it: whoever resumes it can see whether others did. */
+  async recordFinished(): Promise<void> {
+    await this.#write({ ...ALL, end: this.writer.end }, 'fetching', null, await this.#stamp());
   }
 
   /** Records of a file that is finished, so durable, that it is not what Content-MD5 says. */
@@ -89,9 +98,9 @@ export class PartFile implements AsyncDisposable {
     this.#record = undefined;
   }
 
-  async #write(durable: Omit<Durable, 'fileSize'>, state: PullRecord['state'], identity: string | null): Promise<void> {
+  async #write(durable: Omit<Durable, 'fileSize'>, state: PullRecord['state'], identity: string | null, stamp: string | null = null): Promise<void> {
     const { job, acceptsDiffering } = this.#work;
-    await this.#save({ job, acceptsDiffering, durable: { ...durable, fileSize: await this.#file.size() }, state, identity, part: basename(this.path), formerPart: null, owner: thisOwner() });
+    await this.#save({ job, acceptsDiffering, durable: { ...durable, fileSize: await this.#file.size() }, state, identity, part: basename(this.path), formerPart: null, stamp, owner: thisOwner() });
   }
 
   async #save(record: PullRecord): Promise<void> {
@@ -100,10 +109,15 @@ export class PartFile implements AsyncDisposable {
     this.#record = record;
   }
 
+  /** Returns the file's stamp; `null` if others may have written to it. */
+  async #stamp(): Promise<string | null> {
+    return this.foreignBelow === 0 ? await this.output.stampOf(this.path) ?? null : null;
+  }
+
   /** Closes the file, and records that, so that the next run can resume it on any machine. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
-    if (this.#record) await this.#save({ ...this.#record, owner: null }).catch(() => undefined);
+    if (this.#record) await this.#save({ ...this.#record, stamp: await this.#stamp(), owner: null }).catch(() => undefined);
   }
 }
 
@@ -120,8 +134,8 @@ export async function publishedFile(output: PullOutput, { job, acceptsDiffering 
 async function writerFor(work: PullWork, file: OutputFile, found: Durable | undefined): Promise<DiskWriter> {
   const { source, parent, format } = work;
   if (format !== 'dynamic') {
-    const footer = format === 'fixed' ? source.footer : undefined;
-    return found ? FlatWriter.resume(file, imageSize(work), footer) : FlatWriter.create(file, imageSize(work), footer);
+    const footer = format === 'fixed' ? source.footer : new Uint8Array(0);
+    return found ? FlatWriter.resume(file, imageSize(work), footer, endOfDone(found)) : FlatWriter.create(file, imageSize(work), footer);
   }
   const spec: SparseSpec = { footer: source.footer, parent: parent?.link };
   return found ? SparseVhdWriter.resume(file, spec, found.end) : SparseVhdWriter.create(file, spec);

@@ -17,7 +17,7 @@ const RECORD_EVERY = 16 * 1024 * 1024;
 
 /**
  * Pulls a page blob to a file: sparse, resumable, checked. The file gets its name when all of it is there, compared with
- * the blob's Content-MD5, and durable: see `docs/PROTOCOL.md`. Throws a `VhdupError`; after `cancelled`, `transfer-failed`
+ * a digest of the blob, and durable: see `docs/PROTOCOL.md`. Throws a `VhdupError`; after `cancelled`, `transfer-failed`
  * and `output-unwritable` the same call resumes, after `source-changed` and `content-differs` it starts again.
  */
 export async function pull(uri: string, path: string, options: PullOptions = {}): Promise<PullResult> {
@@ -36,9 +36,9 @@ export async function pull(uri: string, path: string, options: PullOptions = {})
   const published = await publishedFile(output, work);
   if (published !== undefined) {
     await forget(output, work, published, folder);
-    return resultOf(session, work, path, 'resumed', comparable(session, work, options));
+    return resultOf(session, work, path, 'resumed', await comparable(session, work, options));
   }
-  if (folder !== undefined && await isPulled(folder, output, work)) return resultOf(session, work, path, 'already-there', comparable(session, work, options));
+  if (folder !== undefined && await isPulled(folder, output, work)) return resultOf(session, work, path, 'already-there', await comparable(session, work, options));
   await output.checkFree();
   await using part = await PartFile.open(session, work, output, lock);
   return await make(session, work, part, options);
@@ -59,6 +59,7 @@ async function make(session: Session, work: PullWork, part: PartFile, options: P
   const fetched = await fetchAll(session, work, part, options.recordEvery ?? RECORD_EVERY);
   session.progress('finish', 0, 0);
   await part.writer.finish();
+  await part.recordFinished();
   const checked = await check(session, work, part, options);
   await work.parent?.check();
   const identity = await part.recordReady();
@@ -70,7 +71,7 @@ async function make(session: Session, work: PullWork, part: PartFile, options: P
 /** Records a difference, so that the next run fetches all anew, or accepts what is there. A part file that is no disk is given up. */
 async function check(session: Session, work: PullWork, part: PartFile, options: PullOptions): Promise<PullResult['checked']> {
   try {
-    return await checkContent(session, work, part.path, options);
+    return await checkContent(session, work, part, options);
   } catch (error) {
     if (error instanceof VhdupError && error.code === 'content-differs') await part.recordDiffering();
     if (error instanceof VhdupError && error.code === 'disk-invalid') await part.giveUp();

@@ -44,6 +44,11 @@ export interface PullRecord {
   readonly part: string;
   /** The earlier name of the part file, while it is being renamed. */
   readonly formerPart: string | null;
+  /**
+   * The part file as this pull left it, with its time of change; see `PullOutput.stampOf`. While a file has this stamp, all
+   * that was ever written to it is this pull's. `null` if the pull may write to it, or others may have.
+   */
+  readonly stamp: string | null;
   /** The process that has the part file open; `null` once it is closed. */
   readonly owner: Owner | null;
 }
@@ -93,10 +98,10 @@ export function parsePullJob(value: unknown): PullJob | undefined {
 }
 
 function isPullRecord(value: unknown): value is PullRecord {
-  const { job, acceptsDiffering, durable, state, identity, part, formerPart, owner } = fieldsOf(value);
+  const { job, acceptsDiffering, durable, state, identity, part, formerPart, stamp, owner } = fieldsOf(value);
   const { below, ahead, end, fileSize } = fieldsOf(durable);
   return parsePullJob(job) !== undefined && typeof part === 'string'
-    && [identity, formerPart].every((text) => text === null || typeof text === 'string')
+    && [identity, formerPart, stamp].every((text) => text === null || typeof text === 'string')
     && Array.isArray(ahead) && [below, end, fileSize, ...ahead as unknown[]].every((offset) => Number.isSafeInteger(offset) && Number(offset) >= 0)
     && (state === 'fetching' || state === 'differs' || state === 'ready')
     && typeof acceptsDiffering === 'boolean'

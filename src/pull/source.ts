@@ -15,6 +15,7 @@ export class PullSource {
   readonly properties: BlobProperties;
   /** `undefined` where the blob is no fixed VHD. */
   readonly tail: FixedTail | undefined;
+  #ranges: Promise<RangeSet> | undefined;
 
   private constructor(blob: PageBlob, properties: BlobProperties, tail: FixedTail | undefined) {
     this.blob = blob;
@@ -64,8 +65,12 @@ export class PullSource {
     return this.tail?.size ?? this.properties.size;
   }
 
-  /** The pages before the footer. */
-  async ranges(): Promise<RangeSet> {
+  /** The pages before the footer; listed once. */
+  ranges(): Promise<RangeSet> {
+    return this.#ranges ??= this.#listRanges();
+  }
+
+  async #listRanges(): Promise<RangeSet> {
     const listed = await guarded(this.blob, () => this.blob.pageRanges({ ifMatch: this.properties.etag }));
     return rangeSet(listed.map(({ offset, length }) => ({ offset, length: Math.max(0, Math.min(offset + length, this.contentSize) - offset) })));
   }

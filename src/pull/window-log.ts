@@ -1,4 +1,13 @@
+import { PIECE_ALIGNMENT } from '../disk/disk-writer.js';
 import type { Durable } from './record.js';
+
+/** Bytes of the blob that are fetched and recorded as one; a multiple of what a writer takes at a time. */
+export const WINDOW = 2 * PIECE_ALIGNMENT;
+
+/** Returns the end of the last window that is recorded as done; 0 if none is. */
+export function endOfDone({ below, ahead }: Pick<Durable, 'below' | 'ahead'>): number {
+  return ahead.reduce((end, offset) => Math.max(end, offset + WINDOW), Math.ceil(below / WINDOW) * WINDOW);
+}
 
 /** Which windows are done, where they are begun in ascending order and end in any. */
 export class WindowLog {

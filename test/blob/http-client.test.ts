@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Agent, createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { Agent, createServer, type RequestListener, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PageBlobClient } from '@azure/storage-blob';
@@ -10,6 +10,7 @@ import { parseBlobUri } from '../../src/blob/location.js';
 import { PageBlob } from '../../src/blob/page-blob.js';
 import { Retrier } from '../../src/blob/retry.js';
 import type { IHttpClient, WebResource } from '@azure/storage-blob';
+import { headOf, pour } from '../support/slow-server.js';
 
 const DEADLINE = 200;
 
@@ -31,8 +32,6 @@ async function blobOn(t: Test, listener: RequestListener, { abort = new AbortCon
   const retrier = new Retrier({ cancel: new AbortController().signal, abort: abort.signal }, undefined, { attempts: 1, firstDelayMs: 1, maxDelayMs: 1 });
   return new PageBlob(location, await accessTo(location, {}, { deadlineMs }), retrier);
 }
-
-const headOf = (length: number) => ({ 'content-length': length, 'etag': '"1"', 'last-modified': new Date(0).toUTCString(), 'content-range': `bytes 0-${length - 1}/${length}` });
 
 t.test('an answer that comes slowly, but comes, is waited for', async (t) => {
   const pieces = 12;
@@ -70,17 +69,6 @@ t.test('a listing that stops in the middle is cut off', async (t) => {
   });
   await t.rejects(blob.pageRanges({}), { code: 'transfer-failed', message: /ETIMEDOUT: no byte moved for 0\.2 s/ });
 });
-
-/** Sends up to `length` bytes, as fast as they are taken; says in `sent` how many were. */
-async function pour(response: ServerResponse, length: number, sent: { bytes: number }): Promise<void> {
-  const piece = Buffer.alloc(1024 * 1024, ' ');
-  let isOpen = true;
-  response.on('close', () => { isOpen = false; });
-  for (; isOpen && sent.bytes < length; sent.bytes += piece.length) {
-    if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
-  }
-  response.end();
-}
 
 t.test('an error with a body of 400 MiB is read no further than its first 64 KiB, whichever request it answers', async (t) => {
   const sent = { bytes: 0 };

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { randomFrom } from '../support/gate/faults.js';
 
@@ -51,9 +50,11 @@ const OF_BASE64: Readonly<Record<string, Encoding>> = {
   'without padding': (text) => text.replace(/=+$/, ''),
 };
 
+const base64Of = (length: number) => Buffer.from(Array.from({ length }, () => Math.floor(random() * 256))).toString('base64');
+
 const kinds: readonly (readonly [name: string, isBase64: boolean, make: () => string])[] = [
-  ['signature', true, () => randomBytes(32).toString('base64')],
-  ['account key', true, () => randomBytes(64).toString('base64')],
+  ['signature', true, () => base64Of(32)],
+  ['account key', true, () => base64Of(64)],
   ['password', false, () => Array.from({ length: 8 + Math.floor(random() * 30) }, () => String.fromCodePoint(random() < 0.9 ? 0x21 + Math.floor(random() * 94) : random() < 0.5 ? 0xa1 + Math.floor(random() * 0x500) : 0x1f600 + Math.floor(random() * 64))).join('')],
 ];
 

@@ -1,51 +1,22 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { parseBlobUri } from '../../src/blob/location.js';
-import type { PageBlob } from '../../src/blob/page-blob.js';
-import { Session } from '../../src/session/session.js';
+import { DRIP_MS, drip, headOf, serveBlob } from '../support/slow-server.js';
 
 const WINDOW = 400;
 const ATTEMPTS = 3;
-/** A byte each so many milliseconds: 50 bytes a second. */
-const DRIP_MS = 20;
 const MIB = 1024 * 1024;
 
-/** A blob on a server that does what `listener` says, with a short window, and how many requests have come. */
-async function blobOn(t: Test, listener: (request: IncomingMessage, response: ServerResponse) => void, more: { limit?: number; attempts?: number } = {}): Promise<{ blob: PageBlob; requests: () => number }> {
-  let requests = 0;
-  const server = createServer((request, response) => {
-    requests++;
-    listener(request, response);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const session = new Session({ environment: {}, limit: more.limit, retry: { attempts: more.attempts ?? ATTEMPTS, firstDelayMs: 1, maxDelayMs: 1, floorWindowMs: WINDOW } });
-  return { blob: await session.blob(parseBlobUri(`http://127.0.0.1:${(server.address() as AddressInfo).port}/acct/c/b?sig=c2VjcmV0c2VjcmV0`)), requests: () => requests };
-}
-
-const headOf = (length: number) => ({ 'content-length': length, 'etag': '"1"', 'last-modified': new Date(0).toUTCString(), 'content-range': `bytes 0-${length - 1}/${length}` });
-
-/** Sends `length` bytes, `each` of them at a time. */
-async function drip(response: ServerResponse, length: number, each = 1): Promise<void> {
-  for (let sent = 0; sent < length && !response.destroyed; sent += each) {
-    response.write(Buffer.alloc(Math.min(each, length - sent), 'x'));
-    await sleep(DRIP_MS);
-  }
-  response.end();
+/** A blob on a server with a short window. */
+function blobOn(t: Test, listener: RequestListener, more: { limit?: number; attempts?: number } = {}): ReturnType<typeof serveBlob> {
+  return serveBlob(t, listener, { attempts: ATTEMPTS, floorWindowMs: WINDOW, ...more });
 }
 
 t.test('an answer that comes by a byte now and then is given up, tried again as other trouble is, and the end can be resumed', async (t) => {
   const { blob, requests } = await blobOn(t, (request, response) => {
     const isRead = request.headers['x-ms-range'] !== undefined;
     response.writeHead(isRead ? 206 : 200, isRead ? headOf(512) : {});
-    void drip(response, 512);
+    void drip(response, 'x'.repeat(512));
   });
   const listed = /ETIMEDOUT: less than 1024 bytes a second moved for 0\.4 s, in 1 request$/;
   // The SDK says of whatever ends a read that it was aborted.
@@ -74,8 +45,8 @@ t.test('one that is slow among others that are not is never cut off', async (t) 
   const { blob, requests } = await blobOn(t, (request, response) => {
     const length = Number(/-(\d+)$/.exec(String(request.headers['x-ms-range']))?.[1]) + 1;
     response.writeHead(206, headOf(length));
-    if (length === slow) void drip(response, slow);
-    else void drip(response, length, 512);
+    if (length === slow) void drip(response, 'x'.repeat(slow));
+    else void drip(response, 'x'.repeat(length), 512);
   });
   let isDone = false;
   const one = blob.read({ offset: 0, length: slow }).finally(() => { isDone = true; });
@@ -102,7 +73,7 @@ t.test('a limit that explains how slow it is keeps the floor below it', async (t
   // 800 bytes a second.
   const listener = (_: IncomingMessage, response: ServerResponse) => {
     response.writeHead(206, headOf(1024));
-    void drip(response, 1024, 16);
+    void drip(response, 'x'.repeat(1024), 16);
   };
   const { blob: free } = await blobOn(t, listener, { attempts: 1 });
   await t.rejects(free.read({ offset: 0, length: 1024 }), { code: 'transfer-failed' });

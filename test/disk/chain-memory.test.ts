@@ -1,5 +1,4 @@
-import { open, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open } from 'node:fs/promises';
 import t, { type Test } from 'tap';
 import { openChain } from '../../src/disk/chain.js';
 import type { Extent } from '../../src/disk/disk.js';
@@ -7,45 +6,17 @@ import { localFiles, type Files } from '../../src/disk/file.js';
 import { MemoryBudget } from '../../src/disk/memory-budget.js';
 import { readVhd } from '../../src/disk/vhd/image.js';
 import { openDisk, type Disk } from '../../src/index.js';
-import { writeImage, type ParentSpec } from '../../fixtures/vhd.js';
 import { temporaryFolder } from '../support/folder.js';
 import { randomFrom } from '../support/gate/faults.js';
+import { SCATTERED_SIZE as SIZE, scatteredChain, tableOffset } from '../support/scattered-chain.js';
 import { SparseFiles, sparseChain } from '../support/sparse-files.js';
 
 const MIB = 1024 * 1024;
-const SIZE = 2040 * 1024 ** 3;
 /** With the smallest blocks that are read the table has 64 MiB. */
 const SMALL_BLOCK = 128 * 1024;
-const TABLE = 512 + 1024;
 const seed = Number(process.env['VHDUP_SEED'] ?? Date.now() % 2 ** 32);
 t.comment(`seed ${seed}`);
 t.setTimeout(600_000);
-
-/** Gives a file a block in each page of its table, without data: as much as a hostile image can make a reader keep. */
-async function scatter(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    const { size } = await stat(path);
-    const footer = Buffer.alloc(512);
-    await file.read(footer, 0, 512, size - 512);
-    const table = Buffer.alloc(Math.ceil(SIZE / SMALL_BLOCK) * 4, 0xff);
-    let end = size - 512;
-    for (let entry = 0; entry < table.length / 4; entry += 4096) {
-      table.writeUInt32BE(end / 512, entry * 4);
-      end += 512 + SMALL_BLOCK;
-    }
-    await file.write(table, 0, table.length, Math.max(TABLE, (await tableOffset(file))));
-    await file.write(footer, 0, 512, end);
-  } finally {
-    await file.close();
-  }
-}
-
-async function tableOffset(file: Awaited<ReturnType<typeof open>>): Promise<number> {
-  const field = Buffer.alloc(8);
-  await file.read(field, 0, 8, 512 + 16);
-  return Number(field.readBigUInt64BE());
-}
 
 async function extentsOf(disk: Disk): Promise<Extent[]> {
   const extents: Extent[] = [];
@@ -53,14 +24,9 @@ async function extentsOf(disk: Disk): Promise<Extent[]> {
   return extents;
 }
 
+/** With a block in each page of each table. */
 async function chainOf(t: Test, layers: number): Promise<string> {
-  const folder = await temporaryFolder(t);
-  let parent: ParentSpec | undefined;
-  for (let index = 0; index < layers; index++) {
-    parent = await writeImage({ path: join(folder, `c${index}.vhd`), type: index === 0 ? 'dynamic' : 'differencing', size: SIZE, blockSize: SMALL_BLOCK, writes: [], ...(parent ? { parent } : {}) });
-  }
-  for (let index = 0; index < layers; index++) await scatter(join(folder, `c${index}.vhd`));
-  return parent?.path ?? '';
+  return scatteredChain({ folder: await temporaryFolder(t), layers, blockSize: SMALL_BLOCK, every: 4096 });
 }
 
 t.test('a chain takes at most 300 MiB for its tables, however large they are together', async (t) => {

@@ -5,8 +5,9 @@ import t from 'tap';
 import { openDisk, type Extent } from '../../src/index.js';
 import { chains, writeChain, type WrittenLayer } from '../support/chains.js';
 import { temporaryFolder } from '../support/folder.js';
+import { scaled, seedOfRun } from '../support/scale.js';
 
-const RUNS = 120;
+const RUNS = scaled(120);
 const SECTOR = 512;
 
 /** Chains in which about a third of the writes are all zero. */
@@ -17,7 +18,7 @@ const chainsWithZeros = fc.tuple(chains, fc.array(fc.nat(2), { minLength: 31, ma
 
 t.test('any chain reads as the oracle says, and its extents tell the truth about every layer', async (t) => {
   const folder = await temporaryFolder(t);
-  const seed = Date.now();
+  const seed = seedOfRun();
   t.comment(`seed ${seed}`);
   await fc.assert(fc.asyncProperty(chainsWithZeros, fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true })), { maxLength: 6 }), async (specs, cuts) => {
     const own = await mkdtemp(join(folder, 'chain-'));

@@ -5,11 +5,12 @@ import t from 'tap';
 import type { Extent } from '../../src/index.js';
 import { openDiskFrom } from '../../src/disk/open.js';
 import { temporaryFolder } from '../support/folder.js';
+import { scaled, seedOfRun } from '../support/scale.js';
 import { SparseFiles, byteAt, sparseChain, type SparseLayer, type SparseLayerSpec } from '../support/sparse-files.js';
 
 const SECTOR = 512;
 const MIB = 1024 * 1024;
-const RUNS = 20;
+const RUNS = scaled(20);
 
 /** Fates of a differencing block: absent, there with nothing, with everything, with runs, with every other sector. */
 const FATES = ['absent', 'absent', 'empty', 'full', 'full', 'runs', 'alternating'] as const;
@@ -88,7 +89,7 @@ function expectedExtents(layers: readonly SparseLayer[], above: number, size: nu
 
 t.test('layers with more blocks than are loaded at a time resolve as they do sector by sector, and so do reads', async (t) => {
   const folder = await temporaryFolder(t);
-  const seed = Date.now();
+  const seed = seedOfRun();
   t.comment(`seed ${seed}`);
   await fc.assert(fc.asyncProperty(recipes, fc.array(fc.tuple(fc.nat(8 * MIB), fc.oneof(fc.nat(3000), fc.nat(3 * MIB))), { minLength: 1, maxLength: 4 }), async (recipe, cuts) => {
     const specs = chainOf(recipe);

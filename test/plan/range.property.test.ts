@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { RangeMerger, endOf, intersect, pieceCount, rangeSet, splitAt, subtract, totalLength, union, type Range } from '../../src/plan/range.js';
+import { scaled, seedOfRun } from '../support/scale.js';
 
 const PAGE = 512;
 const PAGES = 80;
-const seed = Date.now();
+const seed = seedOfRun();
 t.comment(`seed ${seed}`);
-const options = { numRuns: 1000, seed };
+const options = { numRuns: scaled(1000), seed };
 
 const ranges = fc.array(fc.tuple(fc.nat(PAGES - 1), fc.nat(14)).map(([page, length]) => ({ offset: page * PAGE, length: Math.min(length, PAGES - page) * PAGE })), { maxLength: 12 });
 

@@ -13,9 +13,9 @@ import type { LeafFile, LeafFileWriter } from '../../src/state/leaf-file.js';
 import { flatten, writeImage, type Write } from '../../fixtures/vhd.js';
 import { chains, writeChain } from '../support/chains.js';
 import { temporaryFolder } from '../support/folder.js';
-import { scaled } from '../support/scale.js';
+import { scaled, seedOfRun } from '../support/scale.js';
 
-const seed = Date.now();
+const seed = seedOfRun();
 t.comment(`seed ${seed}`);
 const MIB = 1024 ** 2;
 

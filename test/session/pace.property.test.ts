@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import t from 'tap';
 import { Pace } from '../../src/session/pace.js';
 import { randomFrom } from '../support/gate/faults.js';
+import { seedOfRun } from '../support/scale.js';
 import { Simulation, type Link, type Stretch } from './simulated-link.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const seed = Date.now();
+const seed = seedOfRun();
 t.comment(`seed ${seed}`);
 const options = { numRuns: 8, seed };
 

@@ -3,10 +3,17 @@
  * less (CI does for its second version of Node).
  */
 const SCALE = Math.min(1, Number(process.env['VHDUP_TEST_SCALE'] ?? 1));
+/** How many times as many cases the long forms of the properties run (`npm run test:soak`). */
+const TIMES = Math.max(1, Number(process.env['VHDUP_TIMES'] ?? 1));
 
-/** So many of `count` cases, one at least. */
+/** So many of `count` cases, one at least; in a long form more. */
 export function scaled(count: number): number {
-  return Math.max(1, Math.round(count * SCALE));
+  return Math.max(1, Math.round(count * SCALE * TIMES));
+}
+
+/** The seed of random cases: `VHDUP_SEED` repeats one. */
+export function seedOfRun(): number {
+  return Number(process.env['VHDUP_SEED'] ?? Date.now() % 2 ** 31);
 }
 
 /** Whether the case with this number, from 0, is run; with less than all of them they are spread evenly. */
