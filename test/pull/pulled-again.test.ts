@@ -1,5 +1,5 @@
 import { watch } from 'node:fs';
-import { chmod, copyFile, link, mkdir, open, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, link, mkdir, mkdtemp, open, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -12,7 +12,7 @@ import { Session } from '../../src/session/session.js';
 import { trimRecords, writeRecord } from '../../src/state/record-file.js';
 import { runCli, startCli } from '../support/cli.js';
 import { randomFrom } from '../support/gate/faults.js';
-import { contentOfFile, pullScene } from '../support/pull-scene.js';
+import { contentOfFile, pullScene, rawBlob } from '../support/pull-scene.js';
 import { scaled } from '../support/scale.js';
 
 const seed = Number(process.env['VHDUP_SEED'] ?? Date.now());
@@ -147,6 +147,21 @@ t.test('nothing is recorded of a file that took the place of the pull\'s, or tha
   await writeFile(out, 'written under its name');
   await recordPulled(state, output, work, await output.identityOf(out) ?? '');
   t.notOk(await isPulled(state, output, work), 'a write in the same tick would change no time');
+});
+
+t.test('a pull that takes no longer than a tick of the clock is remembered too', async (t) => {
+  const { folder, container, pulled } = await doneScene(t);
+  await rawBlob(container, 'tiny');
+  // In memory, where nothing takes time, if there is such a folder.
+  const fast = await mkdtemp(join('/dev/shm', 'vhdup-')).catch(() => folder);
+  t.teardown(() => rm(fast, { recursive: true, force: true }));
+  for (let index = 0; index < 10; index++) {
+    const out = join(fast, `${index}.raw`);
+    t.match(await pulled('tiny', out, { format: 'raw' }), { outcome: 'pulled' });
+    const { mtimeMs, ctimeMs } = await stat(out);
+    t.ok(ctimeMs - mtimeMs > 10, 'it gets its name in a later tick than it was written to');
+    t.match(await pulled('tiny', out, { format: 'raw' }), { outcome: 'already-there' });
+  }
 });
 
 t.test('the latest records are kept', async (t) => {
