@@ -8,6 +8,8 @@ const WEIGHT = 0.25;
 const SERVICE_MS = 2;
 /** An estimate of the link that is older is taken anew. */
 const MAX_AGE_MS = 60_000;
+/** Until then, one request in this time measures the link: with all of them a slow one would do little else. */
+const PROBE_EACH_MS = 10_000;
 
 /**
  * What a request costs, in bytes: so many more could be sent in the time that it takes besides its own. Small requests show that
@@ -20,6 +22,7 @@ export class RequestPrice {
   #requestMs = 0;
   #msPerByte: number | undefined;
   #measuredAt = -Infinity;
+  #probedAt = -Infinity;
 
   /** `limit`: bytes a second that all requests together may send. */
   constructor(limit = Infinity) {
@@ -45,9 +48,16 @@ export class RequestPrice {
     this.#msPerByte = undefined;
   }
 
-  /** The price now, in bytes, while so many requests are under way; `undefined` if no large one has shown the link lately. */
+  /**
+   * Returns the price now, in bytes, while so many requests are under way; `undefined` if a large request should show the link:
+   * as long as none has, and once in a while when the last one was a minute ago.
+   */
   bytes(now: number, lanes: number): number | undefined {
-    if (this.#msPerByte === undefined || now - this.#measuredAt > MAX_AGE_MS) return undefined;
+    if (this.#msPerByte === undefined) return undefined;
+    if (now - this.#measuredAt > MAX_AGE_MS && now - this.#probedAt > PROBE_EACH_MS) {
+      this.#probedAt = now;
+      return undefined;
+    }
     const perByte = Math.max(this.#msPerByte, (1000 * lanes) / this.#limit);
     return Math.max(this.#requestMs, SERVICE_MS * lanes) / perByte;
   }

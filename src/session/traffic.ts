@@ -47,8 +47,11 @@ export class Traffic implements Pacer {
     }
   }
 
-  /** What a request costs now, in bytes: to send fewer bytes than that besides is faster than another request. `undefined` if that is not known. */
-  get requestPrice(): number | undefined {
+  /**
+   * Returns what a request costs now, in bytes: to send fewer bytes than that besides is faster than another request. `undefined`
+   * if that is not known, and the next request should show it.
+   */
+  requestPrice(): number | undefined {
     return this.#price.bytes(performance.now(), this.#pace.lanes);
   }
 

@@ -68,3 +68,12 @@ t.test('no price without a large request, after a minute without one, for failur
   t.equal(price.bytes(70_001, 6), undefined);
   t.end();
 });
+
+t.test('a minute after the last large request the link is measured by one request at a time, not by all lanes at once', (t) => {
+  const price = new RequestPrice();
+  const slow: Link = { bytesPerSecond: 20 * KIB, requestMs: 20, lanes: 6 };
+  take(price, slow, { now: 0, bytes: 128 * KIB, noise: 1 });
+  const probes = Array.from({ length: 6000 }, (_, index) => price.bytes(61_000 + index * 10, 6)).filter((bytes) => bytes === undefined);
+  t.ok(probes.length >= 1 && probes.length <= 6, `${probes.length} in a minute`);
+  t.end();
+});
