@@ -254,3 +254,25 @@ t.test('a push that was stopped is resumed with its --gap only: with another one
   t.ok(written().bytes < SIZE);
   await assertPushed('other');
 });
+
+t.test('stopped while it repairs what --verify found, a push is compared by the next run, also without --verify', async (t) => {
+  const { gate, container, over, assertPushed } = await scattered(t);
+  let isWrong = false;
+  const stop = new AbortController();
+  gate.onAnswer = async ({ kind, headers }) => {
+    if (kind !== 'put-page' || isWrong || Number(headers['content-length']) < EVERY) return;
+    isWrong = true;
+    await container.getPageBlobClient('half-repaired').uploadPages(Buffer.alloc(512, 7), EVERY - 4 * KIB, 512, { conditions: { leaseId: String(headers['x-ms-lease-id']) } });
+  };
+  // The gap is cleared before the base's bytes are written there.
+  gate.onRequest = ({ kind, range }) => {
+    if (isWrong && kind === 'clear-pages' && range?.offset === EVERY - 4 * KIB) stop.abort();
+    return undefined;
+  };
+  await t.rejects(over('half-repaired', { verify: 'sent', concurrency: 1, signal: stop.signal }), { code: 'cancelled' });
+  t.ok(stop.signal.aborted);
+  gate.onAnswer = () => undefined;
+  gate.onRequest = () => undefined;
+  t.equal((await over('half-repaired')).outcome, 'resumed');
+  await assertPushed('half-repaired');
+});
