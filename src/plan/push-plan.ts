@@ -1,4 +1,4 @@
-import { RangeMerger, endOf, pieceCount, subtract, totalLength, union, type Range, type RangeSet } from './range.js';
+import { RangeMerger, endOf, pieceCount, rangeSet, subtract, totalLength, union, type Range, type RangeSet } from './range.js';
 
 /** Ranges so close are merged in every plan, in bytes: to send so few is always faster than another request. */
 const MIN_GAP = 16 * 1024;
@@ -134,9 +134,7 @@ export function makePushPlan({ extents, ...target }: PlanSource): PushPlan {
 
 /** All that a push may write but the footer: the ranges to write, and the gaps that may be sent again. */
 export function mayBeSent({ write, maxGap }: Pick<PushPlan, 'write' | 'maxGap'>): RangeSet {
-  const sent = new RangeMerger(maxGap);
-  for (const range of write) sent.add(range);
-  return sent.finish();
+  return rangeSet(write, maxGap);
 }
 
 /** The gaps among it: outside of the ranges to write. */

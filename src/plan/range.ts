@@ -90,7 +90,7 @@ export class RangeCursor {
   }
 }
 
-/** What is in `ranges` and not in `without`. */
+/** What is in `ranges` and not in `without`. Ranges that stay whole are the same objects: sets have millions of them. */
 export function subtract(ranges: RangeSet, without: RangeSet): Range[] {
   const left: Range[] = [];
   let next = 0;
@@ -103,7 +103,7 @@ export function subtract(ranges: RangeSet, without: RangeSet): Range[] {
       if (hole.offset > offset) left.push({ offset, length: hole.offset - offset });
       offset = Math.max(offset, endOf(hole));
     }
-    if (offset < end) left.push({ offset, length: end - offset });
+    if (offset < end) left.push(offset === range.offset ? range : { offset, length: end - offset });
   }
   return left;
 }

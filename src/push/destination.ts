@@ -87,7 +87,7 @@ async function footerOf(blob: PageBlob, size: number, etag: string): Promise<Buf
 
 function inTheWay({ uri }: PageBlob, { metadata, contentMd5, lastModified, copy }: BlobProperties, state: PushState | undefined): VhdupError {
   const holder = holderInWords(state?.holder);
-  const what = state && state.state !== 'complete' ? `an unfinished push of something else (another disk or base, or the same ones changed) is there${holder === undefined ? '' : `, by ${holder}`}`
+  const what = state && state.state !== 'complete' ? `an unfinished push of something else (another disk or base, the same ones changed, another --gap, or an earlier version) is there${holder === undefined ? '' : `, by ${holder}`}`
     : state && isChangedSince(state, lastModified) ? `a finished push is there, but it was written to afterwards, last at ${lastModified.toISOString()}`
     : isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? 'an unfinished upload of another tool is there'
     : copy?.status === 'pending' ? 'another blob is being copied there'

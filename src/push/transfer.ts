@@ -3,10 +3,10 @@ import { hashingFor } from '../digest/hash-workers.js';
 import type { Hashing } from '../digest/hashing.js';
 import { nonZeroRanges } from '../plan/non-zero.js';
 import { MAX_WRITE, mayBeSent, type PushPlan } from '../plan/push-plan.js';
-import { RangeCursor, endOf, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../plan/range.js';
+import { RangeCursor, endOf, intersect, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../plan/range.js';
 import type { Consumer, View } from '../session/disk-pass.js';
 import { Slots, type Lanes } from '../session/parallel.js';
-import { PROBE_BYTES } from '../session/request-price.js';
+import { MIN_LINK_BYTES, PROBE_BYTES } from '../session/request-price.js';
 import type { Session } from '../session/session.js';
 
 /** What went over the wire. */
@@ -31,6 +31,12 @@ export interface UploadTarget {
   readonly lanes: Lanes;
 }
 
+/** The part of a window that is left to write, and what of it is written already. */
+interface Places {
+  readonly ranges: RangeSet;
+  readonly written: RangeSet;
+}
+
 /**
  * Writes ranges of the disk to the blob as they are read, in parallel, all but the zeros: there the blob has no pages,
  * and reads as zeros. On a slow link a stretch is sent in several requests; on a fast one what lies between two stretches is
@@ -41,6 +47,8 @@ export class Upload implements Consumer, AsyncDisposable {
   readonly #session: Session;
   readonly #target: UploadTarget;
   readonly #left: RangeCursor;
+  /** What an earlier run has written of the plan's ranges. */
+  readonly #written: RangeCursor;
   readonly #slots: Slots;
   readonly #hashing: Hashing;
   readonly #total: number;
@@ -57,6 +65,7 @@ export class Upload implements Consumer, AsyncDisposable {
     this.#session = session;
     this.#target = target;
     this.#left = new RangeCursor(left);
+    this.#written = new RangeCursor(subtract(plan.write, left));
     this.#slots = new Slots(lanes, session.fail);
     this.#total = totalLength(left);
     this.#hashing = hashingFor(this.#total, 1);
@@ -68,8 +77,9 @@ export class Upload implements Consumer, AsyncDisposable {
   }
 
   async take({ offset, bytes }: View): Promise<void> {
-    const ranges = this.#left.within({ offset, length: bytes.length });
-    await this.#slots.runAll(this.#writes(offset, bytes, ranges));
+    const window = { offset, length: bytes.length };
+    const places = { ranges: this.#left.within(window), written: this.#written.within(window) };
+    await this.#slots.runAll(this.#writes(offset, bytes, places));
   }
 
   /** Closes what hashed; never throws. */
@@ -77,12 +87,13 @@ export class Upload implements Consumer, AsyncDisposable {
     await this.#hashing.close();
   }
 
-  *#writes(offset: number, bytes: Uint8Array, ranges: readonly Range[]): Generator<() => Promise<void>> {
+  *#writes(offset: number, bytes: Uint8Array, { ranges, written }: Places): Generator<() => Promise<void>> {
     const contentOf = (range: Range) => bytes.subarray(range.offset - offset, endOf(range) - offset);
     const { gap } = this.#target.plan;
     const data = ranges.flatMap((range) => nonZeroRanges(contentOf(range), gap).map((part) => ({ ...part, offset: range.offset + part.offset })));
     let zeros = totalLength(ranges);
-    for (const { range, gaps } of this.#joined(data, ranges)) {
+    for (const range of this.#joined(data, written)) {
+      const gaps = subtract([range], ranges);
       const wanted = range.length - totalLength(gaps);
       this.#gaps.push(...gaps);
       zeros -= wanted;
@@ -92,21 +103,23 @@ export class Upload implements Consumer, AsyncDisposable {
     this.#report();
   }
 
-  /** Joins neighbours as they are asked for, at the price of that time. `gaps`: what lies outside of `ranges`. */
-  *#joined(data: readonly Range[], ranges: RangeSet): Generator<{ readonly range: Range; readonly gaps: Range[] }> {
-    const { gap, maxGap } = this.#target.plan;
+  /** Joins neighbours as they are asked for, at the price of that time, but not across what is written already. */
+  *#joined(data: readonly Range[], written: RangeSet): Generator<Range> {
+    const { maxGap } = this.#target.plan;
     for (let next = 0, first = data[next]; first; first = data[next]) {
       const price = this.#session.traffic.requestPrice;
-      const limit = Math.min(maxGap, Math.max(gap, price ?? maxGap));
-      const most = price === undefined ? PROBE_BYTES : MAX_WRITE;
+      const [limit, most] = price === undefined ? [maxGap, PROBE_BYTES] : [Math.min(maxGap, price), MAX_WRITE];
       const { offset } = first;
-      const gaps: Range[] = [];
       let end = endOf(first);
-      for (let other = data[++next]; other && other.offset - end <= limit && endOf(other) - offset <= most; other = data[++next]) {
-        gaps.push(...subtract([{ offset: end, length: other.offset - end }], ranges));
+      let count = 1;
+      for (let other = data[next + count]; other && other.offset - end <= limit && endOf(other) - offset <= most; other = data[next + ++count]) {
+        if (intersect([{ offset: end, length: other.offset - end }], written).length > 0) break;
         end = endOf(other);
       }
-      yield { range: { offset, length: end - offset }, gaps };
+      // A request that does not show the link would be sent so again and again, however slow that is.
+      if (price === undefined && end - offset < MIN_LINK_BYTES) [end, count] = [endOf(first), 1];
+      yield { offset, length: end - offset };
+      next += count;
     }
   }
 

@@ -1,15 +1,20 @@
 import { VhdupError } from '../errors.js';
+import { withState } from '../blob/metadata.js';
 import type { Conditions } from '../blob/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { intersect, rangeSet, subtract, totalLength, type RangeSet } from '../plan/range.js';
 import { dataRanges } from '../session/data-ranges.js';
 import type { Session } from '../session/session.js';
 import { compare } from '../verify/compare.js';
+import { present } from './destination.js';
 import type { Preparation } from './prepare.js';
 import { repair } from './repair.js';
 
 /** Of what is at the destination: what this push wrote and cleared, or all. */
 export type VerifyScope = 'sent' | 'all';
+
+/** No files have such times, so the next run compares. */
+const NO_TIMES = 'repairing';
 
 /** What to compare, and what to do about it. */
 export interface Verification {
@@ -32,10 +37,20 @@ export async function verifyPushed(session: Session, disk: Disk, preparation: Pr
   const [first] = differences;
   if (!first) return;
   const isOwn = subtract(differences, own).length === 0;
-  if (mends) await repair(preparation, intersect(differences, own), conditions);
+  if (mends) await repairSafely(preparation, intersect(differences, own), conditions);
   throw new VhdupError('content-differs', `${destination.uri}: ${totalLength(differences)} bytes differ from the disk, the first at offset ${first.offset}`, {
     hint: !mends ? 'somebody wrote to the finished blob: delete it, then push it anew'
       : isOwn ? 'run the same command again: what differs was removed, and is sent anew'
       : 'the service\'s copy of the base is not what the local ancestor has: push without --base, or over another base',
   });
+}
+
+/** Repairs; if that is not done to its end, the next run compares what was written, whether it verifies or not. */
+async function repairSafely(preparation: Preparation, ranges: RangeSet, conditions: Conditions): Promise<void> {
+  if (ranges.length === 0) return;
+  const { destination, identity } = preparation;
+  const { metadata } = await present(destination);
+  await destination.setMetadata(withState(metadata, { ...identity, state: 'writing', times: NO_TIMES }), conditions);
+  await repair(preparation, ranges, conditions);
+  await destination.setMetadata(withState(metadata, { ...identity, state: 'writing' }), conditions);
 }

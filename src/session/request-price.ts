@@ -1,7 +1,7 @@
 import type { Sample } from './pace.js';
 
 /** Requests of so many bytes on average show how fast the link is; smaller ones show how long a request takes. */
-const MIN_LINK_BYTES = 32 * 1024;
+export const MIN_LINK_BYTES = 32 * 1024;
 /** While the link is not known, requests of so many bytes show it soon enough, also if it is slow. */
 export const PROBE_BYTES = 128 * 1024;
 /** A window has at least so many requests, and as many as are sent at a time. */
@@ -16,7 +16,7 @@ const MIN_REQUEST_MS = 2;
  * What was measured before is measured anew. Small requests cost little, and a pause of the machine or the service makes them look
  * dear; large ones hold up a slow link.
  */
-const MAX_AGE_MS = { small: 10_000, large: 60_000 } as const;
+const MAX_AGE_MS = { small: 10_000, large: 300_000 } as const;
 
 /** Requests, bytes and milliseconds of windows of one kind. */
 class Windows {

@@ -96,3 +96,28 @@ t.test('a file that is closed gives back what it took', async (t) => {
   await using disk = await openDisk(path);
   t.equal(disk.layers.length, 1);
 });
+
+t.test('a file that cannot be read to its end gives back what it took', async (t) => {
+  const path = await chainOf(t, 2);
+  const memory = new MemoryBudget(100 * MIB);
+  const bad = (isBad: (position: number, length: number) => boolean): Files => ({
+    realPath: (at) => localFiles.realPath(at),
+    open: async (at) => {
+      const file = await localFiles.open(at);
+      const read = (position: number, into: Uint8Array) => (isBad(position, into.length) ? Promise.reject(new Error('a bad sector')) : file.read(position, into));
+      return { path: file.path, size: file.size, identity: file.identity, read, statPath: () => file.statPath(), close: () => file.close() };
+    },
+  });
+  const places = new Set<number>();
+  const opened = (files: Files) => openChain(path, files, (file, options, findings) => readVhd(file, { ...options, memory }, findings));
+  await (await opened(bad((position, length) => {
+    if (length >= 4) places.add(position);
+    return false;
+  }))).close();
+  t.ok(places.size > 20, `${places.size} places`);
+  for (const place of places) {
+    await t.rejects(opened(bad((position) => position === place)), /a bad sector/);
+    t.ok(memory.take(100 * MIB), `all of it, at ${place}`);
+    memory.give(100 * MIB);
+  }
+});

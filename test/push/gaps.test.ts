@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { flatten, writeImage } from '../../fixtures/vhd.js';
-import { openDisk, planPush, type PushOptions } from '../../src/index.js';
+import { parseBlobUri } from '../../src/blob/location.js';
+import { makePushPlan, openDisk, planPush, type PushOptions } from '../../src/index.js';
+import { intersect, rangeSet, subtract, totalLength } from '../../src/plan/range.js';
+import { Upload } from '../../src/push/transfer.js';
+import { passOver } from '../../src/session/disk-pass.js';
+import { Session } from '../../src/session/session.js';
 import { bytesOf, factsOf } from '../support/blobs.js';
 import { runCli } from '../support/cli.js';
 import { stage, type Stage } from '../support/stage.js';
@@ -87,6 +92,43 @@ t.test('scattered sectors over a base: a slow link gets the sectors, a fast one 
   await over('limited', { concurrency: 4, limit: 512 * KIB });
   t.ok(written().bytes < 1.5 * MIB, `a limit: ${written().bytes} bytes in ${written().requests} requests`);
   await assertPushed('limited');
+});
+
+t.test('changes too near to each other to show the link are sent alone: a slow link would carry their gaps for ever', async (t) => {
+  const here = await stage(t);
+  const { folder, gate, container, uri, pushed } = here;
+  // Pairs 24 KiB apart: with their gaps they are smaller than what shows the link.
+  const pairs = SIZE / (256 * KIB);
+  const writes = Array.from({ length: pairs }, (_, index) => [0, 24 * KIB].map((at) => ({ offset: index * 256 * KIB + at, data: randomBytes(512) }))).flat();
+  const { path } = await writeImage({ path: join(folder, 'pairs.vhd'), type: 'differencing', size: SIZE, parent: await writeImage({ path: join(folder, 'empty.vhd'), type: 'dynamic', size: SIZE, writes: [] }), writes });
+  await pushed(join(folder, 'empty.vhd'), { to: uri('empty') });
+  line(here, 512 * KIB, 5);
+  const { sent } = await pushed(path, { base: uri('empty'), to: uri('pairs'), concurrency: 4 });
+  gate.onRequest = () => undefined;
+  t.ok(sent < 4 * pairs * 512, `${sent} bytes for ${pairs * 2} sectors`);
+  t.ok((await bytesOf(container, 'pairs')).subarray(0, -512).equals(flatten([{ size: SIZE, writes }])));
+});
+
+t.test('what an earlier run has written is not sent again, also if it lies between two changes', async (t) => {
+  const { child, container, options, uri, gate, written, content } = await scattered(t);
+  const client = container.getPageBlobClient('islands');
+  await client.create(SIZE + 512);
+  const session = new Session(options);
+  const blob = await session.blob(parseBlobUri(uri('islands')));
+  await using disk = await openDisk(child);
+  const extents = Array.from({ length: SECTORS }, (_, index) => ({ offset: index * EVERY + 8 * KIB, length: 512, kind: 'data' as const }));
+  const plan = makePushPlan({ size: SIZE, base: { blobSize: SIZE + 512 }, extents: extents.flatMap((extent, index) => [...index % 2 === 0 ? [] : [{ ...extent, offset: extent.offset - 32 * KIB }], extent]) });
+  // Of each three, the one in the middle is there.
+  const left = plan.write.filter((_, index) => index % 3 !== 1);
+  await using upload = new Upload(session, { blob, plan, left, conditions: {}, lanes: session.traffic.lanes() });
+  gate.records = [];
+  await passOver(session, disk, [upload], () => 4);
+  const there = subtract(plan.write, left);
+  const puts = gate.records.flatMap(({ kind, range }) => (kind === 'put-page' && range ? [range] : []));
+  t.strictSame(intersect(rangeSet(puts), there), []);
+  t.ok(totalLength(upload.sent.gaps) > 0, 'where nothing is between, gaps are sent');
+  t.equal(upload.sent.bytes, written().bytes);
+  for (const { offset, length } of rangeSet(puts)) t.ok((await client.downloadToBuffer(offset, length)).equals(content.subarray(offset, offset + length)));
 });
 
 t.test('over a base clears are merged across 16 KiB at most, and the plan says how many there are; --gap 245KiB merges as before', async (t) => {
@@ -193,4 +235,44 @@ t.test('--verify finds other bytes in a gap that was sent, by this run or the on
     t.equal((await over(name, { verify: 'sent' })).outcome, 'resumed');
     await assertPushed(name);
   }
+});
+
+t.test('a push that was stopped is resumed with its --gap only: with another one, or none, it is refused and stays as it is', async (t) => {
+  const { gate, container, over, written, assertPushed } = await scattered(t);
+  const stop = new AbortController();
+  gate.onAnswer = ({ kind }) => {
+    if (kind === 'put-page') stop.abort();
+    return undefined;
+  };
+  await t.rejects(over('other', { gap: 64 * KIB, concurrency: 1, signal: stop.signal }), { code: 'cancelled' });
+  gate.onAnswer = () => undefined;
+  const before = await factsOf(container, 'other');
+  for (const gap of [undefined, 0, 245 * KIB]) await t.rejects(over('other', { gap }), { code: 'destination-exists', message: /an unfinished push of something else .*another --gap/ });
+  t.strictSame(await factsOf(container, 'other'), before);
+  gate.records = [];
+  t.equal((await over('other', { gap: 64 * KIB })).outcome, 'resumed');
+  t.ok(written().bytes < SIZE);
+  await assertPushed('other');
+});
+
+t.test('stopped while it repairs what --verify found, a push is compared by the next run, also without --verify', async (t) => {
+  const { gate, container, over, assertPushed } = await scattered(t);
+  let isWrong = false;
+  const stop = new AbortController();
+  gate.onAnswer = async ({ kind, headers }) => {
+    if (kind !== 'put-page' || isWrong || Number(headers['content-length']) < EVERY) return;
+    isWrong = true;
+    await container.getPageBlobClient('half-repaired').uploadPages(Buffer.alloc(512, 7), EVERY - 4 * KIB, 512, { conditions: { leaseId: String(headers['x-ms-lease-id']) } });
+  };
+  // The gap is cleared before the base's bytes are written there.
+  gate.onRequest = ({ kind, range }) => {
+    if (isWrong && kind === 'clear-pages' && range?.offset === EVERY - 4 * KIB) stop.abort();
+    return undefined;
+  };
+  await t.rejects(over('half-repaired', { verify: 'sent', concurrency: 1, signal: stop.signal }), { code: 'cancelled' });
+  t.ok(stop.signal.aborted);
+  gate.onAnswer = () => undefined;
+  gate.onRequest = () => undefined;
+  t.equal((await over('half-repaired')).outcome, 'resumed');
+  await assertPushed('half-repaired');
 });

@@ -27,6 +27,7 @@ interface Suite {
 const SUITES: readonly Suite[] = [
   { name: 'third parties', file: 'test/attack/third-parties.test.ts', count: 'VHDUP_THIRD_PARTIES', seed: 'VHDUP_SEED', full: 1000, round: 30 },
   { name: 'torn sources', file: 'test/attack/torn-source-at-random.test.ts', count: 'VHDUP_TORN_SOURCES', seed: 'VHDUP_SEED', full: 200, round: 10 },
+  { name: 'gaps', file: 'test/attack/gaps-at-random.test.ts', count: 'VHDUP_GAPS', seed: 'VHDUP_SEED', full: 300, round: 20 },
   { name: 'lock storms', file: 'test/attack/lock-storms.test.ts', count: 'VHDUP_LOCK_STORMS', seed: 'VHDUP_SEED', full: 500, round: 20 },
   { name: 'kills', file: 'test/e2e/kill-at-random.test.ts', count: 'VHDUP_KILLS', seed: 'VHDUP_SEED', full: 200, round: 15 },
   { name: 'faults', file: 'test/trust/faults-random.test.ts', count: 'VHDUP_FAULT_ROUNDS', seed: 'VHDUP_SEED', full: 40, round: 4 },

@@ -50,12 +50,17 @@ export class Bat {
     }
     const pages = new BatPages(file, header.tableOffset, needed, budget);
     const check = new BatCheck(place, findings, needed);
-    for await (const { first, entries } of pieces(place, needed)) {
-      digest.update(asBytes(entries));
-      for (let at = 0; at < entries.length; at += PAGE_ENTRIES) pages.add(entries.subarray(at, at + PAGE_ENTRIES));
-      check.add(first, entries);
+    try {
+      for await (const { first, entries } of pieces(place, needed)) {
+        digest.update(asBytes(entries));
+        for (let at = 0; at < entries.length; at += PAGE_ENTRIES) pages.add(entries.subarray(at, at + PAGE_ENTRIES));
+        check.add(first, entries);
+      }
+      await check.finish();
+    } catch (error) {
+      pages.release();
+      throw error;
     }
-    await check.finish();
     return new Bat(place, pages, check.allocatedBlocks);
   }
 

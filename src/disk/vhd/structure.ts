@@ -36,7 +36,10 @@ export async function readStructure(file: SourceHandle, options: ReadOptions, fi
   const hash = createHash('sha256').update(footer.bytes);
   if (header) hash.update(header.bytes);
   const bat = header?.hasTable && size !== undefined ? await Bat.read({ file, header, size, dataEnd }, findings, hash, options.memory) : undefined;
-  const parent = header && type === 'differencing' ? await parentOf(file, header, dataEnd, findings) : undefined;
+  const parent = header && type === 'differencing' ? await parentOf(file, header, dataEnd, findings).catch((error: unknown) => {
+    bat?.release();
+    throw error;
+  }) : undefined;
   if (size !== undefined) reportOddities(found, type, size, findings);
   const summary: ImageSummary = { type, id: footer.uniqueId, size, timeStamp: footer.timeStamp, parent };
   const sparse = header && bat ? { header, bat } : undefined;
