@@ -63,7 +63,7 @@ export interface PushPlan {
     /** The part of `send` that is sent only to save requests. */
     readonly gaps: number;
     readonly clear: number;
-    /** Bytes of the disk that are neither sent nor cleared: the base has them, or they are zero. */
+    /** Bytes of the disk that need not be sent or cleared: the base has them, or they are zero. Gaps are among them. */
     readonly skip: number;
     /** The most Put Page and Clear Pages requests, if no gap wider than `gap` is sent. */
     readonly requests: number;
@@ -118,7 +118,7 @@ export class PushPlanner {
         gaps: sent - this.#write.added,
         clear: cleared,
         // Over a base all that is written is cleared before.
-        skip: size - (base ? cleared : sent),
+        skip: size - (base ? cleared : totalLength(write)),
         requests: pieceCount(write, MAX_WRITE) + clear.length + 1,
       },
     };

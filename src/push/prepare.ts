@@ -111,11 +111,16 @@ async function begunBase(session: Session, disk: Disk, destination: PageBlob, ru
 
 /** Makes the plan for a disk over a base, from its structures and bitmaps. */
 export async function planOf(disk: Disk, base: Base | undefined, gap: number | undefined): Promise<PushPlan> {
-  const planner = new PushPlanner({ size: disk.size, base: base && { blobSize: base.properties.size, isContentChecked: base.check !== 'id' }, gap });
+  const planner = new PushPlanner({ size: disk.size, base: base && { blobSize: base.properties.size, isContentChecked: isContentChecked(base) }, gap });
   for await (const stretch of disk.stretches(base ? { above: base.layer } : {})) {
     for (const extent of stretch) planner.add(extent);
   }
   return planner.plan();
+}
+
+/** Returns false if the base, or the base that it was pushed over, was taken for the ancestor by its id alone. */
+function isContentChecked({ check, properties }: Base): boolean {
+  return check !== 'id' && stateOf(properties.metadata)?.base?.check !== 'id';
 }
 
 /** Returns what the destination's metadata gets: it describes a push from the state of the files in `guard`. */

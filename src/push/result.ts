@@ -46,7 +46,7 @@ export interface PushResult {
   /** Copied by the service. */
   readonly copied: number;
   readonly cleared: number;
-  /** At most so much of it was sent only to save requests. */
+  /** The part of it that lies between changes, and was sent only to save requests; at most. */
   readonly gaps: number;
   /** What keeps the blob from changing, where that was asked for. */
   readonly seal?: Seal;

@@ -96,7 +96,7 @@ function planByFormula({ size, extents: all, base, gap: fixed }: PlanSource) {
       send: totalLength(sent) + 512,
       gaps: totalLength(sent) - totalLength(data),
       clear: totalLength(clear),
-      skip: totalLength(subtract(disk, base ? clear : sent)),
+      skip: totalLength(subtract(subtract(disk, write), clear)),
       requests: [...splitAt(write, 4 * 1024 * 1024)].length + clear.length + 1,
     },
   };
