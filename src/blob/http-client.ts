@@ -2,6 +2,7 @@ import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type In
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { RestError, type HttpHeaders, type HttpOperationResponse, type IHttpClient, type WebResource } from '@azure/storage-blob';
+import { beginsAsAsked } from './asked-range.js';
 import { ThroughputFloor } from './throughput-floor.js';
 import { isListing, isWholeListing } from './whole-listing.js';
 
@@ -188,6 +189,10 @@ async function receive(request: WebResource, incoming: IncomingMessage): Promise
     return response;
   }
   const streamed = request.streamResponseStatusCodes;
+  if (status < 300 && !beginsAsAsked(request.headers.get('x-ms-range'), incoming.headers['content-range'])) {
+    incoming.destroy();
+    throw new RestError('the answer has other bytes than were asked for', { code: RestError.PARSE_ERROR });
+  }
   if (streamed?.has(status) || streamed?.has(Infinity)) return { ...response, readableStreamBody: incoming };
   const text = await textOf(incoming, isListing(request.url));
   if (status === 200 && !isWholeListing(request.url, text)) throw new RestError('the answer is no whole listing', { code: RestError.PARSE_ERROR });

@@ -63,6 +63,16 @@ t.test('an answer with fewer bytes than were asked for, though whole by its own 
   await t.rejects(blob.read({ offset: 0, length: 1024 }), { code: 'transfer-failed' });
 });
 
+t.test('other bytes than were asked for are no content, though there are as many', async (t) => {
+  for (const [status, range] of [[200, undefined], [206, undefined], [206, 'bytes 0-511/1024']] as const) {
+    const blob = await blobOn(t, (_, response) => {
+      const head = { 'content-length': 512, 'etag': '"1"', 'last-modified': new Date(0).toUTCString() };
+      response.writeHead(status, { ...head, ...(range === undefined ? {} : { 'content-range': range }) }).end(Buffer.alloc(512, 1));
+    });
+    await t.rejects(blob.read({ offset: 512, length: 512 }), { code: 'transfer-failed', message: /other bytes than were asked for/ }, `${status} ${range ?? ''}`);
+  }
+});
+
 t.test('a listing that stops in the middle is cut off', async (t) => {
   const blob = await blobOn(t, (_, response) => {
     response.writeHead(200, headOf(1024));
