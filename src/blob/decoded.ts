@@ -4,6 +4,8 @@ export interface DecodedText {
   readonly text: string;
   /** The offset in the original of the character at an index, or of the end. */
   readonly originOf: (index: number) => number;
+  /** The offset in the original behind the character before an index: what was left out between the two is not in it. */
+  readonly endOf: (index: number) => number;
 }
 
 /** What takes the place of a match: of the whole and its groups. */
@@ -13,7 +15,7 @@ type Replacement = (match: readonly (string | undefined)[]) => string;
 const MAX_LEVELS = 12;
 
 /** Most texts have nothing of all this, and are searched in their thousands. */
-const MAY_BE_ENCODED = /[%\\&]/;
+const MAY_BE_ENCODED = /[%\\&\0\x1b]/;
 const NON_ASCII = /[^\x00-\x7f]/;
 
 const NAMED: Readonly<Record<string, string>> = {
@@ -22,7 +24,8 @@ const NAMED: Readonly<Record<string, string>> = {
 
 /** A text as it is. */
 export function asItIs(text: string): DecodedText {
-  const plain = { text, originOf: (index: number) => index };
+  const same = (index: number) => index;
+  const plain = { text, originOf: same, endOf: same };
   return NON_ASCII.test(text) ? rewritten(plain, /[^\x00-\x7f]/gu, ([char]) => bytesOf(char)) : plain;
 }
 
@@ -41,6 +44,14 @@ export function* decodings(text: DecodedText): Generator<DecodedText> {
   }
 }
 
+/**
+ * The text with its lines joined, as they were before something folded them, such as base64 or quoted-printable in mails; the
+ * line breaks of JSON too. The same text where it has one line.
+ */
+export function unfolded(text: DecodedText): DecodedText {
+  return rewritten(text, /=?(?:\r?\n|(?:\\r)?\\n)[ \t]*/g, () => '');
+}
+
 /** Shorter ones hold nothing that is worth looking for. */
 const BASE64 = /[A-Za-z0-9+/]{10,}/g;
 
@@ -51,7 +62,8 @@ const BASE64 = /[A-Za-z0-9+/]{10,}/g;
 export function* base64Parts(text: string): Generator<DecodedText> {
   for (const { 0: word, index } of text.matchAll(BASE64)) {
     for (let before = 0; before < 4; before++) {
-      yield { text: Buffer.from(word.slice(before), 'base64').toString('latin1'), originOf: (byte) => index + before + Math.ceil(byte * 4 / 3) };
+      const originOf = (byte: number) => index + before + Math.ceil(byte * 4 / 3);
+      yield { text: Buffer.from(word.slice(before), 'base64').toString('latin1'), originOf, endOf: originOf };
     }
   }
 }
@@ -68,12 +80,13 @@ const fromJson: Replacement = ([whole, high, low, unit, code, itself]) => {
 
 /**
  * Escapes and what they stand for: percent signs; character references of HTML; escapes of JSON and JavaScript, a surrogate
- * pair at once or not at all. One kind at a time: what is decoded is not to be taken together with what is not yet.
+ * pair at once or not at all; the second bytes of UTF-16, and the colours of a terminal. One kind at a time: what is decoded is not to be taken together with what is not yet.
  */
 const ENCODINGS: readonly (readonly [escape: RegExp, replacement: Replacement])[] = [
   [/%([0-9a-f]{2})/gi, fromPercent],
   [/&(?:#x([0-9a-f]{1,8})|#([0-9]{1,10})|(amp|plus|sol|bsol|equals|colon|commat|quot|apos|lt|gt|num|percnt|quest));/gi, fromHtml],
   [/\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|u(?!d[89a-f])([0-9a-f]{4})|x([0-9a-f]{2})|(["'/\\]))/gi, fromJson],
+  [/\0|\x1b\[[0-9;]*m/g, () => ''],
 ];
 
 function character(codePoint: number, otherwise = ''): string {
@@ -82,25 +95,32 @@ function character(codePoint: number, otherwise = ''): string {
 
 /** The same text where nothing matches. */
 function rewritten(level: DecodedText, pattern: RegExp, replacement: Replacement): DecodedText {
-  const { text, originOf } = level;
+  const { text, originOf, endOf } = level;
   const parts: string[] = [];
   const from: number[] = [];
+  const to: number[] = [];
   let done = 0;
   const keep = (end: number) => {
     parts.push(text.slice(done, end));
-    for (; done < end; done++) from.push(originOf(done));
+    for (; done < end; done++) {
+      from.push(originOf(done));
+      to.push(endOf(done + 1));
+    }
   };
   for (const match of text.matchAll(pattern)) {
     keep(match.index);
     const put = replacement(match);
     parts.push(put);
-    for (let index = 0; index < put.length; index++) from.push(originOf(match.index));
     done = match.index + match[0].length;
+    for (let index = 0; index < put.length; index++) {
+      from.push(originOf(match.index));
+      to.push(endOf(done));
+    }
   }
   if (parts.length === 0) return level;
   keep(text.length);
   const end = originOf(text.length);
-  return { text: parts.join(''), originOf: (index) => from[index] ?? end };
+  return { text: parts.join(''), originOf: (index) => from[index] ?? end, endOf: (index) => to[index - 1] ?? 0 };
 }
 
 /** UTF-8, a character for each byte. */

@@ -1,8 +1,10 @@
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import { RestError, type HttpHeaders, type HttpOperationResponse, type IHttpClient, type WebResource } from '@azure/storage-blob';
+import { beginsAsAsked } from './asked-range.js';
 import { ThroughputFloor } from './throughput-floor.js';
-import { isWholeListing } from './whole-listing.js';
+import { isListing, isWholeListing } from './whole-listing.js';
 
 /** How long a request may stand still, in milliseconds. */
 export const DEADLINE_MS = 30_000;
@@ -68,13 +70,20 @@ export function exchange({ options, body, signal, patience: { deadlineMs, floor 
     // A socket counts for itself; a proxy's agent hands one over only when the proxy has answered.
     const untilSocket = setTimeout(standsStill, deadlineMs);
     signal?.addEventListener('abort', abort);
-    outgoing.once('socket', () => { clearTimeout(untilSocket); });
+    let headEnded: () => void = () => undefined;
+    outgoing.once('socket', (socket) => {
+      clearTimeout(untilSocket);
+      headEnded = watchHead(socket, (moved) => floor.begin(moved, cut), cut);
+    });
     outgoing.once('timeout', standsStill);
     let ended: () => void = () => undefined;
     outgoing.once('close', () => {
       ended();
+      headEnded();
       clearTimeout(untilSocket);
       signal?.removeEventListener('abort', abort);
+      // Node ends a connection without an error when an answer leaves HTTP (101).
+      reject(new RestError('the connection was closed before there was an answer', { code: RestError.REQUEST_SEND_ERROR }));
     });
     // The message of a socket names host and port only.
     outgoing.on('error', (error: NodeJS.ErrnoException) => { reject(new RestError(error.message, { code: error.code ?? RestError.REQUEST_SEND_ERROR })); });
@@ -82,6 +91,7 @@ export function exchange({ options, body, signal, patience: { deadlineMs, floor 
       outgoing.setTimeout(deadlineMs);
       answer = incoming;
       ended();
+      headEnded();
       const { socket, headers } = incoming;
       if (headers['content-length'] !== '0') {
         ended = floor.begin(() => socket.bytesRead, cut);
@@ -89,18 +99,44 @@ export function exchange({ options, body, signal, patience: { deadlineMs, floor 
       }
       resolve(incoming);
     });
-    ended = hand(outgoing, body, (moved) => floor.begin(moved, cut));
+    ended = hand(outgoing, body, floor, cut);
   });
 }
 
-/** Hands a request over with its body, piece by piece where it has many; `begin` is called for a body that takes its time. */
-function hand(outgoing: ClientRequest, body: Buffer | undefined, begin: (moved: () => number) => () => void): () => void {
+/** Bytes before an answer begins: a head has 16 KiB at most, but informational answers without number may come before it. */
+const MAX_HEAD_BYTES = 64 * 1024;
+
+/**
+ * Watches the head of an answer, which may come as slowly as a body: from its first byte the floor holds for it. Calls `cut`
+ * when it does not end. Call what is returned when the answer begins.
+ */
+function watchHead(socket: Socket, begin: (moved: () => number) => () => void, cut: (error: Error) => void): () => void {
+  let received = 0;
+  let isOver = false;
+  let ended: () => void = () => undefined;
+  const onData = (bytes: Buffer) => {
+    // The parser hears of the same bytes first.
+    if (isOver) return;
+    if (received === 0) ended = begin(() => received);
+    received += bytes.length;
+    if (received > MAX_HEAD_BYTES) cut(new RestError(`the answer does not begin within ${MAX_HEAD_BYTES / 1024} KiB`, { code: 'ANSWER_TOO_LONG' }));
+  };
+  socket.on('data', onData);
+  return () => {
+    isOver = true;
+    socket.off('data', onData);
+    ended();
+  };
+}
+
+/** Hands a request over with its body, piece by piece where it has many; the floor watches a body that takes its time. */
+function hand(outgoing: ClientRequest, body: Buffer | undefined, floor: ThroughputFloor, cut: (error: Error) => void): () => void {
   if (!body || body.length <= PIECE_BYTES) {
-    outgoing.end(body);
+    outgoing.end(body, () => { floor.add(body?.length ?? 0); });
     return () => undefined;
   }
   let moved = 0;
-  const ended = begin(() => moved);
+  const ended = floor.begin(() => moved, cut);
   const next = (): void => {
     const piece = body.subarray(moved, moved + PIECE_BYTES);
     if (piece.length === 0) {
@@ -153,8 +189,12 @@ async function receive(request: WebResource, incoming: IncomingMessage): Promise
     return response;
   }
   const streamed = request.streamResponseStatusCodes;
+  if (status < 300 && !beginsAsAsked(request.headers.get('x-ms-range'), incoming.headers['content-range'])) {
+    incoming.destroy();
+    throw new RestError('the answer has other bytes than were asked for', { code: RestError.PARSE_ERROR });
+  }
   if (streamed?.has(status) || streamed?.has(Infinity)) return { ...response, readableStreamBody: incoming };
-  const text = await textOf(incoming);
+  const text = await textOf(incoming, isListing(request.url));
   if (status === 200 && !isWholeListing(request.url, text)) throw new RestError('the answer is no whole listing', { code: RestError.PARSE_ERROR });
   return { ...response, bodyAsText: text };
 }
@@ -170,18 +210,18 @@ function headersOf({ headers }: IncomingMessage): HttpHeaders {
   return asked as HttpHeaders;
 }
 
-/** Bytes of an error that are read: the service's own have some hundred, and only the first line is shown. */
-const MAX_ERROR_BYTES = 64 * 1024;
-/** Bytes of any other text: more than 5,000 blobs with all the metadata that they may have. */
-const MAX_TEXT_BYTES = 64 * 1024 * 1024;
+/** Bytes that are read of an error, or of what nobody asked for: the service's own have some hundred, and only the first line is shown. */
+const MAX_SHORT_BYTES = 64 * 1024;
+/** Bytes of a listing's page: more than 5,000 blobs with all the metadata that they may have. */
+const MAX_LISTING_BYTES = 64 * 1024 * 1024;
 
 /**
- * The text of an answer; fails where it is cut short. Of an error only the first bytes are read, and anything else may
- * not be longer than the longest listing: the rest is not received.
+ * The text of an answer; fails where it is cut short. Only the first bytes are read, unless it is to be a listing: that is
+ * whole, or fails where it is longer than the longest. The rest is not received.
  */
-export function textOf(incoming: IncomingMessage): Promise<string> {
-  const isError = (incoming.statusCode ?? 0) >= 300;
-  const most = isError ? MAX_ERROR_BYTES : MAX_TEXT_BYTES;
+export function textOf(incoming: IncomingMessage, hasListing = false): Promise<string> {
+  const isWhole = hasListing && (incoming.statusCode ?? 0) < 300;
+  const most = isWhole ? MAX_LISTING_BYTES : MAX_SHORT_BYTES;
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     let length = 0;
@@ -189,7 +229,7 @@ export function textOf(incoming: IncomingMessage): Promise<string> {
       parts.push(part.subarray(0, Math.max(0, most - length)));
       length += part.length;
       if (length <= most) return;
-      if (isError) resolve(Buffer.concat(parts).toString());
+      if (!isWhole) resolve(Buffer.concat(parts).toString());
       else reject(new RestError(`the answer is longer than ${most / 1024 / 1024} MiB`, { code: 'ANSWER_TOO_LONG', ...(incoming.statusCode === undefined ? {} : { statusCode: incoming.statusCode }) }));
       incoming.destroy();
     });

@@ -178,7 +178,11 @@ export class PageBlob {
     const pages = listing(this.retrier, { what: 'list its page ranges', uri: this.uri }, (abortSignal) => this.#client.listPageRanges(0, undefined, { abortSignal, conditions }), ({ pageRange }) => pageRange);
     const ranges: PageRange[] = [];
     for await (const items of pages) {
-      for (const { start, end } of items) ranges.push({ offset: start, length: end - start + 1 });
+      for (const { start, end } of items) {
+        // The parser takes whatever a damaged answer has for numbers.
+        if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end < start) throw new VhdupError('transfer-failed', `${this.uri}: cannot list its page ranges: one of them is no range`, { hint: 'run the same command to resume' });
+        ranges.push({ offset: start, length: end - start + 1 });
+      }
     }
     return ranges;
   }

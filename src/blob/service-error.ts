@@ -13,6 +13,9 @@ export interface Failure {
   readonly retryAfter: number | undefined;
 }
 
+/** Characters of a server's own words that a cause keeps; its stack begins with them. */
+const MAX_KEPT = 2048;
+
 const TRANSIENT_STATUS = new Set([408, 429, 500, 502, 503, 504]);
 
 /**
@@ -28,11 +31,11 @@ export class ServiceFailure extends Error implements Failure {
   readonly requestId: string | undefined;
 
   constructor(error: unknown) {
-    super(withoutSecrets(saidBy(error)));
+    super(withoutSecrets(saidBy(error), MAX_KEPT));
     this.name = error instanceof Error ? error.name : 'Error';
     ({ status: this.status, code: this.code, retryAfter: this.retryAfter } = failureOf(error));
     this.requestId = error instanceof RestError ? error.response?.headers.get('x-ms-request-id') : error instanceof Refusal ? error.requestId : undefined;
-    if (error instanceof Error && error.stack !== undefined) this.stack = withoutSecrets(error.stack);
+    if (error instanceof Error && error.stack !== undefined) this.stack = withoutSecrets(error.stack, MAX_KEPT);
   }
 }
 
@@ -147,7 +150,8 @@ export function serviceError(error: unknown, what: string, uri: string): VhdupEr
   const known = code === undefined ? undefined : BY_CODE[code];
   const unauthorised = status === 401 || status === 403 || (error instanceof Error && /^(CredentialUnavailable|Authentication|AggregateAuthentication)/.test(error.name));
   const resumable = isTransient(error);
-  const said = withoutSecrets(saidBy(error).split(/[\r\n\v\f\u0085\u2028\u2029]/, 1)[0] ?? '').slice(0, MAX_SAID);
+  // What is broken in two by the end of the line is found only with its other half.
+  const said = (withoutSecrets(saidBy(error), MAX_SAID).split(/[\r\n\v\f\u0085\u2028\u2029]/, 1)[0] ?? '').slice(0, MAX_SAID);
   const answer = [[status, code].filter((part) => part !== undefined).join(' '), said].filter((part) => part !== '').join(': ');
   return new VhdupError(known ?? (unauthorised ? 'not-authorised' : resumable ? 'transfer-failed' : 'unexpected'), `${uri}: cannot ${what}: ${answer}`, {
     cause: new ServiceFailure(error),

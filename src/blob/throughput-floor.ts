@@ -57,10 +57,18 @@ export class ThroughputFloor {
     };
   }
 
-  /** Lets the time pass that has: it counts where something is under way. */
+  /** Bytes of a body that is too short to be watched: they count for those that are under way with it. */
+  add(bytes: number): void {
+    if (this.#transfers.size > 0) this.#bytes += bytes;
+  }
+
+  /**
+   * Lets the time pass that has: it counts where something is under way. Of a longer time than between two looks nobody knows
+   * what moved: the process was stopped, the machine slept, or work kept the event loop.
+   */
   #pass(): void {
     const now = performance.now();
-    if (this.#transfers.size > 0) this.#ms += now - this.#lookedAt;
+    if (this.#transfers.size > 0) this.#ms += Math.min(now - this.#lookedAt, 2 * this.#windowMs / LOOKS);
     this.#lookedAt = now;
   }
 

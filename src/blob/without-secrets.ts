@@ -1,10 +1,12 @@
-import { formsOf, secretsIn, type SecretForms } from './find-secrets.js';
+import { SHORTEST_SECRET, formsOf, secretsIn, type SecretForms } from './find-secrets.js';
 
 /** What takes the place of a secret. */
 const REDACTED = 'REDACTED';
 
-/** Shorter texts would be found where they mean nothing. */
-const SHORTEST_SECRET = 8;
+/** Longer texts are cut: what is to be read is not so long, and the search takes its time. */
+const MAX_LENGTH = 1024 * 1024;
+/** So much more is searched than is shown: a secret at the end is found as a whole. */
+const MARGIN = 4096;
 
 /** Secrets that this process uses, each with its forms. */
 const known = new Map<string, SecretForms>();
@@ -26,7 +28,7 @@ export function rememberSas(sas: string): void {
 /** Keeps out of every later message what the environment has for other modules: passwords of proxies, secrets of sign-ins. */
 export function rememberEnvironment(environment: Readonly<Record<string, string | undefined>>): void {
   for (const [name, value = ''] of Object.entries(environment)) {
-    if (/^AZURE_(CLIENT_SECRET|CLIENT_CERTIFICATE_PASSWORD|PASSWORD)$/i.test(name)) rememberSecret(value);
+    if (/^(AZURE_(CLIENT_SECRET|CLIENT_CERTIFICATE_PASSWORD|PASSWORD)|IDENTITY_HEADER|MSI_SECRET)$/i.test(name)) rememberSecret(value);
     if (!/^(HTTPS?|ALL)_PROXY$/i.test(name)) continue;
     const [, user = '', password] = /^(?:[^/]*\/\/)?([^:@]*):(.*)@/s.exec(value) ?? [];
     if (password === undefined) continue;
@@ -38,18 +40,19 @@ export function rememberEnvironment(environment: Readonly<Record<string, string 
 
 /**
  * The text without secrets: signatures, keys, tokens and passwords by their form, since what the user typed may be one in
- * the wrong place, and by their value where this process uses them.
+ * the wrong place, and by their value where this process uses them. Of a longer text only the first `most` characters.
  */
-export function withoutSecrets(text: string): string {
+export function withoutSecrets(text: string, most = MAX_LENGTH): string {
   if (text.length < SHORTEST_SECRET) return text;
-  const spans = [...secretsIn(text, [...known.values()])].sort((a, b) => a.from - b.from);
+  const spans = [...secretsIn(text.slice(0, most + MARGIN), [...known.values()])].sort((a, b) => a.from - b.from);
   let shown = '';
   let done = 0;
   for (const { from, to } of spans) {
+    if (from >= most) break;
     if (from >= done) shown += text.slice(done, from) + REDACTED;
     done = Math.max(done, to);
   }
-  return shown + text.slice(done);
+  return shown + text.slice(done, Math.max(done, most));
 }
 
 function decoded(text: string): string {

@@ -6,7 +6,7 @@ import { rangeSet, totalLength } from '../plan/range.js';
 import { parseHolder } from '../session/holder.js';
 import type { SessionOptions } from '../session/options.js';
 import { Session } from '../session/session.js';
-import { defaultStateFolder, readLeaseRecord } from '../state/lease-record.js';
+import { readLeaseRecord, stateFolderIfAny } from '../state/lease-record.js';
 import { judgeOwner } from '../state/owner.js';
 import { readSealRecord } from '../state/seal-record.js';
 
@@ -69,7 +69,7 @@ export async function blobStatus(uri: string, options: ManageOptions = {}): Prom
     // While the blob is written to its ETag moves on; a count of some moment between is what can be had then.
     allocated: type === 'PageBlob' && !isCopying ? totalLength(rangeSet(await blob.pageRanges(properties.lease.state === 'leased' ? {} : { ifMatch: etag }))) : undefined,
     copy: copyOf(properties),
-    lease: await leaseOf(properties, blob.uri, push, options.stateFolder ?? defaultStateFolder()),
+    lease: await leaseOf(properties, blob.uri, push, options.stateFolder ?? stateFolderIfAny()),
     protection,
   };
 }
@@ -81,9 +81,9 @@ function copyOf({ copy }: BlobProperties): BlobStatus['copy'] {
 }
 
 /** The metadata says who; this machine's own record knows better, where it is of this machine. */
-async function leaseOf({ lease }: BlobProperties, uri: string, push: PushState | undefined, stateFolder: string): Promise<LeaseStatus> {
+async function leaseOf({ lease }: BlobProperties, uri: string, push: PushState | undefined, stateFolder: string | undefined): Promise<LeaseStatus> {
   const isHeld = lease.state === 'leased';
-  const record = await readLeaseRecord(stateFolder, uri);
+  const record = stateFolder === undefined ? undefined : await readLeaseRecord(stateFolder, uri);
   const said = parseHolder(push?.holder);
   const owner = record?.hasEnded === true ? undefined : record?.owner;
   const verdict = judgeOwner(owner);
@@ -93,6 +93,6 @@ async function leaseOf({ lease }: BlobProperties, uri: string, push: PushState |
   return {
     ...lease,
     holder: isHeld && !lease.infinite ? holder : undefined,
-    isSealedFromHere: lease.infinite && await readSealRecord(stateFolder, uri) !== undefined,
+    isSealedFromHere: lease.infinite && stateFolder !== undefined && await readSealRecord(stateFolder, uri) !== undefined,
   };
 }

@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defaultStateFolder } from '../state/lease-record.js';
+import { stateFolderIfAny } from '../state/lease-record.js';
 import { readRecord, trimRecords, writeRecord, type RecordKind } from '../state/record-file.js';
 import type { PullOptions } from './options.js';
 import { identityIn, type PullOutput } from './output.js';
@@ -28,12 +28,7 @@ const TICK_MS = 20;
  * `overwrite`, and so wants the file made again.
  */
 export function pulledFolder({ stateFolder, overwrite }: PullOptions): string | undefined {
-  if (overwrite) return undefined;
-  try {
-    return stateFolder ?? defaultStateFolder();
-  } catch {
-    return undefined;
-  }
+  return overwrite ? undefined : stateFolder ?? stateFolderIfAny();
 }
 
 /**

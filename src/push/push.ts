@@ -29,9 +29,10 @@ import { summarise, summaryOf, type PlannedPush, type PushResult } from './resul
  */
 export async function push(opened: Disk, options: PushOptions): Promise<PushResult> {
   const session = new Session(options);
+  // Before the disk and its base are read, which may take hours: there may be none.
+  const stateFolder = options.stateFolder ?? defaultStateFolder();
   const prepared = await prepare(session, opened, options);
   const { destination, guard: { disk, structure }, plan } = prepared;
-  const stateFolder = options.stateFolder ?? defaultStateFolder();
   if (prepared.found.kind === 'complete') return alreadyThere(session, prepared, prepared.found, options, stateFolder);
   const secret = await LeaseSecret.of(disk, { structure, fingerprint: prepared.identity.fingerprint, plan });
 

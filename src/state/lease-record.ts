@@ -27,6 +27,15 @@ export function defaultStateFolder(): string {
   return userFolder('state');
 }
 
+/** The same for work that needs no records; `undefined` if there is no such folder. */
+export function stateFolderIfAny(): string | undefined {
+  try {
+    return defaultStateFolder();
+  } catch {
+    return undefined;
+  }
+}
+
 /** The record for a blob; `undefined` where there is none, or none that is whole. */
 export function readLeaseRecord(folder: string, uri: string): Promise<LeaseRecord | undefined> {
   return readRecord(LEASE, folder, uri);

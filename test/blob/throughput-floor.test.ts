@@ -81,3 +81,71 @@ t.test('a limit that explains how slow it is keeps the floor below it', async (t
   await limited.read({ offset: 0, length: 1024 });
   t.equal(requests(), 1);
 });
+
+t.test('the head of an answer that comes by a byte now and then is given up, and so are informational answers without end', async (t) => {
+  const heads: Readonly<Record<string, (response: ServerResponse) => Promise<void>>> = {
+    'a head': async ({ socket }) => {
+      socket?.write('HTTP/1.1 200 OK\r\nx: ');
+      for (; socket?.destroyed === false; await sleep(DRIP_MS)) socket.write('y');
+    },
+    'informational answers, few': async ({ socket }) => {
+      for (; socket?.destroyed === false; await sleep(DRIP_MS * 10)) socket.write('HTTP/1.1 100 Continue\r\n\r\n');
+    },
+    'informational answers, many': async ({ socket }) => {
+      for (; socket?.destroyed === false; await sleep(1)) socket.write('HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n'.repeat(100));
+    },
+  };
+  for (const [name, send] of Object.entries(heads)) {
+    const { blob, requests } = await blobOn(t, (request, response) => {
+      request.resume();
+      void send(response);
+    }, { attempts: 2 });
+    for (const [what, request] of [['properties', async () => { await blob.properties(); }], ['a write', () => blob.write(0, new Uint8Array(512), new Uint8Array(16), {})]] as const) {
+      const before = requests();
+      await t.rejects(request(), { code: 'transfer-failed', message: /less than 1024 bytes a second|does not begin within 64 KiB/ }, `${name}: ${what}`);
+      t.equal(requests() - before, 2);
+    }
+  }
+});
+
+t.test('a connection that leaves HTTP is given up', async (t) => {
+  const { blob, requests } = await blobOn(t, (_, { socket }) => { socket?.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'); });
+  await t.rejects(blob.properties(), { code: 'transfer-failed' });
+  t.equal(requests(), ATTEMPTS);
+});
+
+t.test('short bodies count for one that is slow among them', async (t) => {
+  const slow = 100;
+  const { blob, requests } = await blobOn(t, (request, response) => {
+    request.resume();
+    if (request.method === 'PUT') {
+      response.writeHead(201, headOf(0)).end();
+      return;
+    }
+    response.writeHead(206, headOf(slow));
+    void drip(response, 'x'.repeat(slow));
+  }, { attempts: 1 });
+  let isDone = false;
+  const one = blob.read({ offset: 0, length: slow }).finally(() => { isDone = true; });
+  while (!isDone) {
+    await blob.write(0, new Uint8Array(32 * 1024), new Uint8Array(16), {});
+    await sleep(DRIP_MS);
+  }
+  t.equal((await one).length, slow);
+  t.ok(requests() > 4);
+});
+
+t.test('the time in which the process stood still is not counted', async (t) => {
+  const length = 64 * 1024;
+  const { blob, requests } = await blobOn(t, (_, response) => {
+    response.writeHead(206, headOf(length));
+    response.write(Buffer.alloc(16));
+    setTimeout(() => { response.end(Buffer.alloc(length - 16)); }, WINDOW / 2);
+  }, { attempts: 1 });
+  const read = blob.read({ offset: 0, length });
+  await sleep(WINDOW / 4);
+  // As for a process that was stopped, or a machine that slept.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * WINDOW);
+  t.equal((await read).length, length);
+  t.equal(requests(), 1);
+});

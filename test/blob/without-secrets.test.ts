@@ -43,10 +43,52 @@ t.test('user name and password of a URI are known by their place, whatever the U
 });
 
 t.test('what the environment has for proxies and sign-ins is known by its value', (t) => {
-  rememberEnvironment({ HTTPS_PROXY: 'http://proxy-user:pr%2Fxy-pass@proxy:3128', no_proxy: 'a', all_proxy: 'socks://nobody', AZURE_CLIENT_SECRET: 'cl1ent~secret' });
-  for (const form of ['pr/xy-pass', 'pr%2fxy-pass', 'cl1ent~secret']) t.equal(withoutSecrets(`<${form}>`), '<REDACTED>', form);
+  rememberEnvironment({ HTTPS_PROXY: 'http://proxy-user:pr%2Fxy-pass@proxy:3128', no_proxy: 'a', all_proxy: 'socks://nobody', AZURE_CLIENT_SECRET: 'cl1ent~secret', IDENTITY_HEADER: '853b9a84-5bfa-4b22' });
+  for (const form of ['pr/xy-pass', 'pr%2fxy-pass', 'cl1ent~secret', '853b9a84-5bfa-4b22']) t.equal(withoutSecrets(`<${form}>`), '<REDACTED>', form);
   t.notMatch(withoutSecrets(Buffer.from('a cl1ent~secret').toString('base64')), /Y2wxZW50fnNlY3Jld|bDFlbnR/);
   t.notMatch(withoutSecrets(`[ 'Proxy-Authorization', '${Buffer.from('proxy-user:pr/xy-pass').toString('base64')}' ]`), /cHJveHktdXNlcj/);
+  t.end();
+});
+
+t.test('a secret that was folded, is in UTF-16 or in colours is known by its value', (t) => {
+  const secret = 'fOlDeD+q7Xk2bZ/9LmPa0Vw8sRt3uYc5dEf6gHiJ1kNoQ=';
+  rememberSecret(secret);
+  const half = (text: string, end: string) => text.slice(0, 20) + end + text.slice(20);
+  for (const end of ['\n', '\r\n', '\r\n\t', '\n  ', '=\r\n', '\\n', '\\r\\n', '\u001b[31m']) {
+    t.equal(withoutSecrets(`it is ${half(secret, end)},\nand more`), 'it is REDACTED,\nand more', JSON.stringify(end));
+  }
+  for (const before of ['', 'a', 'ab', 'abc']) {
+    const folded = Buffer.from(`${before}${'before '.repeat(7)}${secret} and behind`).toString('base64').replace(/.{76}/g, '$&\r\n');
+    t.match(withoutSecrets(folded), /^[A-Za-z0-9]{64,72}REDACTED[A-Za-z0-9]{14,18}=*$/, folded);
+  }
+  const wide = [...`is ${secret}.`].map((char) => `${char}\0`).join('');
+  t.equal(withoutSecrets(wide).replaceAll('\0', ''), 'is REDACTED.');
+  t.match(withoutSecrets(Buffer.from(`is ${secret}.`, 'utf16le').toString('base64')), 'REDACTED');
+  t.equal(withoutSecrets('?sig=CANARY\nnext line'), '?sig=REDACTED\nnext line', 'what only looks like a secret ends with its line');
+  t.end();
+});
+
+t.test('a secret that is too short in one of its forms hides nothing else', (t) => {
+  for (const secret of ['========', 'a=======', '%2D%2D%2D', '%41%62%63']) rememberSecret(secret);
+  for (const text of ['a plain text --- of words == and   spaces', 'Abc abc']) t.equal(withoutSecrets(text), text);
+  t.end();
+});
+
+t.test('sentences about secrets stay readable', (t) => {
+  for (const text of ['AZURE_STORAGE_CONNECTION_STRING is not a connection string with an AccountKey or a SharedAccessSignature', 'the Bearer of news', 'use a SharedKey and a SAS']) t.equal(withoutSecrets(text), text);
+  t.equal(withoutSecrets('?sig=CANARY and x=1'), '?sig=REDACTED and x=1');
+  t.equal(withoutSecrets('eyJhbGci.QUJD.QUJE.CANARY.CANARY'), 'REDACTED', 'an encrypted token has five parts');
+  t.end();
+});
+
+t.test('a long text is cut rather than searched for ever, and not within a secret', (t) => {
+  const secret = 'cUtTiNg+q7Xk2bZ/9LmPa0Vw8sRt3uYc5dEf6gHiJ1kNoQ=';
+  rememberSecret(secret);
+  t.equal(withoutSecrets(`${'x '.repeat(45)}${secret} and more`, 100), `${'x '.repeat(45)}REDACTED`);
+  t.equal(withoutSecrets(`${'x '.repeat(50)}${secret}`, 100), 'x '.repeat(50));
+  const begun = performance.now();
+  t.equal(withoutSecrets('x'.repeat(64 * 1024 * 1024)).length, 1024 * 1024);
+  t.ok(performance.now() - begun < 10_000, `${Math.round(performance.now() - begun)} ms`);
   t.end();
 });
 

@@ -36,11 +36,15 @@ t.test('a user whom the system does not know, without HOME: a push works with bo
   t.match(both.stdout, ': complete');
   const none = await push('none', {});
   t.equal(none.exitCode, 2, none.stderr);
-  t.match(none.stderr, /there is no home folder for the files of this user: HOME is not set\n.*set VHDUP_CACHE_DIR, or HOME/);
+  t.match(none.stderr, /there is no home folder for the files of this user: HOME is not set\n.*set VHDUP_STATE_DIR, or HOME/);
+  gate.records = [];
   const cacheOnly = await push('cache', { VHDUP_CACHE_DIR: named.VHDUP_CACHE_DIR });
+  t.strictSame(gate.records, [], 'before anything is read');
   t.equal(cacheOnly.exitCode, 2, cacheOnly.stderr);
   t.match(cacheOnly.stderr, /set VHDUP_STATE_DIR, or HOME/);
   t.equal((await push('state', { VHDUP_STATE_DIR: named.VHDUP_STATE_DIR }, '--no-cache')).exitCode, 0, 'what is not used need not be named');
+  const status = await run(['status', uri('both')], { env: gate.env, cwd, unknown: true });
+  t.equal(status.exitCode, 0, status.stderr);
   for (const args of [['--version'], ['--help'], ['info', scene.base], ['check', scene.base]]) t.equal((await run(args, { env: {}, cwd, unknown: true })).exitCode, 0, args.join(' '));
 });
 
