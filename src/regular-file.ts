@@ -3,22 +3,22 @@ import { constants, open, type FileHandle } from 'node:fs/promises';
 /** Windows has neither of the two flags, and no such files. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
 
-/** How a file is opened; by default for reading, and not through a symbolic link. */
+/** How to open a file. Default: for reading, and not through a symbolic link. */
 export interface OpenMode {
-  /** Opens what a symbolic link of that name leads to. */
+  /** Follows a symbolic link. */
   readonly follows?: boolean;
-  /** Opens for writing too. */
+  /** Opens for reading and writing. */
   readonly writes?: boolean;
 }
 
 /**
- * Opens a file that is there, if it is a regular one. Never waits for the other end of a named pipe. Throws the system's
- * error, and an `Error` for a folder, a pipe, a socket or a device.
+ * Opens a regular file that exists. Never waits for the other end of a named pipe. Throws the system's error, and an `Error`
+ * for a folder, a pipe, a socket or a device.
  */
 export async function openRegular(path: string, { follows = false, writes = false }: OpenMode = {}): Promise<FileHandle> {
   const handle = await open(path, (writes ? constants.O_RDWR : constants.O_RDONLY) | O_NONBLOCK | (follows ? 0 : O_NOFOLLOW));
   try {
-    // Only now it is sure what was opened: a look before could be at another file.
+    // Checked after the opening: a check before it could be of another file.
     if (!(await handle.stat()).isFile()) throw new Error('not a regular file');
     return handle;
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * False for the answer to a read of a range that begins elsewhere: something on the way has taken the range off the request,
- * or answers another one. Its length may be right all the same.
+ * Returns false if the answer to a read of a range begins at another offset: a proxy has removed the range from the request, or
+ * has answered another request. The length of such an answer may still be right. `asked`: the `x-ms-range` header of the request.
  */
 export function beginsAsAsked(asked: string | undefined, contentRange: string | undefined): boolean {
   const first = /^bytes=(\d+)-/.exec(asked ?? '')?.[1];

@@ -27,7 +27,7 @@ export interface AccessOptions {
   readonly allowHttp?: boolean | undefined;
   /** How long a request may stand still. Default 30 s. */
   readonly deadlineMs?: number | undefined;
-  /** What all requests have to move together. Default: a floor for this blob alone. */
+  /** The least throughput of all requests together. Default: a floor of its own for this blob. */
   readonly floor?: ThroughputFloor | undefined;
 }
 
@@ -39,7 +39,7 @@ export interface AccessOptions {
  */
 export async function accessTo(location: BlobLocation, environment: Environment = process.env, { allowHttp = false, deadlineMs = DEADLINE_MS, floor = new ThroughputFloor() }: AccessOptions = {}): Promise<Access> {
   const patience = { deadlineMs, floor };
-  // The SDK takes proxies from the process, whatever environment is asked for here.
+  // The SDK reads proxies from the environment of the process, even if another one is passed here.
   for (const each of [process.env, environment]) rememberEnvironment(each);
   if (location.sas !== undefined) {
     refuseHttp(location, allowHttp);

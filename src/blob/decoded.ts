@@ -1,20 +1,20 @@
-/** A text as it is behind an encoding, and from where in the original each of its characters came. */
+/** A decoded text, and the offset in the original that each of its characters comes from. */
 export interface DecodedText {
-  /** Beyond ASCII its characters are the bytes of UTF-8, one character each: encodings differ in what they call a character. */
+  /** Text outside ASCII is held as UTF-8, one character for each byte, because some encodings encode bytes and others characters. */
   readonly text: string;
-  /** The offset in the original of the character at an index, or of the end. */
+  /** Returns the offset in the original of the character at an index, or of the end. */
   readonly originOf: (index: number) => number;
-  /** The offset in the original behind the character before an index: what was left out between the two is not in it. */
+  /** Returns the offset in the original just after the character before an index. Text that was removed between the two is not included. */
   readonly endOf: (index: number) => number;
 }
 
-/** What takes the place of a match: of the whole and its groups. */
+/** Returns the text that replaces a match; `match` is the whole match and its groups. */
 type Replacement = (match: readonly (string | undefined)[]) => string;
 
-/** Deeper than this nothing is encoded by accident. */
+/** Nothing is encoded more often than this by accident. */
 const MAX_LEVELS = 12;
 
-/** Most texts have nothing of all this, and are searched in their thousands. */
+/** A quick test: most texts have none of these characters, and thousands of texts are searched. */
 const MAY_BE_ENCODED = /[%\\&\0\x1b]/;
 const NON_ASCII = /[^\x00-\x7f]/;
 
@@ -22,14 +22,14 @@ const NAMED: Readonly<Record<string, string>> = {
   amp: '&', plus: '+', sol: '/', bsol: '\\', equals: '=', colon: ':', commat: '@', quot: '"', apos: '\'', lt: '<', gt: '>', num: '#', percnt: '%', quest: '?',
 };
 
-/** A text as it is. */
+/** Returns a text without any decoding. */
 export function asItIs(text: string): DecodedText {
   const same = (index: number) => index;
   const plain = { text, originOf: same, endOf: same };
   return NON_ASCII.test(text) ? rewritten(plain, /[^\x00-\x7f]/gu, ([char]) => bytesOf(char)) : plain;
 }
 
-/** A text, and then decoded once, twice and so on until nothing is left to decode, whatever mixture of encodings it is in. */
+/** Yields a text, then the text decoded once, twice and so on until nothing is left to decode. The encodings may be mixed. */
 export function* decodings(text: DecodedText): Generator<DecodedText> {
   let level = text;
   for (let round = 0; ; round++) {
@@ -45,19 +45,19 @@ export function* decodings(text: DecodedText): Generator<DecodedText> {
 }
 
 /**
- * The text with its lines joined, as they were before something folded them, such as base64 or quoted-printable in mails; the
- * line breaks of JSON too. The same text where it has one line.
+ * Returns the text with its lines joined, as they were before they were folded (base64 or quoted-printable in mails, for
+ * example). Line breaks that JSON escapes count too. Returns the same object if the text has one line.
  */
 export function unfolded(text: DecodedText): DecodedText {
   return rewritten(text, /=?(?:\r?\n|(?:\\r)?\\n)[ \t]*/g, () => '');
 }
 
-/** Shorter ones hold nothing that is worth looking for. */
+/** Shorter words are too short to hold a secret. */
 const BASE64 = /[A-Za-z0-9+/]{10,}/g;
 
 /**
- * What may be base64 in a text, decoded; its origin is the text. The base64 may begin at any character of a word that
- * looks like it, so each is decoded in four ways.
+ * Yields the parts of a text that may be base64, decoded; their offsets refer to the text. The base64 may begin at any
+ * character of a word that looks like it, so each word is decoded from its first four characters.
  */
 export function* base64Parts(text: string): Generator<DecodedText> {
   for (const { 0: word, index } of text.matchAll(BASE64)) {
@@ -79,8 +79,9 @@ const fromJson: Replacement = ([whole, high, low, unit, code, itself]) => {
 };
 
 /**
- * Escapes and what they stand for: percent signs; character references of HTML; escapes of JSON and JavaScript, a surrogate
- * pair at once or not at all; the second bytes of UTF-16, and the colours of a terminal. One kind at a time: what is decoded is not to be taken together with what is not yet.
+ * Escapes and what they stand for: percent-encoding; character references of HTML; escapes of JSON and JavaScript (a surrogate
+ * pair as a whole or not at all); the zero bytes of UTF-16 and the colours of a terminal. Only one kind is decoded at a time:
+ * decoded text must not be joined with text that is still encoded.
  */
 const ENCODINGS: readonly (readonly [escape: RegExp, replacement: Replacement])[] = [
   [/%([0-9a-f]{2})/gi, fromPercent],
@@ -93,7 +94,7 @@ function character(codePoint: number, otherwise = ''): string {
   return codePoint <= 0x10ffff ? bytesOf(String.fromCodePoint(codePoint)) : otherwise;
 }
 
-/** The same text where nothing matches. */
+/** Replaces all matches of a pattern. Returns the same object if nothing matches. */
 function rewritten(level: DecodedText, pattern: RegExp, replacement: Replacement): DecodedText {
   const { text, originOf, endOf } = level;
   const parts: string[] = [];
@@ -123,7 +124,7 @@ function rewritten(level: DecodedText, pattern: RegExp, replacement: Replacement
   return { text: parts.join(''), originOf: (index) => from[index] ?? end, endOf: (index) => to[index - 1] ?? 0 };
 }
 
-/** UTF-8, a character for each byte. */
+/** Returns the text as UTF-8, one character for each byte. */
 function bytesOf(text: string | undefined): string {
   return Buffer.from(text ?? '').toString('latin1');
 }

@@ -1,29 +1,29 @@
 import { asItIs, base64Parts, decodings, unfolded, type DecodedText } from './decoded.js';
 
-/** Characters `[from, to)` of a text. */
+/** The characters `[from, to)` of a text. */
 export interface Span {
   readonly from: number;
   readonly to: number;
 }
 
-/** What tells a secret in a decoded text. */
+/** The texts by which a secret is found in a decoded text. */
 export type SecretForms = ReadonlySet<string>;
 
-/** Shorter texts would be found where they mean nothing. */
+/** Shorter texts, in characters, would be found where they mean nothing. */
 export const SHORTEST_SECRET = 8;
 
 /**
- * A secret as it is, without the padding that is left out at times, and as it is when it is decoded together with the text
- * around it. What is too short of these is left out: it would be found everywhere.
+ * Returns the forms of a secret: the secret itself and its decodings, since it may be decoded together with the text around it.
+ * They have no base64 padding, which some programs leave out. Forms that are too short are left out: they would be found everywhere.
  */
 export function formsOf(secret: string): SecretForms {
   return new Set([...decodings(asItIs(secret))].map(({ text }) => comparable(text.replace(/=+$/, ''))).filter(({ length }) => length >= SHORTEST_SECRET - '=='.length));
 }
 
-/** What every text has that has one of the next: most texts have not. */
+/** A quick test: a text without a match has none of `LOOKS_SECRET`. Most texts have no match. */
 const MAY_LOOK_SECRET = /=|key|signature|bearer|authorization|eyJ|:\/\/|username|password/i;
 
-/** What looks like a secret: the last group is the value. */
+/** Patterns of text that looks like a secret; the last group is the value. */
 const LOOKS_SECRET: readonly RegExp[] = [
   /[?&;](?:se|sp|sv|sr|skoid|sktid)=([^&\s"'<>]+)/gdi,
   /\bsig=([^&\s"'<>]+)/gdi,
@@ -32,15 +32,15 @@ const LOOKS_SECRET: readonly RegExp[] = [
   /(?:AccountKey|SharedAccessSignature|Bearer|SharedKey)[=: ]+(?!(?<= )[a-z]{1,5} )([^\s"'<>]+)/gdi,
   /authorization\W{1,8}Basic +([^\s"'<>]+)/gdi,
   /(?<![\w-])(eyJ[\w-]+\.[\w-]+\.[\w-]*(?:\.[\w-]+){0,2})/gd,
-  // User name and password before the host of a URI, such as a proxy's; and where a log has such a URI taken apart.
+  // User name and password before the host of a URI, such as a proxy's; then the same in a log that prints the parts of a URI.
   /[a-z][a-z0-9+.-]{0,30}:\/\/([^\s/?#"'<>]+)(?=@)/gdi,
   /\b(?:username|password)["']?\s{0,8}[:=]\s{0,8}(?:"([^"\n]+)"|'([^'\n]+)')/gdi,
 ];
 
 /**
- * Where a text has secrets, by their form, and by their value for `known` ones: in the text as it is, behind its encodings,
- * and in what it holds in base64; by their value and in base64 also across the ends of its lines. In no order; they may
- * overlap.
+ * Yields the places of secrets in a text. Unknown secrets are found by what they look like, `known` ones by their value: in
+ * the text itself, in its decodings, and in base64 inside it. Known ones, and all in base64, are also found across line ends.
+ * The places come in no order, and may overlap.
  */
 export function* secretsIn(text: string, known: readonly SecretForms[]): Generator<Span> {
   const plain = asItIs(text);
@@ -49,7 +49,7 @@ export function* secretsIn(text: string, known: readonly SecretForms[]): Generat
     yield* valuesIn(level, known);
   }
   const whole = unfolded(plain);
-  // What only looks like a secret ends with its line.
+  // A text that only looks like a secret ends with its line, so it is not searched for here.
   if (whole !== plain) for (const level of decodings(whole)) yield* valuesIn(level, known);
 }
 
@@ -64,7 +64,7 @@ function* valuesIn(level: DecodedText, known: readonly SecretForms[]): Generator
   }
 }
 
-/** `compared`: its text, made comparable. */
+/** `compared`: the text of the level, made comparable. */
 function* knownIn(level: DecodedText, compared: string, known: readonly SecretForms[]): Generator<Span> {
   for (const forms of known) for (const form of forms) yield* placesOf(form, compared, level);
 }
@@ -92,19 +92,19 @@ function original({ from, to }: Span, { originOf, endOf }: DecodedText): Span {
 }
 
 /**
- * The text as it is compared: what takes a character's place in base64url, and in a form, is that character. Its length
- * stays.
+ * Returns the text in the form in which texts are compared: the characters that base64url and web forms use instead of `+`
+ * and `/` become those. The length stays the same.
  */
 function comparable(text: string): string {
   return text.replace(/[ -]/g, '+').replaceAll('_', '/');
 }
 
-/** Characters of an account key, the longest of what is base64. */
+/** The length of an account key in characters: the longest secret in base64. */
 const MOST_BASE64 = 88;
 
 /**
- * Where the value `[from, to)` ends if it is base64 whose plus signs have become spaces: behind its padding, or behind the
- * words that are no words of a sentence.
+ * Returns the end of the value `[from, to)`, which may be base64 whose plus signs have become spaces. Then it ends after its
+ * padding, or after the last word that does not look like a word of a sentence.
  */
 function valueEnd(text: string, from: number, to: number): number {
   if (text[to - 1] === '=' || text[to] !== ' ') return to;

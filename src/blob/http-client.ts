@@ -21,14 +21,14 @@ const AGENTS = { 'http:': new HttpAgent({ keepAlive: true }), 'https:': new Http
 /**
  * Sends the SDK's requests. The SDK's own client knows only a time for a whole request; here it counts how long no byte has
  * moved in either direction: after `deadlineMs` the request fails as a passing trouble with the code `ETIMEDOUT`, while
- * one that is slow but moves goes on for as long as it takes, as long as all together stay above the floor. A body's bytes
- * that nobody sees move get more time.
+ * one that is slow but moves goes on, as long as all requests together stay above the floor. Bytes of a body that lie in the
+ * kernel's send buffer cannot be seen to move, so they get more time.
  */
 export function httpClient(deadlineMs = DEADLINE_MS, floor = new ThroughputFloor()): IHttpClient {
   return { sendRequest: (request) => send(request, { deadlineMs, floor }) };
 }
 
-/** What keeps a request from taking for ever. */
+/** The limits that keep a request from taking for ever. */
 export interface Patience {
   /** How long it may stand still, in milliseconds. */
   readonly deadlineMs: number;
@@ -45,7 +45,7 @@ export interface Outgoing {
   readonly patience: Patience;
 }
 
-/** A body is handed over in pieces of so many bytes, to see it move. */
+/** A body is written in pieces of this many bytes, so that its progress can be seen. */
 const PIECE_BYTES = 64 * 1024;
 
 /** Sends a request; resolves when the answer begins. It fails as `httpClient` says, also while the answer is read. */
@@ -103,19 +103,19 @@ export function exchange({ options, body, signal, patience: { deadlineMs, floor 
   });
 }
 
-/** Bytes before an answer begins: a head has 16 KiB at most, but informational answers without number may come before it. */
+/** The most bytes before an answer begins. A head has at most 16 KiB, but any number of informational answers may come before it. */
 const MAX_HEAD_BYTES = 64 * 1024;
 
 /**
- * Watches the head of an answer, which may come as slowly as a body: from its first byte the floor holds for it. Calls `cut`
- * when it does not end. Call what is returned when the answer begins.
+ * Watches the head of an answer. It may come as slowly as a body, so from its first byte on the floor applies to it. Calls `cut`
+ * if the head is longer than `MAX_HEAD_BYTES`. Returns a function to call when the answer begins.
  */
 function watchHead(socket: Socket, begin: (moved: () => number) => () => void, cut: (error: Error) => void): () => void {
   let received = 0;
   let isOver = false;
   let ended: () => void = () => undefined;
   const onData = (bytes: Buffer) => {
-    // The parser hears of the same bytes first.
+    // The HTTP parser gets the same bytes first, so these may be bytes of the body.
     if (isOver) return;
     if (received === 0) ended = begin(() => received);
     received += bytes.length;
@@ -129,7 +129,7 @@ function watchHead(socket: Socket, begin: (moved: () => number) => () => void, c
   };
 }
 
-/** Hands a request over with its body, piece by piece where it has many; the floor watches a body that takes its time. */
+/** Sends a body and ends the request; the floor applies to a long body. Returns a function to call when the answer begins or the request ends. */
 function hand(outgoing: ClientRequest, body: Buffer | undefined, floor: ThroughputFloor, cut: (error: Error) => void): () => void {
   if (!body || body.length <= PIECE_BYTES) {
     outgoing.end(body, () => { floor.add(body?.length ?? 0); });
@@ -210,14 +210,14 @@ function headersOf({ headers }: IncomingMessage): HttpHeaders {
   return asked as HttpHeaders;
 }
 
-/** Bytes that are read of an error, or of what nobody asked for: the service's own have some hundred, and only the first line is shown. */
+/** The most bytes that are read of an answer without a listing, such as an error. The service's own have some hundred bytes, and only the first line is shown. */
 const MAX_SHORT_BYTES = 64 * 1024;
-/** Bytes of a listing's page: more than 5,000 blobs with all the metadata that they may have. */
+/** The most bytes of a page of a listing: more than 5,000 blobs with all the metadata that they may have. */
 const MAX_LISTING_BYTES = 64 * 1024 * 1024;
 
 /**
- * The text of an answer; fails where it is cut short. Only the first bytes are read, unless it is to be a listing: that is
- * whole, or fails where it is longer than the longest. The rest is not received.
+ * Returns the text of an answer; fails if the answer is cut short. Of most answers only the first `MAX_SHORT_BYTES` are read,
+ * and the rest is not received. A listing is read as a whole; it fails if it is longer than `MAX_LISTING_BYTES`.
  */
 export function textOf(incoming: IncomingMessage, hasListing = false): Promise<string> {
   const isWhole = hasListing && (incoming.statusCode ?? 0) < 300;

@@ -6,21 +6,22 @@ interface Pages<P> {
   byPage(settings: { continuationToken?: string }): AsyncIterator<P>;
 }
 
-/** The service fills its pages with thousands of items: more pages than this no listing has. */
+/** No listing has more pages than this: the service puts thousands of items on a page. */
 const MAX_PAGES = 10_000;
-/** The service may send an empty page now and then, where it goes from one of its machines to the next. */
+/** More empty pages in a row than this are an error. The service may send a few when a listing passes from one of its servers to the next. */
 const MAX_EMPTY_PAGES = 50;
 
 /**
- * The items of a listing, page by page, each page a request of its own: a fault costs the page that it meets, not all that
- * was listed before it, and however many pages there are, each has the whole time that a request may take.
- * Throws `transfer-failed` for a listing that does not end: it comes back to where it was, or goes on without items.
+ * Yields the items of a listing, page by page. Each page is a request of its own: a fault costs only the page that it affects,
+ * and each page has the whole time that a request may take.
+ * Throws `transfer-failed` for a listing that does not end: one that comes back to where it was, goes on without items, or has
+ * too many pages.
  */
 export async function* listing<P extends { readonly continuationToken?: string }, T>(
   retrier: Retrier, attempt: Attempt, list: (abortSignal: AbortSignal) => Pages<P>, itemsOf: (page: P) => readonly T[] | undefined,
 ): AsyncGenerator<readonly T[], void> {
   const endless = (problem: string) => new VhdupError('transfer-failed', `${attempt.uri}: cannot ${attempt.what}: ${problem}`, {
-    hint: 'this is no answer of the service itself: look at what is between, then run the same command again',
+    hint: 'this answer does not come from the service itself: check the proxy or gateway in between, then run the same command again',
   });
   const seen = new Set<string>();
   let empty = 0;

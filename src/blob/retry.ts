@@ -10,7 +10,7 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
   /** How long a request may stand still, no byte moving in either direction, before it is tried again. Default 30 s. */
   readonly deadlineMs?: number | undefined;
-  /** Over how long all requests together have to move 1 KiB/s while bodies are under way, else these are tried again. Default 60 s. */
+  /** Milliseconds over which all requests together must move at least 1 KiB/s while bodies are under way; else these requests are tried again. Default 60 s. */
   readonly floorWindowMs?: number | undefined;
 }
 

@@ -13,7 +13,7 @@ export interface Failure {
   readonly retryAfter: number | undefined;
 }
 
-/** Characters of a server's own words that a cause keeps; its stack begins with them. */
+/** The most characters of a server's message that a cause keeps. The stack is cut to the same length, because it begins with the message. */
 const MAX_KEPT = 2048;
 
 const TRANSIENT_STATUS = new Set([408, 429, 500, 502, 503, 504]);
@@ -92,7 +92,7 @@ function oneWord(code: string | undefined): string | undefined {
   return code !== undefined && /^[\w.-]{1,100}$/.test(code) ? code : undefined;
 }
 
-/** The SDK's own words for an answer that is no XML are "[object Object]" and all of the answer. */
+/** Returns the message of an error. The SDK's own message for an answer that is no XML is "[object Object]" and the whole answer, so it is replaced. */
 function saidBy(error: unknown): string {
   return isUnreadable(error) ? 'the answer is not the XML that it should be' : messageOf(error);
 }
@@ -106,7 +106,7 @@ function isUnreadable(error: unknown): boolean {
 export function isTransient(error: unknown): boolean {
   if (error instanceof VhdupError) return false;
   const { status } = failureOf(error);
-  // It was done, but what came back was damaged on the way.
+  // The request succeeded, but the answer was damaged on the way.
   if (status === 200 && isUnreadable(error)) return true;
   if (status !== undefined) return TRANSIENT_STATUS.has(status);
   // No answer at all: a socket, name or time-out trouble. An answer cut short surfaces as AbortError, one that is whole but
@@ -150,7 +150,7 @@ export function serviceError(error: unknown, what: string, uri: string): VhdupEr
   const known = code === undefined ? undefined : BY_CODE[code];
   const unauthorised = status === 401 || status === 403 || (error instanceof Error && /^(CredentialUnavailable|Authentication|AggregateAuthentication)/.test(error.name));
   const resumable = isTransient(error);
-  // What is broken in two by the end of the line is found only with its other half.
+  // Secrets are removed before the text is cut to one line: a secret that is folded over two lines is found only as a whole.
   const said = (withoutSecrets(saidBy(error), MAX_SAID).split(/[\r\n\v\f\u0085\u2028\u2029]/, 1)[0] ?? '').slice(0, MAX_SAID);
   const answer = [[status, code].filter((part) => part !== undefined).join(' '), said].filter((part) => part !== '').join(': ');
   return new VhdupError(known ?? (unauthorised ? 'not-authorised' : resumable ? 'transfer-failed' : 'unexpected'), `${uri}: cannot ${what}: ${answer}`, {

@@ -1,31 +1,33 @@
 import { RestError } from '@azure/storage-blob';
 
-/** Less than this, for all requests together, is no progress. */
+/** All requests together must move at least this much. */
 export const FLOOR_BYTES_PER_SECOND = 1024;
-/** Over so long, in milliseconds. */
+/** The throughput is measured over this time, in milliseconds. */
 export const FLOOR_WINDOW_MS = 60_000;
-/** It is looked at so often within the window. */
+/** Number of measurements in a window. */
 const LOOKS = 12;
 
-/** A body that is under way, in either direction. */
+/** A body, or the head of an answer, that is under way in either direction. */
 interface Transfer {
   /** Bytes that have moved so far. */
   readonly moved: () => number;
+  /** Ends the request with this error. */
   readonly cut: (error: Error) => void;
+  /** The part of `moved` that is in a sample already. */
   counted: number;
 }
 
-/** What moved in a time in which bodies were under way. */
+/** The bytes that moved in a time in which bodies were under way. */
 interface Sample {
   readonly ms: number;
   readonly bytes: number;
 }
 
 /**
- * Ends requests that hold on by a byte now and then. It counts the bytes of all bodies together, and only the time in which
- * there are any under way: not while a request waits for a limit, or for the service to do its work. When less has moved
- * over a whole window than the floor gives, all of them fail as passing trouble. One that is slow among others that are not
- * goes on.
+ * Ends requests that move only a byte now and then, which no deadline by inactivity ends. Counts the bytes of all bodies
+ * together, and only the time in which bodies are under way: not the time in which requests wait for a limit, or for the service
+ * to do its work. If less than the floor has moved over a whole window, all of them fail with the code `ETIMEDOUT`, and may be
+ * tried again. A slow request goes on as long as others are fast.
  */
 export class ThroughputFloor {
   readonly #bytesPerMs: number;
@@ -33,9 +35,9 @@ export class ThroughputFloor {
   readonly #transfers = new Set<Transfer>();
   #samples: Sample[] = [];
   #lookedAt = 0;
-  /** Of transfers that have ended since. */
+  /** Bytes since the last sample of transfers that have ended, and of short bodies. */
   #bytes = 0;
-  /** Time with transfers since, up to `#lookedAt`. */
+  /** Milliseconds with transfers since the last sample, up to `#lookedAt`. */
   #ms = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -44,7 +46,10 @@ export class ThroughputFloor {
     this.#windowMs = windowMs;
   }
 
-  /** A body begins to move; `moved` says how many bytes of it have, and grows. Call what is returned when it has ended. */
+  /**
+   * Watches a body that begins. `moved` returns how many of its bytes have moved so far; `cut` ends its request. Returns a
+   * function to call when the body has ended; further calls have no effect.
+   */
   begin(moved: () => number, cut: (error: Error) => void): () => void {
     this.#pass();
     const transfer: Transfer = { moved, cut, counted: moved() };
@@ -57,14 +62,14 @@ export class ThroughputFloor {
     };
   }
 
-  /** Bytes of a body that is too short to be watched: they count for those that are under way with it. */
+  /** Counts the bytes of a body that is too short to be watched, if others are under way. */
   add(bytes: number): void {
     if (this.#transfers.size > 0) this.#bytes += bytes;
   }
 
   /**
-   * Lets the time pass that has: it counts where something is under way. Of a longer time than between two looks nobody knows
-   * what moved: the process was stopped, the machine slept, or work kept the event loop.
+   * Counts the time since the last call, if something is under way. Counts at most twice the interval of the timer: if more has
+   * passed, the process was stopped, the machine slept, or the event loop was blocked.
    */
   #pass(): void {
     const now = performance.now();
@@ -75,7 +80,7 @@ export class ThroughputFloor {
   #look(): void {
     this.#pass();
     if (this.#ms === 0) {
-      // Nothing was under way since the last look. It begins again with the next body, not with each.
+      // Nothing was under way since the last sample. The next body starts the timer again.
       clearInterval(this.#timer);
       this.#timer = undefined;
       return;

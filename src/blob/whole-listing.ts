@@ -1,14 +1,14 @@
-/** What a listing is in, by the `comp` of its URL. */
+/** The root element of a listing, by the `comp` parameter of its URL. */
 const ROOTS: Readonly<Record<string, string>> = { list: 'EnumerationResults', pagelist: 'PageList' };
 
-/** True for the URL of a request for a listing. */
+/** Returns true if the URL asks for a listing. */
 export function isListing(url: string): boolean {
   return rootOf(url) !== undefined;
 }
 
 /**
- * False for the answer to a listing that is not the whole of one: it ends early though its length is right, or something on
- * the way has put a text of its own in its place. The SDK takes some of these for a listing of nothing.
+ * Returns false if a listing was asked for, and the text is not a whole one: it ends early although its length is right, or a
+ * proxy has sent a text of its own instead. The SDK takes some of these texts for an empty listing.
  */
 export function isWholeListing(url: string, text: string): boolean {
   const root = rootOf(url);

@@ -3,9 +3,9 @@ import { SHORTEST_SECRET, formsOf, secretsIn, type SecretForms } from './find-se
 /** What takes the place of a secret. */
 const REDACTED = 'REDACTED';
 
-/** Longer texts are cut: what is to be read is not so long, and the search takes its time. */
+/** Longer texts are cut, in characters: nobody reads so much, and the search takes time. */
 const MAX_LENGTH = 1024 * 1024;
-/** So much more is searched than is shown: a secret at the end is found as a whole. */
+/** This many characters more are searched than are shown, so that a secret at the end is found as a whole. */
 const MARGIN = 4096;
 
 /** Secrets that this process uses, each with its forms. */
@@ -25,7 +25,7 @@ export function rememberSas(sas: string): void {
   }
 }
 
-/** Keeps out of every later message what the environment has for other modules: passwords of proxies, secrets of sign-ins. */
+/** Keeps secrets that other modules read from the environment out of every later message: passwords of proxies, secrets of sign-ins. */
 export function rememberEnvironment(environment: Readonly<Record<string, string | undefined>>): void {
   for (const [name, value = ''] of Object.entries(environment)) {
     if (/^(AZURE_(CLIENT_SECRET|CLIENT_CERTIFICATE_PASSWORD|PASSWORD)|IDENTITY_HEADER|MSI_SECRET)$/i.test(name)) rememberSecret(value);
@@ -33,14 +33,15 @@ export function rememberEnvironment(environment: Readonly<Record<string, string 
     const [, user = '', password] = /^(?:[^/]*\/\/)?([^:@]*):(.*)@/s.exec(value) ?? [];
     if (password === undefined) continue;
     rememberSecret(password);
-    // As the header Proxy-Authorization has the two.
+    // The header Proxy-Authorization has both in one text.
     rememberSecret(`${decoded(user)}:${decoded(password)}`);
   }
 }
 
 /**
- * The text without secrets: signatures, keys, tokens and passwords by their form, since what the user typed may be one in
- * the wrong place, and by their value where this process uses them. Of a longer text only the first `most` characters.
+ * Returns the text without secrets. Secrets that this process uses are found by their value; other signatures, keys, tokens and
+ * passwords by what they look like, since a user may type one in the wrong place. Of a text longer than `most` characters, the
+ * rest is dropped.
  */
 export function withoutSecrets(text: string, most = MAX_LENGTH): string {
   if (text.length < SHORTEST_SECRET) return text;

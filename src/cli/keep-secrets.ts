@@ -6,14 +6,14 @@ import { rememberEnvironment, withoutSecrets } from '../blob/without-secrets.js'
  * there: the SDK with AZURE_LOG_LEVEL, Node itself with NODE_DEBUG, which prints the headers of requests.
  */
 process.title = 'vhdup';
-// With DEBUG=* the agents for proxies print the URIs of the environment, whole and in parts.
+// With DEBUG=* the proxy agents print the proxy URIs of the environment, as a whole and in parts.
 rememberEnvironment(process.env);
 
 const { stderr } = process;
 const write = stderr.write.bind(stderr) as (chunk: string | Uint8Array, ...rest: unknown[]) => boolean;
 stderr.write = (chunk: string | Uint8Array, ...rest: unknown[]) => write(searched(chunk), ...rest);
 
-/** Bytes stay as they are where nothing was found: they may be no text. */
+/** Returns the chunk without secrets. Bytes in which none was found are returned unchanged: they may not be text. */
 function searched(chunk: string | Uint8Array): string | Uint8Array {
   const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
   const shown = withoutSecrets(text);

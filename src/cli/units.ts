@@ -13,7 +13,7 @@ export function size(bytes: number): string {
 
 const BYTES_IN: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 
-/** Reads an amount such as `245KiB`, or `1.5 MiB`: bytes. `undefined` for what is none, or has no unit. */
+/** Parses an amount such as `245KiB` or `1.5 MiB`. Returns bytes; `undefined` if it is not an amount with a unit. */
 export function amount(text: string): number | undefined {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)$/.exec(text) ?? [];
   const bytes = Number(number) * (BYTES_IN[unit] ?? Number.NaN);

@@ -23,7 +23,7 @@ export class FlatWriter implements DiskWriter {
     return writer;
   }
 
-  /** Goes on in a file that another writer for the same disk has begun. What is there from offset `kept` on becomes one hole. */
+  /** Goes on in a file that another writer for the same disk has begun. Everything from offset `kept` on becomes one hole. */
   static async resume(file: OutputFile, size: number, footer: Uint8Array, kept: number): Promise<FlatWriter> {
     const writer = new FlatWriter(file, size, footer);
     if (kept < writer.end) {

@@ -97,7 +97,7 @@ export interface ImageOptions {
   readonly ignoreChecksum?: boolean;
 }
 
-/** What reading a file of a chain takes. */
+/** What is needed to read a file of a chain. */
 export interface ReadOptions extends ImageOptions {
   /** Shared by the files of the chain. */
   readonly memory: MemoryBudget;

@@ -1,7 +1,7 @@
-/** Memory for what the images of a chain keep of their structures, in bytes. */
+/** Memory in which the images of a chain keep their structures, in bytes. */
 const TABLES_BYTES = 96 * 1024 * 1024;
 
-/** Memory that several share: first come, first served. What gets none reads again what it needs. */
+/** A limit for memory that several images share: first come, first served. An image that gets none reads its structures again when it needs them. */
 export class MemoryBudget {
   #left: number;
 
@@ -9,13 +9,14 @@ export class MemoryBudget {
     this.#left = bytes;
   }
 
-  /** Takes so many bytes; false, and nothing is taken, if there are not as many left. */
+  /** Takes this many bytes from the budget. Returns false, and takes nothing, if fewer are left. */
   take(bytes: number): boolean {
     if (bytes > this.#left) return false;
     this.#left -= bytes;
     return true;
   }
 
+  /** Returns bytes to the budget. */
   give(bytes: number): void {
     this.#left += bytes;
   }

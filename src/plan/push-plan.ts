@@ -1,6 +1,6 @@
 import { RangeMerger, endOf, pieceCount, rangeSet, subtract, totalLength, union, type Range, type RangeSet } from './range.js';
 
-/** Ranges so close are merged in every plan, in bytes: to send so few is always faster than another request. */
+/** Ranges that are at most this many bytes apart are merged in every plan: sending so few bytes costs little compared with another request. */
 const MIN_GAP = 16 * 1024;
 /**
  * The widest gap that is sent while a push runs: as much as one request costs by the service's targets for a standard page
@@ -20,7 +20,7 @@ export interface PlannedExtent extends Range {
 export interface PlannedBase {
   /** Bytes, its footer included. */
   readonly blobSize: number;
-  /** False if only its id says that it is the local ancestor: then the bytes of gaps may be others than the copy's. Default true. */
+  /** False if only its id says that it is the local ancestor: then the disk and the copy may differ in a gap, so no wide gap is sent. Default true. */
   readonly isContentChecked?: boolean;
 }
 
@@ -29,7 +29,7 @@ export interface PlanTarget {
   /** Virtual size in bytes; the footer comes behind it. */
   readonly size: number;
   readonly base?: PlannedBase | undefined;
-  /** A limit for gaps, in bytes, instead of those that the link decides. */
+  /** A fixed limit for gaps, in bytes. Default: the link decides, see `PushPlan.maxGap`. */
   readonly gap?: number | undefined;
 }
 
@@ -50,11 +50,11 @@ export interface PushPlan {
   readonly write: RangeSet;
   /** Written last, and alone. */
   readonly footer: Range;
-  /** Stretches between changes of no more than this many bytes are part of `write`. */
+  /** Gaps between changes of at most this many bytes are part of `write`. */
   readonly gap: number;
   /**
-   * Wider ones, up to this many bytes, may be sent again while the push runs, if that is faster than another request: the
-   * blob has the same bytes there, zeros or the base's. As much as `gap` if that is never done.
+   * Wider gaps, up to this many bytes, may be sent while the push runs, if that is faster than another request. The blob has
+   * the same bytes there: zeros, or the base's. Equal to `gap` if no wider ones are sent.
    */
   readonly maxGap: number;
   readonly totals: {
@@ -132,12 +132,12 @@ export function makePushPlan({ extents, ...target }: PlanSource): PushPlan {
   return planner.plan();
 }
 
-/** All that a push may write but the footer: the ranges to write, and the gaps that may be sent again. */
+/** Returns all ranges that a push may write, without the footer: the ranges to write, and the gaps that may be sent. */
 export function mayBeSent({ write, maxGap }: Pick<PushPlan, 'write' | 'maxGap'>): RangeSet {
   return rangeSet(write, maxGap);
 }
 
-/** The gaps among it: outside of the ranges to write. */
+/** Returns the gaps that a push may send: the part of `mayBeSent` outside of the ranges to write. */
 export function gapsOf(plan: Pick<PushPlan, 'write' | 'maxGap'>): RangeSet {
   return subtract(mayBeSent(plan), plan.write);
 }

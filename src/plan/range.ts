@@ -69,7 +69,7 @@ export class RangeMerger {
   }
 }
 
-/** A place in a set of ranges, for questions in ascending order. */
+/** A position in a set of ranges, for windows in ascending order. */
 export class RangeCursor {
   readonly #ranges: RangeSet;
   #next = 0;
@@ -78,7 +78,7 @@ export class RangeCursor {
     this.#ranges = ranges;
   }
 
-  /** What of the set lies in `window`. */
+  /** Returns the parts of the set within `window`. Windows must come in ascending order. */
   within(window: Range): Range[] {
     for (let range = this.#ranges[this.#next]; range && endOf(range) <= window.offset; range = this.#ranges[this.#next]) this.#next++;
     const found: Range[] = [];
@@ -90,7 +90,7 @@ export class RangeCursor {
   }
 }
 
-/** What is in `ranges` and not in `without`. Ranges that stay whole are the same objects: sets have millions of them. */
+/** Returns what is in `ranges` and not in `without`. Ranges that stay whole are the same objects, because a set may have millions. */
 export function subtract(ranges: RangeSet, without: RangeSet): Range[] {
   const left: Range[] = [];
   let next = 0;

@@ -11,13 +11,13 @@ import type { PartFile } from './part-file.js';
 import type { PullResult } from './result.js';
 import { imageSize, type PullWork } from './work.js';
 
-/** More zeros than this are not hashed if the tree digest, which needs none of them, does as well: 2,040 GiB take an hour. */
+/** If the blob has more zeros than this, in bytes, the tree digest is preferred: it does not hash them. MD5 over 2,040 GiB takes an hour. */
 const MANY_ZEROS = 1024 ** 3;
 
 /**
- * Compares a digest of the blob with the file as every reader sees it: Content-MD5 in the form in which the blob has it,
- * with its own footer and its own padding, or the tree digest that a push has noted; see `comparable`. What this pull alone
- * made, and made a hole, is not read. Throws `content-differs`.
+ * Compares a digest of the blob with the finished file: Content-MD5 over the blob's bytes, with its own footer and padding, or
+ * the tree digest that a push has noted; see `comparable`. Holes of a flat file that only this pull has written to are not
+ * read. Throws `content-differs`, and `disk-invalid` if a dynamic disk cannot be read.
  */
 export async function checkContent(session: Session, work: PullWork, part: Pick<PartFile, 'path' | 'foreignBelow'>, options: PullOptions): Promise<PullResult['checked']> {
   const kind = await comparable(session, work, options);
@@ -33,8 +33,8 @@ export async function checkContent(session: Session, work: PullWork, part: Pick<
 }
 
 /**
- * Returns which digest of the blob the content is to be compared with: Content-MD5, but the tree digest if there is no other,
- * or if the blob has many zeros; `none`, with a warning that says why, if there is none that counts.
+ * Returns the digest of the blob to compare the content with: Content-MD5, or the tree digest if there is no Content-MD5 or the
+ * blob has many zeros. Returns `none`, and warns with the reason, if no digest counts.
  */
 export async function comparable(session: Session, work: PullWork, options: PullOptions): Promise<PullResult['checked']> {
   const { blob, properties: { contentMd5, metadata, lastModified } } = work.source;
@@ -79,7 +79,7 @@ async function digestsOfFile(session: Session, work: PullWork, { path, foreignBe
   }
 }
 
-/** The bytes of the blob in a file that has the first `size` of them as they are, and zeros in all of them but `written`. */
+/** The first `size` bytes of the blob, in a file that has them at the same offsets. Outside of `written` they are zeros, and are not read. */
 function flatContent(file: SourceHandle, size: number, written: RangeSet): Content {
   return {
     size,

@@ -31,7 +31,7 @@ export async function takeEarlierPart(session: Session, work: PullWork, output: 
   const taken: PullRecord = { ...record, acceptsDiffering: work.acceptsDiffering, identity: null, part: basename(own), formerPart: null, stamp: null, owner: thisOwner() };
   const isClosed = record.owner === null || judgeWork(earlier.token, record.owner) === 'gone';
   if (!isClosed && !await copyPart(session, work, earlier.path, own)) return undefined;
-  // A rename changes the time of change, so this is the last moment to look at it.
+  // A rename changes the file's ctime, so the stamp is compared before it.
   const isOnlyOurs = isClosed && record.stamp !== null && record.stamp === await output.stampOf(earlier.path);
   await lock.check();
   // The record is written before the rename: after a crash in between, it has both names.
@@ -41,7 +41,7 @@ export async function takeEarlierPart(session: Session, work: PullWork, output: 
 
 /** A part file of an earlier run that is now this one's. */
 export interface TakenPart {
-  /** As it was written for this run. */
+  /** The record as it was written for this run. */
   readonly record: PullRecord;
   /** True if it is proved that nothing but this pull has ever written to the file. */
   readonly isOnlyOurs: boolean;
@@ -54,7 +54,7 @@ interface EarlierPart {
   /** The token of the lock under which it was opened last. */
   readonly token: string;
   readonly size: number;
-  /** Hard links to it, with this one. */
+  /** Number of hard links to the file. */
   readonly names: number;
 }
 

@@ -14,7 +14,7 @@ export interface PullOptions extends SessionOptions, OpenOptions {
   readonly overwrite?: boolean | undefined;
   /** `false`: do not compare the blob's Content-MD5 or tree digest with what was pulled. */
   readonly checkMd5?: boolean | undefined;
-  /** Where finished pulls are recorded, so that the same call finds that it is done. Default: the user's; none is kept with `overwrite`. */
+  /** Folder in which finished pulls are recorded, so that the same call finds that it is done. Default: the user's state folder. Not used with `overwrite`. */
   readonly stateFolder?: string | undefined;
   /** Bytes fetched between two records of what is durable: a crash costs at most twice as many, and what was under way. Default 16 MiB. */
   readonly recordEvery?: number | undefined;

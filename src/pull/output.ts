@@ -63,7 +63,7 @@ export class PullOutput {
     return found?.isFile() ? identityIn(found) : undefined;
   }
 
-  /** Returns what changes whenever the file at `path` does: nobody can set its time of change back. `undefined` if there is none. */
+  /** Returns a stamp that changes whenever the file at `path` does, because no program can set a ctime back. `undefined` if there is no regular file. */
   async stampOf(path: string): Promise<string | undefined> {
     const found = await lstat(path, { bigint: true }).catch(() => undefined);
     return found?.isFile() ? `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}` : undefined;

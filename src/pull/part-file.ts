@@ -22,7 +22,7 @@ export class PartFile implements AsyncDisposable {
   readonly writer: DiskWriter;
   /** What an earlier run has left. */
   readonly found: Durable | undefined;
-  /** Below this offset the file may hold what others wrote to it while no run held the lock; 0 if it is proved to hold nothing of the kind. */
+  /** Below this offset, others may have written to the file while no run held the lock; 0 if it is proved that nobody did. */
   readonly foreignBelow: number;
   readonly #file: OutputFile;
   readonly output: PullOutput;
@@ -68,7 +68,7 @@ export class PartFile implements AsyncDisposable {
     await this.#write({ ...done, end }, 'fetching', null);
   }
 
-  /** Records of a file that is finished that this run writes no more to it: whoever resumes it can see whether others did. */
+  /** Records the stamp of a finished file. This run writes nothing more to it, so the next run can see whether others did. */
   async recordFinished(): Promise<void> {
     await this.#write({ ...ALL, end: this.writer.end }, 'fetching', null, await this.#stamp());
   }
@@ -84,7 +84,7 @@ export class PartFile implements AsyncDisposable {
     await this.output.forget();
   }
 
-  /** Records of a file that is finished and checked that it may get its name. Returns its identity, which the name is no part of. */
+  /** Records that the file is finished and checked, and may get its name. Returns its identity, which a rename does not change. */
   async recordReady(): Promise<string | undefined> {
     const identity = await this.output.identityOf(this.path);
     await this.#write({ ...ALL, end: this.writer.end }, 'ready', identity ?? null);

@@ -45,8 +45,8 @@ export async function pull(uri: string, path: string, options: PullOptions = {})
 }
 
 /**
- * Forgets how the file was made. Before that, the user's state folder records that it was: so whenever this ends, one of the
- * two records says that the pull is done. Never throws; if the first stays, the next run finds it.
+ * Removes the record of how the file was made, after it has recorded in the state folder that the pull is done. So at any moment
+ * one of the two records says so. Never throws; if the first record cannot be removed, the next run finds it.
  */
 async function forget(output: PullOutput, work: PullWork, identity: string | undefined, folder: string | undefined): Promise<void> {
   if (folder !== undefined && identity !== undefined) await recordPulled(folder, output, work, identity);
@@ -68,7 +68,7 @@ async function make(session: Session, work: PullWork, part: PartFile, options: P
   return resultOf(session, work, part.output.path, part.found ? 'resumed' : 'pulled', checked, fetched);
 }
 
-/** Records a difference, so that the next run fetches all anew, or accepts what is there. A part file that is no disk is given up. */
+/** Checks the content. Records a difference, so that the next run fetches all anew, or accepts what is there. If the part file is no disk, removes its record. */
 async function check(session: Session, work: PullWork, part: PartFile, options: PullOptions): Promise<PullResult['checked']> {
   try {
     return await checkContent(session, work, part, options);

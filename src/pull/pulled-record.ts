@@ -18,9 +18,9 @@ interface PulledFile {
 }
 
 const PULLED: RecordKind<PulledFile> = { name: 'pulled', parse: parsePulledFile };
-/** The latest of them are kept. */
+/** This many records are kept, the latest ones. */
 const MAX_RECORDS = 1000;
-/** Two changes within one tick of the kernel's clock (1 to 10 ms) leave the same times. */
+/** Longer than a tick of the kernel's clock (1 to 10 ms). Two changes within one tick leave the same times. */
 const TICK_MS = 20;
 
 /**
@@ -32,9 +32,9 @@ export function pulledFolder({ stateFolder, overwrite }: PullOptions): string | 
 }
 
 /**
- * Records that the file at `output` is what `work` makes: after a crash that comes later, the same command finds that it is
- * done. `identity` is that of the file which this pull has published. Records nothing if the output is another file by now, or
- * if a later write could leave its times as they are. Never throws.
+ * Records that the file at `output` is what `work` makes, so that the same command finds later that it is done. `identity` is
+ * that of the file that this pull has published. Records nothing if the output is another file by now, or if a later write could
+ * leave its times as they are. Never throws.
  */
 export async function recordPulled(folder: string, output: PullOutput, { job, acceptsDiffering }: PullWork, identity: string): Promise<void> {
   const file = await stateOf(output);
@@ -44,8 +44,8 @@ export async function recordPulled(folder: string, output: PullOutput, { job, ac
 }
 
 /**
- * Returns true if the file at `output` is one that a pull of this machine has made for the same work, and that was not
- * touched since. What was accepted without a comparison counts only if this run accepts that too.
+ * Returns true if a pull on this machine has made the file at `output` for the same work, and nobody has touched it since. A file
+ * that was accepted without a comparison counts only if this run accepts that too.
  */
 export async function isPulled(folder: string, output: PullOutput, { job, acceptsDiffering }: PullWork): Promise<boolean> {
   const record = await readRecord(PULLED, folder, resolve(output.path));
@@ -53,7 +53,7 @@ export async function isPulled(folder: string, output: PullOutput, { job, accept
   return record.file === await stateOf(output);
 }
 
-/** Waits until the tick of the clock is over in which a file was written to: what changes it later gives it a later time. */
+/** Waits until the tick of the clock in which a file was last written is over: a later change then gives the file a later time. */
 export async function passTick(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found && Math.abs(Date.now() - found.mtimeMs) < TICK_MS) await sleep(TICK_MS);

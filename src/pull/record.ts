@@ -5,7 +5,7 @@ import { unwritable } from '../disk/output-file.js';
 import { readRegular } from '../regular-file.js';
 import { parseOwner, type Owner } from '../state/owner.js';
 
-/** A longer file is no record; one of these bytes names a good 200,000 windows. */
+/** The longest record, in bytes: it can name more than 200,000 windows. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /** What is being pulled: two runs with the same job do the same work, so the one resumes the other. */
@@ -45,8 +45,8 @@ export interface PullRecord {
   /** The earlier name of the part file, while it is being renamed. */
   readonly formerPart: string | null;
   /**
-   * The part file as this pull left it, with its time of change; see `PullOutput.stampOf`. While a file has this stamp, all
-   * that was ever written to it is this pull's. `null` if the pull may write to it, or others may have.
+   * The stamp of the part file as this pull left it; see `PullOutput.stampOf`. While the file has this stamp, nothing but this
+   * pull has ever written to it. `null` while the pull may write to it, or if others may have written to it.
    */
   readonly stamp: string | null;
   /** The process that has the part file open; `null` once it is closed. */

@@ -6,9 +6,10 @@ import type { RangeSet } from '../plan/range.js';
 const STEP = 1024;
 
 /**
- * SHA-256 (hex) of what a push does: an interrupted one goes on only where it is the same. It is that of the JSON of
- * `{ source, base, plan: [size, gap, clear, write] }`, each range as a pair, and `gap` as one with `maxGap` if they differ; blobs that await their resume carry it, so it
- * stays. The JSON of a large disk has many megabytes, so it is never made whole.
+ * Returns the SHA-256 (hex) of what a push does: an interrupted push is resumed only if it is the same. It is taken over the JSON
+ * of `{ source, base, plan: [size, gap, clear, write] }`. Each range is a pair; so is the gap, with `maxGap`, if the two differ.
+ * Unfinished blobs carry the fingerprint, so its form must not change. The JSON of a large disk has many megabytes, so it is
+ * hashed piece by piece.
  *
  * `source`: digest of the disk's files. `base`: what tells it from others; `undefined` for a full push.
  */

@@ -118,7 +118,7 @@ export async function planOf(disk: Disk, base: Base | undefined, gap: number | u
   return planner.plan();
 }
 
-/** Returns false if the base, or the base that it was pushed over, was taken for the ancestor by its id alone. */
+/** Returns false if only the id was checked, of the base or of the base that it was pushed over. */
 function isContentChecked({ check, properties }: Base): boolean {
   return check !== 'id' && stateOf(properties.metadata)?.base?.check !== 'id';
 }

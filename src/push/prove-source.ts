@@ -17,7 +17,7 @@ export interface Proved {
   readonly digests: Digests;
 }
 
-/** The lease's conditions for all requests, the gaps that were sent again, and the options of the push. */
+/** The lease's conditions for all requests, the gaps that were or may have been sent, and the options of the push. */
 export interface Proof {
   readonly conditions: Conditions;
   readonly gaps: RangeSet;
@@ -52,8 +52,8 @@ export async function verifyComplete(session: Session, preparation: Preparation,
  * of that state.
  *
  * - The plan is made again, and is the same. So outside of it the disk is what the ancestor is (zeros without a base).
- * - There the blob is what the base is: it was copied under its ETag, or made empty, and nothing else was written to it but
- *   gaps, which are compared with the disk.
+ * - There the blob is what the base is: it was copied under its ETag, or made empty, and only gaps were written to it, which
+ *   are compared with the disk.
  *   The base is what the ancestor is, also in this state: its content is compared with the ancestor's once more. If only
  *   the id of the base is checked (`baseCheck`), this is taken for granted, as before.
  * - Within the plan the blob is compared with the disk, byte for byte.

@@ -29,7 +29,7 @@ import { summarise, summaryOf, type PlannedPush, type PushResult } from './resul
  */
 export async function push(opened: Disk, options: PushOptions): Promise<PushResult> {
   const session = new Session(options);
-  // Before the disk and its base are read, which may take hours: there may be none.
+  // Throws if there is no such folder: before the disk and its base are read, which may take hours.
   const stateFolder = options.stateFolder ?? defaultStateFolder();
   const prepared = await prepare(session, opened, options);
   const { destination, guard: { disk, structure }, plan } = prepared;
@@ -122,9 +122,9 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
   await using upload = new Upload(session, { blob: destination, plan, left, conditions: lease.conditions, lanes });
   const digests = await pass.finish([upload], () => lanes.count);
   const { sent } = upload;
-  // Before the footer is written: until then the blob is no disk.
-  // Which gaps an earlier run has sent is not known.
+  // It is not known which gaps an earlier run has sent.
   const gaps = stateOf(found.metadata)?.state === 'writing' ? gapsOf(plan) : sent.gaps;
+  // Before the footer is written: until then the blob is no disk.
   const proved = await proveSource(session, preparation, digests, { conditions: lease.conditions, gaps, options });
   session.progress('finish', 0, 0);
   await completeDestination(destination, lease, { footer: { bytes: stream.footer, md5: md5(stream.footer) }, plan, identity: proved.identity, digests: proved.digests });

@@ -56,7 +56,7 @@ export async function recheckWritten(session: Session, disk: Disk, preparation: 
   await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
 }
 
-/** Where to compare; the pages that the blob has. */
+/** The ranges to compare, and the pages that the blob has. */
 interface Stretches {
   readonly ranges: RangeSet;
   readonly pages: RangeSet;

@@ -8,14 +8,14 @@ import { checkUnchanged } from './make-destination.js';
 import type { Preparation } from './prepare.js';
 
 /**
- * Restores ranges of the destination: what the plan clears or writes becomes zero, and so counts as not written; elsewhere the
- * bytes of the base are written. These are read from the base, not from the disk, because later proofs rely on the base's
- * bytes there. Without a base all becomes zero.
+ * Restores ranges of the destination. What the plan clears or writes is cleared, and so counts as not written. Elsewhere the
+ * base's bytes are written; they are read from the base, not from the disk, because later proofs rely on them. Without a base,
+ * all ranges are cleared.
  */
 export async function repair({ destination, base, plan }: Preparation, ranges: RangeSet, conditions: Conditions): Promise<void> {
   const own = union(plan.write, plan.clear);
   const elsewhere = subtract(ranges, own);
-  // One request for many differences: what is cleared between them is sent again.
+  // One request clears many differences; what it clears between them is sent again.
   for (const range of union(intersect(rangeSet(ranges, MAX_WRITE), own), elsewhere)) await destination.clear(range, conditions);
   if (!base) return;
   const copied = intersect(elsewhere, [{ offset: 0, length: base.properties.size - PAGE }]);

@@ -46,7 +46,7 @@ export interface PushResult {
   /** Copied by the service. */
   readonly copied: number;
   readonly cleared: number;
-  /** The part of it that lies between changes, and was sent only to save requests; at most. */
+  /** The most bytes of gaps between changes among what was sent: they were sent only to save requests. */
   readonly gaps: number;
   /** What keeps the blob from changing, where that was asked for. */
   readonly seal?: Seal;

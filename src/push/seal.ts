@@ -31,8 +31,8 @@ export async function sealHeld(session: Session, blob: PageBlob, lease: Lease, w
 }
 
 /**
- * Seals a finished blob that nobody holds, as it was seen: throws `seal-refused` where it was changed since, and
- * `destination-busy` where somebody holds a lease. A blob that is sealed already stays as it is. A seal that an earlier run of
+ * Seals a finished blob that nobody holds, as it was seen: throws `seal-refused` if it was changed since, and
+ * `destination-busy` if somebody holds a lease. A blob that is sealed already stays as it is. A seal that an earlier run of
  * this machine began is completed under its recorded id.
  */
 export async function sealFree(session: Session, blob: PageBlob, { etag }: BlobProperties, wish: SealWish, stateFolder: string): Promise<Seal> {
@@ -63,8 +63,8 @@ export async function sealFree(session: Session, blob: PageBlob, { etag }: BlobP
 }
 
 /**
- * Makes the lease of a run that was killed after the change to the seal's id one without end. Returns false if the blob is
- * leased under another id, or was changed.
+ * Completes the seal of a run that was killed after it had changed the lease to the seal's id: the lease gets no end. Returns
+ * false if the blob is leased under another id, or was changed.
  */
 async function completeSeal(blob: PageBlob, id: string, etag: string): Promise<boolean> {
   try {

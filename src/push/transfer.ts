@@ -16,11 +16,11 @@ export interface Sent {
   readonly requests: number;
   /** Bytes that were read, found zero, and not sent. */
   readonly zeros: number;
-  /** Outside of the ranges to write: sent only to save requests. */
+  /** What was sent outside of the ranges to write, only to save requests. */
   readonly gaps: RangeSet;
 }
 
-/** Where to write, and what. */
+/** The blob to write to, and what to write. */
 export interface UploadTarget {
   readonly blob: PageBlob;
   readonly plan: PushPlan;
@@ -31,7 +31,7 @@ export interface UploadTarget {
   readonly lanes: Lanes;
 }
 
-/** The part of a window that is left to write, and what of it is written already. */
+/** The parts of a window that are left to write, and the parts that an earlier run has written. */
 interface Places {
   readonly ranges: RangeSet;
   readonly written: RangeSet;
@@ -39,8 +39,8 @@ interface Places {
 
 /**
  * Writes ranges of the disk to the blob as they are read, in parallel, all but the zeros: there the blob has no pages,
- * and reads as zeros. On a slow link a stretch is sent in several requests; on a fast one what lies between two stretches is
- * sent too, if that is faster than another request.
+ * and reads as zeros. On a slow link a stretch is sent in several requests; on a fast one the gap between two stretches is sent
+ * too, if that is faster than another request.
  */
 export class Upload implements Consumer, AsyncDisposable {
   readonly needs: RangeSet;
@@ -82,7 +82,7 @@ export class Upload implements Consumer, AsyncDisposable {
     await this.#slots.runAll(this.#writes(offset, bytes, places));
   }
 
-  /** Closes what hashed; never throws. */
+  /** Closes the hashing; never throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#hashing.close();
   }
@@ -103,7 +103,7 @@ export class Upload implements Consumer, AsyncDisposable {
     this.#report();
   }
 
-  /** Joins neighbours as they are asked for, at the price of that time, but not across what is written already. */
+  /** Joins neighbouring ranges at the current price of a request, but not across what is written already. */
   *#joined(data: readonly Range[], written: RangeSet): Generator<Range> {
     const { maxGap } = this.#target.plan;
     for (let next = 0, first = data[next]; first; first = data[next]) {
@@ -116,14 +116,14 @@ export class Upload implements Consumer, AsyncDisposable {
         if (intersect([{ offset: end, length: other.offset - end }], written).length > 0) break;
         end = endOf(other);
       }
-      // A request that does not show the link would be sent so again and again, however slow that is.
+      // Such a request is too small to measure the link, so joined ones would be sent for ever, even on a slow link.
       if (price === undefined && end - offset < MIN_LINK_BYTES) [end, count] = [endOf(first), 1];
       yield { offset, length: end - offset };
       next += count;
     }
   }
 
-  /** `share`: the part of the content that is in the ranges to write. */
+  /** `share`: the fraction of the content that is in the ranges to write. */
   async #write(offset: number, content: Uint8Array, share: number): Promise<void> {
     const { blob, conditions } = this.#target;
     await blob.write(offset, content, await this.#hashing.md5(content), conditions);

@@ -13,7 +13,7 @@ import { repair } from './repair.js';
 /** Of what is at the destination: what this push wrote and cleared, or all. */
 export type VerifyScope = 'sent' | 'all';
 
-/** No files have such times, so the next run compares. */
+/** A `vhdup_times` that fits no files, so the next run compares. */
 const NO_TIMES = 'repairing';
 
 /** What to compare, and what to do about it. */
@@ -45,7 +45,7 @@ export async function verifyPushed(session: Session, disk: Disk, preparation: Pr
   });
 }
 
-/** Repairs; if that is not done to its end, the next run compares what was written, whether it verifies or not. */
+/** Repairs ranges. If this is interrupted, the next run compares what was written, with `verify` or without. */
 async function repairSafely(preparation: Preparation, ranges: RangeSet, conditions: Conditions): Promise<void> {
   if (ranges.length === 0) return;
   const { destination, identity } = preparation;

@@ -1,24 +1,24 @@
 import type { Sample } from './pace.js';
 
-/** Requests of so many bytes on average show how fast the link is; smaller ones show how long a request takes. */
+/** Requests of at least this many bytes on average show how fast the link is; smaller ones show how long a request takes. */
 export const MIN_LINK_BYTES = 32 * 1024;
-/** While the link is not known, requests of so many bytes show it soon enough, also if it is slow. */
+/** While the speed of the link is not known, joined requests have at most this many bytes: they show it soon, even on a slow link. */
 export const PROBE_BYTES = 128 * 1024;
-/** A window has at least so many requests, and as many as are sent at a time. */
+/** A window has at least this many requests, and at least as many as are sent at a time. */
 const MIN_REQUESTS = 4;
-/** In a window that counts, so much of the time of all lanes is spent on requests. Otherwise something else is slower. */
+/** A window counts only if requests take more than this fraction of the time of all lanes. Otherwise something else is the bottleneck. */
 const MIN_BUSY = 0.6;
-/** What a window before the last one counts. */
+/** The factor by which the weight of earlier windows falls with each new one. */
 const WEIGHT = 0.75;
-/** By the service's target of 500 requests a second for one blob: no request is cheaper. */
+/** The least time of a request, in milliseconds, by the service's target of 500 requests a second for one blob. */
 const MIN_REQUEST_MS = 2;
 /**
- * What was measured before is measured anew. Small requests cost little, and a pause of the machine or the service makes them look
- * dear; large ones hold up a slow link.
+ * Older measurements do not count, in milliseconds. Small requests cost little to send, and a pause of the machine or the service
+ * makes them look expensive, so they are measured often; large ones hold up a slow link.
  */
 const MAX_AGE_MS = { small: 10_000, large: 300_000 } as const;
 
-/** Requests, bytes and milliseconds of windows of one kind. */
+/** The weighted sums of requests, bytes and milliseconds of windows of one kind. */
 class Windows {
   requests = 0;
   bytes = 0;
@@ -44,7 +44,7 @@ class Windows {
 }
 
 /**
- * What a request costs, in bytes: how many the link carries in the time that one request takes besides its bytes.
+ * Measures the price of a request, in bytes: how many bytes the link carries in the time that a request takes besides its own bytes.
  * Over a window of requests that are sent side by side, time = requests × x + bytes × y. Windows of small requests and windows of
  * large ones give two such equations, and price = x / y. How long a single request took is not used: on a link that is full
  * a small one waits for the bytes of the others.
@@ -65,7 +65,7 @@ export class RequestPrice {
     this.#limitMsPerByte = 1000 / limit;
   }
 
-  /** Takes an attempt that ended while `lanes` were sent at a time. What carried nothing is not counted. */
+  /** Records an attempt that ended while `lanes` requests were sent at a time. Failed attempts, and those without content, do not count. */
   take({ now, bytes, milliseconds, outcome }: Sample, lanes: number): void {
     if (outcome !== 'done' || bytes === 0) return;
     if (this.#beganAt === undefined) {
@@ -85,8 +85,8 @@ export class RequestPrice {
   }
 
   /**
-   * The price now, in bytes. `undefined` if no large requests have shown the link lately, and 0 if no small ones have shown what
-   * a request takes: then some have to be sent.
+   * Returns the price now, in bytes. Returns `undefined` if no large requests have shown the speed of the link lately, and 0 if no
+   * small ones have shown how long a request takes: then some have to be sent. With a limit, the limit gives the price instead.
    */
   bytes(now: number): number | undefined {
     const [small, large] = [this.#small, this.#large];
@@ -101,7 +101,7 @@ export class RequestPrice {
     return Math.max(requestMs, MIN_REQUEST_MS) / Math.max(msPerByte, this.#limitMsPerByte, Number.MIN_VALUE);
   }
 
-  /** Another kind of work begins: forgets what was measured. */
+  /** Forgets all measurements, for another kind of work. */
   restart(): void {
     this.#small = new Windows('small');
     this.#large = new Windows('large');

@@ -26,7 +26,7 @@ export class Session {
     this.traffic = new Traffic(this.stop, options.concurrency, options.limit);
     this.tell = options.onEvent ?? (() => undefined);
     this.#retrier = new Retrier(this.stop, (message) => { this.note(message); }, options.retry, this.traffic);
-    // A limit lets whole requests wait; it is no reason for one under way to be slow, but never to be cut off either.
+    // A limit delays whole requests, not those under way. Still, the floor stays well below it, so that no request fails because of it.
     this.#floor = new ThroughputFloor(Math.min(FLOOR_BYTES_PER_SECOND, (options.limit ?? Infinity) / 4), options.retry?.floorWindowMs);
   }
 

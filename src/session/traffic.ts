@@ -47,7 +47,7 @@ export class Traffic implements Pacer {
     }
   }
 
-  /** What a request costs now, in bytes: to send fewer bytes than that besides is faster than another request. See `RequestPrice.bytes`. */
+  /** The price of a request now, in bytes: sending fewer bytes than this is faster than another request. See `RequestPrice.bytes`. */
   get requestPrice(): number | undefined {
     return this.#price.bytes(performance.now());
   }

@@ -13,7 +13,7 @@ const FRESH = /^[0-9a-f]{32}\.md5\.json\.[0-9a-f]+$|^[0-9a-f-]{36}\.fresh$/;
 /** What crashed processes left is deleted after so long, in milliseconds. */
 const STALE_MS = 24 * 60 * 60 * 1000;
 
-/** Where digests are kept: `VHDUP_CACHE_DIR`, else the user's cache folder. It may be deleted at any time. Throws `usage` where there is none. */
+/** Where digests are kept: `VHDUP_CACHE_DIR`, else the user's cache folder. It may be deleted at any time. Throws `usage` if there is none. */
 export function defaultCacheFolder(): string {
   return userFolder('cache');
 }

@@ -22,12 +22,12 @@ export interface LeaseRecord {
 
 const LEASE: RecordKind<LeaseRecord> = { name: 'lease', parse: parseLeaseRecord };
 
-/** Where records are kept: `VHDUP_STATE_DIR`, else the user's data folder. Throws `usage` where there is none. */
+/** Where records are kept: `VHDUP_STATE_DIR`, else the user's data folder. Throws `usage` if there is none. */
 export function defaultStateFolder(): string {
   return userFolder('state');
 }
 
-/** The same for work that needs no records; `undefined` if there is no such folder. */
+/** Returns `defaultStateFolder()` for work that needs no records; `undefined` if there is no such folder. */
 export function stateFolderIfAny(): string | undefined {
   try {
     return defaultStateFolder();

@@ -5,7 +5,7 @@ import crc32 from 'crc-32';
 import { readRegular } from '../regular-file.js';
 import { withLock } from './lock.js';
 
-/** A longer file is no record. */
+/** A longer file, in bytes, is not a record. */
 const MAX_BYTES = 64 * 1024;
 
 /** The name of any record's file. */

@@ -2,19 +2,18 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { VhdupError } from '../errors.js';
 
-/** `state`: what this machine knows of leases and seals; `cache`: digests, which may be deleted at any time. */
+/** `state`: this machine's records of leases, seals and finished pulls; `cache`: digests, which may be deleted at any time. */
 export type UserFolder = 'state' | 'cache';
 
-/** The variable that names a folder, and where it is without: by platform below the home folder, or by a variable of the system. */
+/** The variable that names each folder, and its default: a path below the home folder, or below a folder that a variable of the system names. */
 const FOLDERS = {
   state: { variable: 'VHDUP_STATE_DIR', linux: ['XDG_DATA_HOME', '.local/share/vhdup'], darwin: 'Library/Application Support/vhdup', win32: 'vhdup/Data' },
   cache: { variable: 'VHDUP_CACHE_DIR', linux: ['XDG_CACHE_HOME', '.cache/vhdup'], darwin: 'Library/Caches/vhdup', win32: 'vhdup/Cache' },
 } as const;
 
 /**
- * The folder of the user for files of this kind: as the environment names it, else where the platform keeps such files.
- * Throws `usage` where it names none and the user has no home folder: a folder in the working folder would be found by
- * nobody again.
+ * Returns the user's folder for files of this kind: the one that the environment names, else the platform's default. Throws
+ * `usage` if the environment names none and the user has no home folder: nobody would find a folder in the working folder again.
  */
 export function userFolder(kind: UserFolder, environment: Readonly<Record<string, string | undefined>> = process.env): string {
   const { variable, linux: [xdg, below], darwin, win32 } = FOLDERS[kind];
@@ -30,13 +29,13 @@ function absolute(path: string | undefined): string | undefined {
   return path !== undefined && isAbsolute(path) ? path : undefined;
 }
 
-/** Throws `usage` for a user of whom the system knows nothing, as in a container under any number, and for one with an empty HOME. */
+/** Returns the user's home folder. Throws `usage` for a user that the system does not know (any id in a container), and if HOME is not an absolute path. */
 function home(variable: string): string {
   let folder: string | undefined;
   try {
     folder = homedir();
   } catch {
-    // Neither HOME is set, nor has the system such a user.
+    // HOME is not set, and the system does not know the user.
   }
   if (folder !== undefined && isAbsolute(folder)) return folder;
   throw new VhdupError('usage', `there is no home folder for the files of this user: ${folder === undefined ? 'HOME is not set' : `HOME is "${folder}"`}`, {

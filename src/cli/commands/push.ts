@@ -75,7 +75,7 @@ export const pushCommand: Command<PushFlags> = {
   },
 };
 
-/** The most that makes sense is what one request carries. */
+/** The largest `--gap`, in bytes: one request carries no more. */
 const MAX_GAP_OPTION = 4 * 1024 ** 2;
 
 function gapOption(flags: PushFlags): number | undefined {
@@ -123,7 +123,7 @@ function planLines({ destination, action, base, plan }: PlannedPush): string[] {
   ];
 }
 
-/** How many Clear Pages the service accepts in a second, for one blob. */
+/** The service accepts this many Clear Pages a second for one blob. */
 const CLEARS_PER_SECOND = 500;
 
 function clearTime({ clear }: PushPlan): string {

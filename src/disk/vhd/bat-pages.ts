@@ -9,33 +9,33 @@ import { NOT_ALLOCATED, SECTOR } from './layout.js';
 const PAGE_BITS = 12;
 /** Entries of a page: 16 KiB of the file. */
 export const PAGE_ENTRIES = 2 ** PAGE_BITS;
-/** So many pages are loaded for a stretch: with 128 layers that makes 32 MiB. */
+/** At most this many pages are read again for a stretch: 32 MiB in all for 128 layers. */
 const LOADED_PAGES = 16;
 
-/** A part of a BAT that is in memory: asking it waits for nothing. */
+/** A part of a BAT that is in memory. */
 export interface BatStretch {
-  /** First block behind it. */
+  /** The index of the first block after it. */
   readonly end: number;
-  /** Where a block begins in the file, its bitmap first; `undefined` where the file does not hold it. */
+  /** Returns the offset of a block's bitmap in the file; the block follows it. `undefined` if the file does not hold the block. */
   position(blockIndex: number): number | undefined;
-  /** The first block from `blockIndex` on that the file holds, or `end` where none before it is one. */
+  /** Returns the first block in `[blockIndex, end)` that the file holds, or `end` if there is none. */
   nextAllocated(blockIndex: number, end: number): number;
 }
 
-/** A page without a block takes no memory. */
+/** A page without an allocated block takes no memory. */
 type Page = Uint32Array | 'empty';
 
-/** The pages of a checked BAT: in memory as far as the budget of the chain goes, else read again when they are needed. */
+/** The pages of a checked BAT. They stay in memory as far as the chain's budget allows; the others are read again when they are needed. */
 export class BatPages {
   readonly #file: SourceHandle;
   readonly #tableOffset: number;
   readonly #entries: number;
   readonly #budget: MemoryBudget;
   readonly #pages: Page[] = [];
-  /** The checksums of pages that are not kept, to know them again. */
+  /** The checksums of pages that are not kept: a page that is read again must be the one that was checked. */
   readonly #left = new Map<number, number>();
   #taken = 0;
-  /** What was loaded last: a scan comes back to it. */
+  /** The stretch that was returned last: a scan asks for it several times. */
   #last: LoadedPages | undefined;
 
   constructor(file: SourceHandle, tableOffset: number, entries: number, budget: MemoryBudget) {
@@ -45,7 +45,7 @@ export class BatPages {
     this.#budget = budget;
   }
 
-  /** Adds the next page, of `PAGE_ENTRIES` entries but for the last; what is kept of it is a copy. */
+  /** Adds the next page. Each has `PAGE_ENTRIES` entries; the last may have fewer. Keeps a copy, not `entries` itself. */
   add(entries: Uint32Array): void {
     if (entries.every((sector) => sector === NOT_ALLOCATED)) {
       this.#pages.push('empty');
@@ -58,13 +58,16 @@ export class BatPages {
     }
   }
 
-  /** Gives the memory back. */
+  /** Returns its memory to the budget. */
   release(): void {
     this.#budget.give(this.#taken);
     this.#taken = 0;
   }
 
-  /** The table from a block on: all of it where it is in memory, else as much as a small amount of memory holds. */
+  /**
+   * Returns a part of the table that contains the block: all of the table if it is in memory, else a stretch that begins at or
+   * before the block. Throws `source-changed` if the file has another table by now.
+   */
   from(blockIndex: number): BatStretch | Promise<BatStretch> {
     const last = this.#last;
     if (last && blockIndex >= last.start && blockIndex < last.end) return last;
@@ -94,7 +97,7 @@ export class BatPages {
   }
 }
 
-/** Pages that follow each other. */
+/** Consecutive pages. */
 class LoadedPages implements BatStretch {
   readonly start: number;
   readonly end: number;
@@ -126,7 +129,7 @@ class LoadedPages implements BatStretch {
   }
 }
 
-/** Fills `entries` from the file, in the order of this machine. */
+/** Fills `entries` from the file, in this machine's byte order. `position`: offset in the file, in bytes. */
 export async function readEntries(file: SourceHandle, position: number, entries: Uint32Array): Promise<void> {
   const bytes = Buffer.from(entries.buffer, entries.byteOffset, entries.byteLength);
   await file.read(position, bytes);

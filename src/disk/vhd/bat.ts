@@ -9,12 +9,12 @@ import { bitmapLength } from './bitmap.js';
 
 /** The largest BAT that is read: 64 MiB, enough for 2 TiB in blocks of 128 KiB. */
 const MAX_ENTRIES = 16 * 1024 * 1024;
-/** So many wrong entries are told one by one. */
+/** This many problems of entries are reported one by one; the others are counted. */
 const MAX_TOLD = 100;
-/** It is read in pieces of so many pages. */
+/** The table is read in pieces of this many pages. */
 const READ_PAGES = 64;
 
-/** Where a BAT is, and what it is checked against. */
+/** The location of a BAT, and what it is checked against. */
 export interface BatPlace {
   readonly file: SourceHandle;
   readonly header: Header;
@@ -37,8 +37,8 @@ export class Bat {
   }
 
   /**
-   * Reads and checks the table, and adds its entries to a digest; `undefined`, with an error, where it has more than are
-   * read. What it keeps in memory it takes from the budget.
+   * Reads and checks the table, and adds its entries to a digest. Returns `undefined`, and reports an error, if the table has
+   * more than `MAX_ENTRIES`. Memory that it keeps is taken from the budget.
    */
   static async read(place: BatPlace, findings: Findings, digest: Hash, budget: MemoryBudget): Promise<Bat | undefined> {
     const { file, header, size } = place;
@@ -64,24 +64,24 @@ export class Bat {
     return new Bat(place, pages, check.allocatedBlocks);
   }
 
-  /** The table from a block on, as far as it is in memory then. */
+  /** Returns a part of the table that contains the block; see `BatPages.from`. */
   from(blockIndex: number): BatStretch | Promise<BatStretch> {
     return this.#pages.from(blockIndex);
   }
 
-  /** Gives its memory back. */
+  /** Returns its memory to the budget. */
   release(): void {
     this.#pages.release();
   }
 
-  /** Reads the table that is in the file now and adds its entries to a digest, as `read` does; nothing is checked. */
+  /** Reads the table that is in the file now, and adds its entries to a digest as `read` does. Checks nothing. */
   async readAgain(digest: Hash): Promise<void> {
     const { header, size } = this.#place;
     for await (const { entries } of pieces(this.#place, Math.ceil(size / header.blockSize))) digest.update(asBytes(entries));
   }
 }
 
-/** The entries of a table, some at a time, in memory that the next ones take. */
+/** Yields the entries of a table, piece by piece. The memory of a piece is reused for the next one. */
 async function* pieces({ file, header }: BatPlace, needed: number): AsyncGenerator<{ readonly first: number; readonly entries: Uint32Array }> {
   const memory = new Uint32Array(Math.min(needed, READ_PAGES * PAGE_ENTRIES));
   for (let first = 0; first < needed; first += memory.length) {
@@ -100,7 +100,7 @@ class BatCheck {
   readonly #place: BatPlace;
   readonly #findings: Findings;
   readonly #prefix: number;
-  /** The entries of blocks that the file holds. The memory behind them is not touched before it is needed. */
+  /** The entries of blocks that the file holds. The system provides the memory only as it is written to. */
   readonly #inFile: Uint32Array;
   #count = 0;
   #wrong = 0;

@@ -100,7 +100,6 @@ function stateOf(path: string, { identity, size, mtimeNs, ctimeNs }: FileTimes):
   return { path, fileId: identity, size, mtimeNs, ctimeNs, seenMs: Date.now() };
 }
 
-
 function layerOf(path: string, { footer, type, size, sparse }: Structure, { warnings }: Findings): Layer {
   return {
     path,
