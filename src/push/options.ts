@@ -25,7 +25,7 @@ export interface PushOptions extends SessionOptions {
   readonly verify?: VerifyScope | undefined;
   /** Folder for this machine's records; see `docs/PROTOCOL.md`. */
   readonly stateFolder?: string | undefined;
-  /** Gaps of up to this many bytes between changes are sent too, and no wider ones. Default: the link decides; see `docs/PROTOCOL.md`. */
+  /** Gaps of up to this many bytes (0 to 4 MiB) between changes are sent too, and no wider ones. Default: the link decides; see `docs/PROTOCOL.md`. */
   readonly gap?: number | undefined;
   /** `false` leaves out Content-MD5, for which the whole disk would be read; the tree digest is noted all the same. */
   readonly contentMd5?: boolean | undefined;

@@ -4,7 +4,7 @@ import { stateOf } from '../blob/metadata.js';
 import type { PageBlob } from '../blob/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../disk/fixed-stream.js';
-import { PushPlanner, type PushPlan } from '../plan/push-plan.js';
+import { MAX_WRITE, PushPlanner, type PushPlan } from '../plan/push-plan.js';
 import { baseLocationOf, checkBase, destinationOf, findBase, findBaseInContainer, isMismatch, type Base, type BaseRules } from './base.js';
 import { inspectDestination, type Found, type Identity } from './destination.js';
 import { fingerprintOf } from './fingerprint.js';
@@ -36,6 +36,8 @@ const MIB = 1024 ** 2;
 
 /** Decides what a push has to do: reads the disk's structures, the base and the destination, and changes nothing. */
 export async function prepare(session: Session, disk: Disk, options: PushOptions): Promise<Preparation> {
+  const { gap } = options;
+  if (gap !== undefined && !(gap >= 0 && gap <= MAX_WRITE)) throw new VhdupError('usage', `a gap has 0 to ${MAX_WRITE} bytes, not ${gap}`);
   const guard = await SourceGuard.begin(disk, {
     onTouched: (path) => { session.note(`${path} was touched: what was sent is compared with the disk before the push is completed`); },
   });

@@ -150,6 +150,7 @@ t.test('over a base clears are merged across 16 KiB at most, and the plan says h
   t.match(json, { gap: 245 * KIB, maxGap: 245 * KIB, ranges: { write: 1, clear: 1 } });
   for (const wrong of ['245', '5MiB', 'wide', '']) t.equal((await runCli([...args, `--gap=${wrong}`], env)).exitCode, 2, wrong);
 
+  for (const gap of [-1, NaN, Infinity, 4 * MIB + 1]) await t.rejects(planPush(disk, { ...options, gap }), { code: 'usage' }, String(gap));
   gate.records = [];
   await over('joined', { gap: 245 * KIB });
   t.match(written(), { bytes: (SECTORS - 1) * EVERY + 2 * 512 });

@@ -2,7 +2,7 @@ import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../blob/location.js';
-import type { PushPlan } from '../../plan/push-plan.js';
+import { MAX_WRITE, type PushPlan } from '../../plan/push-plan.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import type { BaseCheckWish, PushOptions } from '../../push/options.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
@@ -75,13 +75,10 @@ export const pushCommand: Command<PushFlags> = {
   },
 };
 
-/** The largest `--gap`, in bytes: one request carries no more. */
-const MAX_GAP_OPTION = 4 * 1024 ** 2;
-
 function gapOption(flags: PushFlags): number | undefined {
   const text = once('gap', flags.gap);
   const bytes = text === undefined ? undefined : amount(text);
-  if (text !== undefined && (bytes === undefined || bytes > MAX_GAP_OPTION)) throw new VhdupError('usage', `--gap takes an amount with a unit, such as 245KiB, of at most 4 MiB; not "${text}"`);
+  if (text !== undefined && (bytes === undefined || bytes > MAX_WRITE)) throw new VhdupError('usage', `--gap takes an amount with a unit, such as 245KiB, of at most 4 MiB; not "${text}"`);
   return bytes;
 }
 
