@@ -23,7 +23,7 @@ import { scaled, seedOfRun } from '../support/scale.js';
 import { SCATTERED_SIZE, scatteredChain } from '../support/scattered-chain.js';
 import { drip, headOf, pour, serveBlob } from '../support/slow-server.js';
 
-const ROUNDS = Number(process.env['VHDUP_BUDGETS'] ?? scaled(12));
+const ROUNDS = Number(process.env['VHDUP_BUDGETS'] ?? scaled(6));
 const ONLY = process.env['VHDUP_ROUND'];
 const SEED = seedOfRun();
 const KIB = 1024;

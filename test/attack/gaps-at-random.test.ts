@@ -13,7 +13,7 @@ import { makeOld } from '../support/vhd-places.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const ROUNDS = Number(process.env['VHDUP_GAPS'] ?? scaled(12));
+const ROUNDS = Number(process.env['VHDUP_GAPS'] ?? scaled(4));
 const seed = Number(process.env['VHDUP_SEED'] ?? randomInt(2 ** 31));
 t.setTimeout(900_000);
 t.comment(`seed ${seed}`);

@@ -115,7 +115,9 @@ t.test('a file that cannot be read to its end gives back what it took', async (t
     return false;
   }))).close();
   t.ok(places.size > 20, `${places.size} places`);
-  for (const place of places) {
+  // A table takes half a second: of its places a fourth, and all that come behind it.
+  const tried = [...places].filter((_, index) => index % 4 === 0 || index > places.size - 6);
+  for (const place of tried) {
     await t.rejects(opened(bad((position) => position === place)), /a bad sector/);
     t.ok(memory.take(100 * MIB), `all of it, at ${place}`);
     memory.give(100 * MIB);
