@@ -132,6 +132,11 @@ export function makePushPlan({ extents, ...target }: PlanSource): PushPlan {
   return planner.plan();
 }
 
+/** Returns the ranges that a push writes or clears, without the footer. */
+export function changedBy({ write, clear }: Pick<PushPlan, 'write' | 'clear'>): RangeSet {
+  return union(write, clear);
+}
+
 /** Returns all ranges that a push may write, without the footer: the ranges to write, and the gaps that may be sent. */
 export function mayBeSent({ write, maxGap }: Pick<PushPlan, 'write' | 'maxGap'>): RangeSet {
   return rangeSet(write, maxGap);

@@ -66,7 +66,7 @@ export class PullOutput {
   /** Returns a stamp that changes whenever the file at `path` does, because no program can set a ctime back. `undefined` if there is no regular file. */
   async stampOf(path: string): Promise<string | undefined> {
     const found = await lstat(path, { bigint: true }).catch(() => undefined);
-    return found?.isFile() ? `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}` : undefined;
+    return found?.isFile() ? stampIn(found) : undefined;
   }
 
   /**
@@ -119,6 +119,11 @@ export class PullOutput {
 /** Identifies a file and its content; a rename changes none of it. */
 export function identityIn({ dev, ino, size, mtimeNs }: BigIntStats): string {
   return `${dev} ${ino} ${size} ${mtimeNs}`;
+}
+
+/** Returns the identity with the time of change: see `PullOutput.stampOf`. */
+export function stampIn(file: BigIntStats): string {
+  return `${identityIn(file)} ${file.ctimeNs}`;
 }
 
 /** The token of a lock's holder. */

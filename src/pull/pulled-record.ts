@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stateFolderIfAny } from '../state/lease-record.js';
 import { readRecord, trimRecords, writeRecord, type RecordKind } from '../state/record-file.js';
 import type { PullOptions } from './options.js';
-import { identityIn, type PullOutput } from './output.js';
+import { stampIn, type PullOutput } from './output.js';
 import { changeOf, parsePullJob, type PullJob } from './record.js';
 import type { PullWork } from './work.js';
 
@@ -65,7 +65,7 @@ export async function passTick(path: string): Promise<void> {
  */
 async function stateOf({ path }: PullOutput): Promise<string | undefined> {
   const found = await lstat(path, { bigint: true }).catch(() => undefined);
-  return found?.isFile() && found.mtimeNs < found.ctimeNs ? `${identityIn(found)} ${found.ctimeNs}` : undefined;
+  return found?.isFile() && found.mtimeNs < found.ctimeNs ? stampIn(found) : undefined;
 }
 
 function parsePulledFile(value: unknown): PulledFile | undefined {

@@ -3,7 +3,7 @@ import type { Disk } from '../disk/disk.js';
 import { PAGE, type PushPlan } from '../plan/push-plan.js';
 import { totalLength, type RangeSet } from '../plan/range.js';
 
-/** So many pages of what is sent go into the key. */
+/** How many pages of what is sent go into the key. */
 const SAMPLE_PAGES = 64;
 const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;

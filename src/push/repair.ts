@@ -1,7 +1,7 @@
 import type { Conditions } from '../blob/page-blob.js';
 import { md5 } from '../digest/md5.js';
 import { nonZeroRanges } from '../plan/non-zero.js';
-import { MAX_WRITE, PAGE } from '../plan/push-plan.js';
+import { MAX_WRITE, PAGE, changedBy } from '../plan/push-plan.js';
 import { intersect, rangeSet, splitAt, subtract, union, type Range, type RangeSet } from '../plan/range.js';
 import type { Base } from './base.js';
 import { checkUnchanged } from './make-destination.js';
@@ -13,7 +13,7 @@ import type { Preparation } from './prepare.js';
  * all ranges are cleared.
  */
 export async function repair({ destination, base, plan }: Preparation, ranges: RangeSet, conditions: Conditions): Promise<void> {
-  const own = union(plan.write, plan.clear);
+  const own = changedBy(plan);
   const elsewhere = subtract(ranges, own);
   // One request clears many differences; what it clears between them is sent again.
   for (const range of union(intersect(rangeSet(ranges, MAX_WRITE), own), elsewhere)) await destination.clear(range, conditions);

@@ -2,7 +2,8 @@ import { VhdupError } from '../errors.js';
 import { withState } from '../blob/metadata.js';
 import type { Conditions } from '../blob/page-blob.js';
 import type { Disk } from '../disk/disk.js';
-import { intersect, rangeSet, subtract, totalLength, type RangeSet } from '../plan/range.js';
+import { changedBy } from '../plan/push-plan.js';
+import { intersect, rangeSet, subtract, totalLength, union, type RangeSet } from '../plan/range.js';
 import { dataRanges } from '../session/data-ranges.js';
 import type { Session } from '../session/session.js';
 import { compare } from '../verify/compare.js';
@@ -31,7 +32,7 @@ export async function verifyPushed(session: Session, disk: Disk, preparation: Pr
   const { destination, plan } = preparation;
   const pages = rangeSet(await destination.pageRanges(conditions));
   const within = [{ offset: 0, length: disk.size }];
-  const own = intersect(rangeSet([...plan.write, ...plan.clear, ...gaps]), within);
+  const own = intersect(union(changedBy(plan), gaps), within);
   const ranges = scope === 'sent' ? own : intersect(rangeSet([...await dataRanges(disk), ...pages]), within);
   const { differences } = await compare(session, { disk, blob: destination, ranges, pages, conditions, phase: 'verify' });
   const [first] = differences;

@@ -4,7 +4,7 @@ import { randomFrom } from '../support/gate/faults.js';
 type Redact = Pick<typeof import('../../src/blob/without-secrets.js'), 'rememberSecret' | 'withoutSecrets'>;
 type Encoding = (text: string) => string;
 
-/** So many random secrets; `VHDUP_SECRETS` says how many, `VHDUP_SECRETS_SEED` which. */
+/** How many random secrets are tried: `VHDUP_SECRETS`; `VHDUP_SECRETS_SEED` repeats those of a seed. */
 const SECRETS = Number(process.env['VHDUP_SECRETS'] ?? 4);
 const seed = Number(process.env['VHDUP_SECRETS_SEED'] ?? Date.now() % 2 ** 32);
 t.comment(`seed ${seed}`);

@@ -23,7 +23,7 @@ async function bytesRead(): Promise<number | undefined> {
   return found === undefined ? undefined : Number(found);
 }
 
-/** Data in the first and in the last windows of a disk, and so many bytes at a third place. */
+/** Data in the first and in the last windows of a disk, and some bytes at a third place. */
 function writesOf(size: number, third?: { readonly offset: number; readonly length: number }) {
   const ends = [0, WINDOW, size - 2 * WINDOW, size - MIB].map((offset) => ({ offset, data: randomBytes(64 * KIB + 512) }));
   return third ? [...ends, { offset: third.offset, data: randomBytes(third.length) }] : ends;

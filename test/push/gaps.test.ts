@@ -57,7 +57,7 @@ async function scattered(t: Test): Promise<Scene> {
   };
 }
 
-/** All requests share a line of so many bytes a second, and each takes a while besides. */
+/** Delays Put Page as a line of `bytesPerSecond` does that all requests share, and each by `requestMs` besides. */
 function line({ gate }: Stage, bytesPerSecond: number, requestMs: number): void {
   let free = performance.now();
   gate.onRequest = async ({ kind, bodyLength }) => {

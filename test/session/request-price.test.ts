@@ -18,7 +18,7 @@ interface Link {
   readonly noise: number;
 }
 
-/** So many changed sectors, each so far from the next. */
+/** Changed sectors: their number, and the bytes from one to the next. */
 interface Work {
   readonly count: number;
   readonly every: number;

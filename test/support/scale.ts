@@ -6,7 +6,7 @@ const SCALE = Math.min(1, Number(process.env['VHDUP_TEST_SCALE'] ?? 1));
 /** How many times as many cases the long forms of the properties run (`npm run test:soak`). */
 const TIMES = Math.max(1, Number(process.env['VHDUP_TIMES'] ?? 1));
 
-/** So many of `count` cases, one at least; in a long form more. */
+/** Returns how many of `count` cases to run: at least one, and in a long form more than `count`. */
 export function scaled(count: number): number {
   return Math.max(1, Math.round(count * SCALE * TIMES));
 }

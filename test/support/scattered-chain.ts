@@ -10,7 +10,7 @@ export interface ScatteredSpec {
   readonly folder: string;
   readonly layers: number;
   readonly blockSize: number;
-  /** One block in so many entries of a table; a page of a table that is kept has 4,096. */
+  /** The number of table entries for each block; a page of a table that is kept has 4,096. */
   readonly every: number;
 }
 

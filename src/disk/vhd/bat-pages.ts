@@ -136,6 +136,11 @@ export async function readEntries(file: SourceHandle, position: number, entries:
   if (endianness() === 'LE') bytes.swap32();
 }
 
+/** Returns the memory of entries as bytes, in this machine's byte order. */
+export function asBytes({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
 function checksumOf(entries: Uint32Array): number {
-  return crc32(new Uint8Array(entries.buffer, entries.byteOffset, entries.byteLength));
+  return crc32(asBytes(entries));
 }

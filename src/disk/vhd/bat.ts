@@ -2,7 +2,7 @@ import type { Hash } from 'node:crypto';
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
 import type { MemoryBudget } from '../memory-budget.js';
-import { BatPages, PAGE_ENTRIES, readEntries, type BatStretch } from './bat-pages.js';
+import { BatPages, PAGE_ENTRIES, asBytes, readEntries, type BatStretch } from './bat-pages.js';
 import type { Header } from './header.js';
 import { HEADER, HEADER_LENGTH, NOT_ALLOCATED, SECTOR, hex } from './layout.js';
 import { bitmapLength } from './bitmap.js';
@@ -89,10 +89,6 @@ async function* pieces({ file, header }: BatPlace, needed: number): AsyncGenerat
     await readEntries(file, header.tableOffset + first * 4, entries);
     yield { first, entries };
   }
-}
-
-function asBytes({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Reports each block that is not wholly inside the file's data, or overlaps something else; many of them as a count. */
