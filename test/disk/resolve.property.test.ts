@@ -102,9 +102,10 @@ t.test('layers with more blocks than are loaded at a time resolve as they do sec
       files.bitmapReads.clear();
       for await (const extent of disk.extents({ above })) found.push(extent);
       if (JSON.stringify(found) !== JSON.stringify(expectedExtents(layers, above, disk.size))) throw new Error(`the extents above ${above} differ`);
-      // Where block sizes differ, what one layer has loaded may end within a block of another.
+      // If block sizes differ, what one layer has loaded may end within a block of another. So may a layer that is smaller than the disk.
       const isEven = new Set(recipe.layers.map(({ blockSize }) => blockSize)).size === 1;
-      if (isEven && [...files.bitmapReads.values()].some((count) => count > 1)) throw new Error('a bitmap was read twice');
+      const endsWithin = layers.filter(({ size, blockSize }) => size < disk.size && size % blockSize !== 0).length;
+      if (isEven && [...files.bitmapReads.values()].some((count) => count > 1 + endsWithin)) throw new Error('a bitmap was read twice');
     }
     for (const [at, wanted] of cuts) {
       const offset = at % disk.size;
