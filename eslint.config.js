@@ -4,7 +4,11 @@ import tseslint from 'typescript-eslint';
 const BASEMENT = ['disk', 'plan', 'blob', 'digest', 'state'];
 const ORDER = [...BASEMENT, 'session', 'verify', 'push', 'pull', 'manage', 'cli'];
 
-const closedTo = (room) => ORDER.filter((other, index) => other !== room && (index > ORDER.indexOf(room) || (BASEMENT.includes(room) && BASEMENT.includes(other))));
+const closedTo = (room) =>
+  ORDER.filter(
+    (other, index) =>
+      other !== room && (index > ORDER.indexOf(room) || (BASEMENT.includes(room) && BASEMENT.includes(other))),
+  );
 export default tseslint.config(
   { ignores: ['dist', 'node_modules', '.tap'] },
   {
@@ -27,7 +31,10 @@ export default tseslint.config(
         'error',
         {
           patterns: [
-            { group: closedTo(room).map((other) => `**/${other}/**`), message: `src/${room} may not import from there: see ARCHITECTURE.md` },
+            {
+              group: closedTo(room).map((other) => `**/${other}/**`),
+              message: `src/${room} may not import from there: see ARCHITECTURE.md`,
+            },
             ...(room === 'blob' ? [] : [{ group: ['@azure/*'], message: 'only src/blob talks to the service' }]),
           ],
         },

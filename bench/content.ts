@@ -44,19 +44,21 @@ function isZero(piece: Buffer): boolean {
 export async function checkBlob(container: ContainerClient, name: string, input: Input): Promise<void> {
   const client = container.getPageBlobClient(name);
   const pages: Extent[] = [];
-  for await (const { start, end, isClear } of client.listPageRanges()) if (!isClear) pages.push([start, end + 1 - start]);
+  for await (const { start, end, isClear } of client.listPageRanges())
+    if (!isClear) pages.push([start, end + 1 - start]);
   const file = await open(input.flat);
   let found = 0;
   for (const [offset, length] of merged(pages, 0)) {
     for (let at = offset; at < Math.min(offset + length, input.size); at += PIECE) {
       const own = Buffer.alloc(Math.min(PIECE, offset + length - at, input.size - at));
       await file.read(own, 0, own.length, at);
-      if (!(await client.downloadToBuffer(at, own.length)).equals(own)) throw new Error(`${name} differs from ${input.name} near ${at}`);
+      if (!(await client.downloadToBuffer(at, own.length)).equals(own))
+        throw new Error(`${name} differs from ${input.name} near ${at}`);
       found += nonZeroIn(own);
     }
   }
   await file.close();
-  if (found !== await nonZeroBytes(input)) throw new Error(`${name} lacks data of ${input.name}`);
+  if (found !== (await nonZeroBytes(input))) throw new Error(`${name} lacks data of ${input.name}`);
   const { contentLength } = await client.getProperties();
   if (contentLength !== input.size + SECTOR) throw new Error(`${name} has ${contentLength ?? 'no'} bytes`);
 }

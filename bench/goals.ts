@@ -19,7 +19,8 @@ export function atLeast(limit: number, wanted: Wanted): Goal {
 }
 
 function goal(limit: number, isLeast: boolean, { number, what, reached, unit = '×', note }: Wanted): Goal {
-  const met = reached === undefined || Number.isNaN(reached) ? undefined : isLeast ? reached >= limit : reached <= limit;
+  const met =
+    reached === undefined || Number.isNaN(reached) ? undefined : isLeast ? reached >= limit : reached <= limit;
   return { number, what, limit, atLeast: isLeast, unit, reached, met, note };
 }
 

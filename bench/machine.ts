@@ -10,5 +10,11 @@ export interface Machine {
 }
 
 export function thisMachine(): Machine {
-  return { cpu: cpus()[0]?.model.trim() ?? 'unknown', cores: cpus().length, memoryGiB: Math.round(totalmem() / 1024 ** 3), node: process.version, kernel: release().replace(/^(\d+\.\d+).*/, '$1') };
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 1024 ** 3),
+    node: process.version,
+    kernel: release().replace(/^(\d+\.\d+).*/, '$1'),
+  };
 }

@@ -43,7 +43,11 @@ export function stopMeasuring(): void {
  * Runs a process to its end and measures it. The peak resident set is polled, so the last 10 ms may be missing from it.
  * Throws where it ends with another exit code than 0.
  */
-export async function measure(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
+export async function measure(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Run> {
   if (isStopped) throw new Error('stopped');
   const bash = spawn('bash', ['-c', WRAPPER, 'bash', command, ...args], {
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', LC_ALL: 'C', ...env },
@@ -57,17 +61,30 @@ export async function measure(command: string, args: readonly string[], env: Rea
     told += chunk.toString();
     const pid = Number.parseInt(told);
     running.add(pid);
-    polling ??= setInterval(() => { void peak(pid).then((bytes) => { rss = Math.max(rss, bytes); }); }, POLL_MS);
+    polling ??= setInterval(() => {
+      void peak(pid).then((bytes) => {
+        rss = Math.max(rss, bytes);
+      });
+    }, POLL_MS);
   });
   const exit = new Promise<number | null>((resolve, reject) => bash.on('error', reject).on('close', resolve));
   const [stdout, stderr, exitCode] = await Promise.all([text(out), text(problems), exit]);
   clearInterval(polling);
   running.delete(Number.parseInt(told));
-  if (exitCode !== 0) throw new Error(`${command} ${args.join(' ').replaceAll(/\?[^ ]*/g, '?…')} ended with ${exitCode ?? 'a signal'}:\n${stdout.slice(-2000)}\n${stderr.slice(-2000)}`);
+  if (exitCode !== 0)
+    throw new Error(
+      `${command} ${args.join(' ').replaceAll(/\?[^ ]*/g, '?…')} ended with ${exitCode ?? 'a signal'}:\n${stdout.slice(-2000)}\n${stderr.slice(-2000)}`,
+    );
   // A line with the process id, one with two times, one with bash's own CPU time, one with that of the process.
   const [, clock = '', , cpu = ''] = told.split('\n');
   const [begin = 0, end = 0] = clock.split(' ').map(Number);
-  return { wallMs: (end - begin) * 1000, cpuMs: cpu.split(' ').reduce((sum, time) => sum + millisecondsOf(time), 0), rss, stdout, stderr };
+  return {
+    wallMs: (end - begin) * 1000,
+    cpuMs: cpu.split(' ').reduce((sum, time) => sum + millisecondsOf(time), 0),
+    rss,
+    stdout,
+    stderr,
+  };
 }
 
 /** The high-water mark of a process's resident set; 0 when it is gone. */
@@ -86,6 +103,7 @@ function millisecondsOf(time: string): number {
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
-  const [low = NaN, high = NaN] = sorted.length % 2 === 0 ? sorted.slice(middle - 1, middle + 1) : [sorted[middle], sorted[middle]];
+  const [low = NaN, high = NaN] =
+    sorted.length % 2 === 0 ? sorted.slice(middle - 1, middle + 1) : [sorted[middle], sorted[middle]];
   return (low + high) / 2;
 }

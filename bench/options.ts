@@ -11,7 +11,14 @@ export interface Options {
 
 /** Reads `--only start-up,planning`, `--rounds N` and `--keep`. Throws where a group is not one of `groups`. */
 export function readOptions(args: readonly string[], groups: readonly string[]): Options {
-  const { values } = parseArgs({ args: [...args], options: { only: { type: 'string' }, rounds: { type: 'string', default: '2' }, keep: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: 'string' },
+      rounds: { type: 'string', default: '2' },
+      keep: { type: 'boolean', default: false },
+    },
+  });
   const only = values.only?.split(',');
   const unknown = only?.find((name) => !groups.includes(name));
   if (unknown !== undefined) throw new Error(`no group "${unknown}"; there are ${groups.join(', ')}`);

@@ -16,7 +16,14 @@ export async function compilePrograms(folder: string): Promise<Programs> {
   await mkdir(compiled);
   const one = async (source: string, name: string) => {
     const outfile = join(compiled, `${name}.mjs`);
-    await build({ entryPoints: [fileURLToPath(new URL(source, import.meta.url))], outfile, format: 'esm', platform: 'node', target: 'node20.19', logLevel: 'warning' });
+    await build({
+      entryPoints: [fileURLToPath(new URL(source, import.meta.url))],
+      outfile,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20.19',
+      logLevel: 'warning',
+    });
     return outfile;
   };
   return {

@@ -41,7 +41,12 @@ export function rowOf(place: Pick<Row, 'group' | 'input' | 'server' | 'contestan
   const last = samples.at(-1);
   const middle = (of: (sample: Sample) => number) => median(samples.map(of));
   return {
-    ...place, runs: samples.length, wallMs: middle(({ wallMs }) => wallMs), cpuMs: middle(({ cpuMs }) => cpuMs), rss: middle(({ rss }) => rss),
-    ...(last?.requests ? { requests: last.requests } : {}), ...(last?.bytes === undefined ? {} : { bytes: last.bytes }),
+    ...place,
+    runs: samples.length,
+    wallMs: middle(({ wallMs }) => wallMs),
+    cpuMs: middle(({ cpuMs }) => cpuMs),
+    rss: middle(({ rss }) => rss),
+    ...(last?.requests ? { requests: last.requests } : {}),
+    ...(last?.bytes === undefined ? {} : { bytes: last.bytes }),
   };
 }

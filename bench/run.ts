@@ -25,7 +25,15 @@ import { report } from './table.js';
 /** Measures what bench/README.md lists. Ends with 0 also where goals are missed, and with 1 where a contestant fails. */
 
 const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<Findings>>> = {
-  'start-up': startUp, planning, 'slow-uplink': slowUplink, latency, memory, bytes, 'base-check': baseCheck, iterative, full,
+  'start-up': startUp,
+  planning,
+  'slow-uplink': slowUplink,
+  latency,
+  memory,
+  bytes,
+  'base-check': baseCheck,
+  iterative,
+  full,
 };
 /** In a folder that git and npm leave alone. */
 const AZCOPY_CACHE = fileURLToPath(new URL('../node_modules/.cache/vhdup-bench/azcopy', import.meta.url));
@@ -33,7 +41,9 @@ const RESULTS = fileURLToPath(new URL('results.json', import.meta.url));
 
 const { only, rounds, keep } = readOptions(process.argv.slice(2), Object.keys(GROUPS));
 const began = performance.now();
-const say = (text: string): void => { process.stderr.write(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${text}\n`); };
+const say = (text: string): void => {
+  process.stderr.write(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${text}\n`);
+};
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stopMeasuring);
 const folder = await mkdtemp(join(tmpdir(), 'vhdup-bench-'));
 const rows: Row[] = [];
@@ -48,13 +58,16 @@ try {
     const bench: Bench = { folder, inputs: inputsIn(join(folder, 'inputs'), say), sink, azcopy, programs, rounds, say };
     for (const [name, measureGroup] of Object.entries(GROUPS)) {
       if (only && !only.includes(name)) continue;
-      await measureGroup(bench).then((found) => {
-        rows.push(...found.rows);
-        goals.push(...found.goals);
-      }, (error: unknown) => {
-        say(`${name} failed: ${error instanceof Error ? error.message : String(error)}`);
-        process.exitCode = 1;
-      });
+      await measureGroup(bench).then(
+        (found) => {
+          rows.push(...found.rows);
+          goals.push(...found.goals);
+        },
+        (error: unknown) => {
+          say(`${name} failed: ${error instanceof Error ? error.message : String(error)}`);
+          process.exitCode = 1;
+        },
+      );
     }
   } finally {
     await sink.stop();

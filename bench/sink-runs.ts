@@ -12,7 +12,11 @@ export interface SinkRun {
 }
 
 /** Runs a contestant against an empty sink; it gets the URI of a new blob. */
-export async function toSink({ sink }: Bench, contestant: (uri: string) => Promise<Run>, limits: Limits = {}): Promise<SinkRun & { readonly run: Run }> {
+export async function toSink(
+  { sink }: Bench,
+  contestant: (uri: string) => Promise<Run>,
+  limits: Limits = {},
+): Promise<SinkRun & { readonly run: Run }> {
   await sink.reset(limits);
   const run = await contestant(sinkTarget(sink).uri('disk'));
   const report = await sink.report();
@@ -21,15 +25,26 @@ export async function toSink({ sink }: Bench, contestant: (uri: string) => Promi
 }
 
 /** Pushes a disk to the sink by `vhdup`. Throws unless both sides count the same requests and bytes. */
-export async function pushToSink(bench: Bench, path: string, flags: readonly string[], limits: Limits = {}): Promise<SinkRun> {
+export async function pushToSink(
+  bench: Bench,
+  path: string,
+  flags: readonly string[],
+  limits: Limits = {},
+): Promise<SinkRun> {
   let told = { sent: 0, requests: 0 };
-  const { sample, report } = await toSink(bench, async (uri) => {
-    const pushed = await pushWithVhdup(bench, path, ['--to', uri, ...flags]);
-    told = pushed.result;
-    return pushed;
-  }, limits);
+  const { sample, report } = await toSink(
+    bench,
+    async (uri) => {
+      const pushed = await pushWithVhdup(bench, path, ['--to', uri, ...flags]);
+      told = pushed.result;
+      return pushed;
+    },
+    limits,
+  );
   if (told.sent !== report.bytes || told.requests !== report.requests['put-page']) {
-    throw new Error(`vhdup tells of ${told.requests} requests with ${told.sent} bytes, the sink got ${report.requests['put-page'] ?? 0} with ${report.bytes}`);
+    throw new Error(
+      `vhdup tells of ${told.requests} requests with ${told.sent} bytes, the sink got ${report.requests['put-page'] ?? 0} with ${report.bytes}`,
+    );
   }
   return { sample, report };
 }

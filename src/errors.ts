@@ -47,5 +47,7 @@ export class VhdupError extends Error {
 /** The text of whatever was thrown. */
 export function messageOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return String(error);
-  return 'message' in error && typeof error.message === 'string' ? error.message : inspect(error, { breakLength: Infinity });
+  return 'message' in error && typeof error.message === 'string'
+    ? error.message
+    : inspect(error, { breakLength: Infinity });
 }

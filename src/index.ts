@@ -5,7 +5,15 @@ export { checkDisk, type CheckReport, type CheckedFile } from './disk/check.js';
 export type { Problem } from './disk/findings.js';
 export type { Disk, Extent, FileState, Layer, SourceFile } from './disk/disk.js';
 export { FixedStream, parseFixedTail, type FixedTail } from './disk/fixed-stream.js';
-export { makePushPlan, PushPlanner, type PlanSource, type PlanTarget, type PlannedBase, type PlannedExtent, type PushPlan } from './plan/push-plan.js';
+export {
+  makePushPlan,
+  PushPlanner,
+  type PlanSource,
+  type PlanTarget,
+  type PlannedBase,
+  type PlannedExtent,
+  type PushPlan,
+} from './plan/push-plan.js';
 export type { Range, RangeSet } from './plan/range.js';
 export { push, planPush } from './push/push.js';
 export { pull } from './pull/pull.js';
@@ -15,9 +23,22 @@ export { verify } from './verify/verify.js';
 export type { VerifyOptions } from './verify/options.js';
 export type { VerifyResult } from './verify/result.js';
 export { inspectBlob, type BlobReport } from './manage/inspect-blob.js';
-export { blobStatus, type BlobStatus, type LeaseHolder, type LeaseStatus, type ManageOptions } from './manage/blob-status.js';
+export {
+  blobStatus,
+  type BlobStatus,
+  type LeaseHolder,
+  type LeaseStatus,
+  type ManageOptions,
+} from './manage/blob-status.js';
 export { abortPush, type AbortOptions, type AbortResult } from './manage/abort-push.js';
-export { sealBlob, unsealBlob, type SealOptions, type SealResult, type UnsealOptions, type UnsealResult } from './manage/seal-blob.js';
+export {
+  sealBlob,
+  unsealBlob,
+  type SealOptions,
+  type SealResult,
+  type UnsealOptions,
+  type UnsealResult,
+} from './manage/seal-blob.js';
 export type { Seal, SealWish } from './push/seal.js';
 export type { BaseCheckWish, PushOptions } from './push/options.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';

@@ -15,8 +15,14 @@ export interface OpenMode {
  * Opens a regular file that exists. Never waits for the other end of a named pipe. Throws the system's error, and an `Error`
  * for a folder, a pipe, a socket or a device.
  */
-export async function openRegular(path: string, { follows = false, writes = false }: OpenMode = {}): Promise<FileHandle> {
-  const handle = await open(path, (writes ? constants.O_RDWR : constants.O_RDONLY) | O_NONBLOCK | (follows ? 0 : O_NOFOLLOW));
+export async function openRegular(
+  path: string,
+  { follows = false, writes = false }: OpenMode = {},
+): Promise<FileHandle> {
+  const handle = await open(
+    path,
+    (writes ? constants.O_RDWR : constants.O_RDONLY) | O_NONBLOCK | (follows ? 0 : O_NOFOLLOW),
+  );
   try {
     // Checked after the opening: a check before it could be of another file.
     if (!(await handle.stat()).isFile()) throw new Error('not a regular file');

@@ -14,7 +14,9 @@ t.test('only a regular file is opened, at once, for reading and for writing', { 
   const path = join(folder, 'file');
   for (const { name, place } of all) {
     await place(path);
-    if (name !== 'a file of 64 GiB') for (const writes of [false, true]) await t.rejects(openRegular(path, { writes }), `${name}${writes ? ', for writing' : ''}`);
+    if (name !== 'a file of 64 GiB')
+      for (const writes of [false, true])
+        await t.rejects(openRegular(path, { writes }), `${name}${writes ? ', for writing' : ''}`);
     await t.rejects(readRegular(path, 1000), name);
   }
   t.ok(await isUntouched());

@@ -38,7 +38,10 @@ async function work(): Promise<void> {
 
 function put(offset: number, piece: Buffer): Promise<void> {
   const headers = {
-    'content-length': piece.length, 'x-ms-version': '2021-12-02', 'x-ms-page-write': 'update', 'x-ms-range': `bytes=${offset}-${offset + piece.length - 1}`,
+    'content-length': piece.length,
+    'x-ms-version': '2021-12-02',
+    'x-ms-page-write': 'update',
+    'x-ms-range': `bytes=${offset}-${offset + piece.length - 1}`,
     ...(job.md5 ? { 'content-md5': createHash('md5').update(piece).digest('base64') } : {}),
   };
   return new Promise((resolve, reject) => {
@@ -47,6 +50,8 @@ function put(offset: number, piece: Buffer): Promise<void> {
         if (response.statusCode === 201) resolve();
         else reject(new Error(`Put Page was answered with ${response.statusCode ?? 'nothing'}`));
       });
-    }).on('error', reject).end(piece);
+    })
+      .on('error', reject)
+      .end(piece);
   });
 }

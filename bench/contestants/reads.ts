@@ -17,7 +17,14 @@ export function md5OfFile({ programs }: Bench, file: string): Promise<Run> {
 
 /** Drops the pages of files from the page cache; false where some are still there, or nobody can tell. */
 export async function dropFromCache(files: readonly string[]): Promise<boolean> {
-  for (const file of files) await run('dd', [`of=${file}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none']);
+  for (const file of files)
+    await run('dd', [`of=${file}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none']);
   const counted = await run('fincore', ['--bytes', '--noheadings', '--output', 'RES', ...files]).catch(() => undefined);
-  return counted !== undefined && counted.stdout.trim().split(/\s+/).every((bytes) => Number(bytes) === 0);
+  return (
+    counted !== undefined &&
+    counted.stdout
+      .trim()
+      .split(/\s+/)
+      .every((bytes) => Number(bytes) === 0)
+  );
 }

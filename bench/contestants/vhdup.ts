@@ -21,7 +21,12 @@ export interface Planned {
 }
 
 /** Pushes a disk, by the tool as a process; `cache` is the folder of the digest cache, by default a new one. Throws unless it was pushed. */
-export async function pushWithVhdup(bench: Bench, path: string, flags: readonly string[], cache?: string): Promise<Run & { readonly result: Pushed }> {
+export async function pushWithVhdup(
+  bench: Bench,
+  path: string,
+  flags: readonly string[],
+  cache?: string,
+): Promise<Run & { readonly result: Pushed }> {
   const run = await vhdup(bench, ['push', path, '--json', ...flags], cache);
   const result = JSON.parse(run.stdout) as Pushed;
   if (result.outcome !== 'pushed') throw new Error(`vhdup push ${path}: ${result.outcome}`);
@@ -29,12 +34,24 @@ export async function pushWithVhdup(bench: Bench, path: string, flags: readonly 
 }
 
 /** Plans a push; `cache` as above. */
-export async function planWithVhdup(bench: Bench, path: string, flags: readonly string[], cache?: string): Promise<Run & { readonly plan: Planned }> {
+export async function planWithVhdup(
+  bench: Bench,
+  path: string,
+  flags: readonly string[],
+  cache?: string,
+): Promise<Run & { readonly plan: Planned }> {
   const run = await vhdup(bench, ['push', path, '--json', '--dry-run', ...flags], cache);
   return { ...run, plan: JSON.parse(run.stdout) as Planned };
 }
 
 /** What an earlier run has learnt of a disk would make the next one's work less: so each has a digest cache of its own. */
-function vhdup({ folder }: Bench, args: readonly string[], cache = join(folder, `cache-${randomUUID()}`)): Promise<Run> {
-  return measure(process.execPath, [VHDUP, ...args], { VHDUP_STATE_DIR: join(folder, 'state'), VHDUP_CACHE_DIR: cache });
+function vhdup(
+  { folder }: Bench,
+  args: readonly string[],
+  cache = join(folder, `cache-${randomUUID()}`),
+): Promise<Run> {
+  return measure(process.execPath, [VHDUP, ...args], {
+    VHDUP_STATE_DIR: join(folder, 'state'),
+    VHDUP_CACHE_DIR: cache,
+  });
 }

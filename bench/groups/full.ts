@@ -48,7 +48,9 @@ export async function full(bench: Bench): Promise<Findings> {
   const rows: Row[] = [];
   const goals: Goal[] = [];
   for (const plan of all) {
-    const input = await plan.make().catch((error: unknown) => { bench.say(`left out: ${String(error)}`); });
+    const input = await plan.make().catch((error: unknown) => {
+      bench.say(`left out: ${String(error)}`);
+    });
     if (!input) continue;
     const found = await contest(bench, input, plan);
     rows.push(...found);
@@ -62,7 +64,8 @@ async function contest(bench: Bench, input: Input, { rounds, isMd5ToSink }: Plan
   const { report } = await pushToSink(bench, input.path, ['--no-md5']);
   const ranges = report.puts.filter(([offset]) => offset < input.size);
   const samples = new Map<string, Sample[]>();
-  const add = (server: string, name: string, sample: Sample) => samples.set(`${server}\n${name}`, [...samples.get(`${server}\n${name}`) ?? [], sample]);
+  const add = (server: string, name: string, sample: Sample) =>
+    samples.set(`${server}\n${name}`, [...(samples.get(`${server}\n${name}`) ?? []), sample]);
   let fixed: string | undefined;
   for (let round = 0; round < rounds; round++) {
     if (!('missing' in bench.azcopy)) {
@@ -107,12 +110,18 @@ function isWithWholeMd5(name: Name): boolean {
 function run(contest: Contest, name: Name, { uri }: Target, blob: string): Promise<Run> {
   const { bench, input, ranges, fixed = '' } = contest;
   switch (name) {
-    case 'vhdup --no-md5': return pushWithVhdup(bench, input.path, ['--no-md5', '--to', uri(blob)]);
-    case 'vhdup': return pushWithVhdup(bench, input.path, ['--to', uri(blob)]);
-    case 'azcopy': return copyWithAzcopy(bench, fixed, uri(blob), { md5: false });
-    case 'azcopy --put-md5': return copyWithAzcopy(bench, fixed, uri(blob), { md5: true });
-    case 'floor': return putFloor(bench, input, ranges, uri(blob), { md5: false });
-    case 'floor with MD5': return putFloor(bench, input, ranges, uri(blob), { md5: true });
+    case 'vhdup --no-md5':
+      return pushWithVhdup(bench, input.path, ['--no-md5', '--to', uri(blob)]);
+    case 'vhdup':
+      return pushWithVhdup(bench, input.path, ['--to', uri(blob)]);
+    case 'azcopy':
+      return copyWithAzcopy(bench, fixed, uri(blob), { md5: false });
+    case 'azcopy --put-md5':
+      return copyWithAzcopy(bench, fixed, uri(blob), { md5: true });
+    case 'floor':
+      return putFloor(bench, input, ranges, uri(blob), { md5: false });
+    case 'floor with MD5':
+      return putFloor(bench, input, ranges, uri(blob), { md5: true });
   }
 }
 
@@ -138,20 +147,57 @@ async function onAzurite(contest: Contest, name: Name, azurite: AzuriteTarget, r
 function goalsOf({ azcopy }: Bench, { name: input }: Input, server: Target['name'], rows: readonly Row[]): Goal[] {
   const row = (name: Name) => rows.find((candidate) => candidate.server === server && candidate.contestant === name);
   const wall = (name: Name) => row(name)?.wallMs;
-  const cpu = (name: Name) => { const found = row(name); return found && found.cpuMs / ((found.bytes ?? 0) / GIB); };
+  const cpu = (name: Name) => {
+    const found = row(name);
+    return found && found.cpuMs / ((found.bytes ?? 0) / GIB);
+  };
   const conversion = rows.find(({ contestant }) => contestant === CONVERSION)?.wallMs;
   const azcopyWall = wall('azcopy');
   const withConversion = azcopyWall === undefined || conversion === undefined ? undefined : azcopyWall + conversion;
   const note = 'missing' in azcopy ? azcopy.missing : undefined;
   const where = `${input}, ${server}`;
   return [
-    atMost(0.6, { number: 1, what: `${where}: wall, --no-md5, over azcopy`, reached: ratio(wall('vhdup --no-md5'), azcopyWall), note }),
-    atMost(0.4, { number: 1, what: `${where}: wall, --no-md5, over conversion and azcopy`, reached: ratio(wall('vhdup --no-md5'), withConversion), note }),
-    ...(row('vhdup') ? [atMost(1, { number: 2, what: `${where}: wall, Content-MD5 on both sides, over azcopy`, reached: ratio(wall('vhdup'), wall('azcopy --put-md5')), note })] : []),
-    ...(server === 'sink' ? [
-      atMost(1.3, { number: 4, what: `${where}: CPU per GiB sent, --no-md5, over the floor with MD5`, reached: ratio(cpu('vhdup --no-md5'), cpu('floor with MD5')) }),
-      atMost(1.3, { number: 4, what: `${where}: CPU per GiB sent, --no-md5, over the floor without MD5`, reached: ratio(cpu('vhdup --no-md5'), cpu('floor')) }),
-      atMost(1, { number: 4, what: `${where}: CPU per GiB sent, --no-md5, over azcopy`, reached: ratio(cpu('vhdup --no-md5'), cpu('azcopy')), note }),
-    ] : []),
+    atMost(0.6, {
+      number: 1,
+      what: `${where}: wall, --no-md5, over azcopy`,
+      reached: ratio(wall('vhdup --no-md5'), azcopyWall),
+      note,
+    }),
+    atMost(0.4, {
+      number: 1,
+      what: `${where}: wall, --no-md5, over conversion and azcopy`,
+      reached: ratio(wall('vhdup --no-md5'), withConversion),
+      note,
+    }),
+    ...(row('vhdup')
+      ? [
+          atMost(1, {
+            number: 2,
+            what: `${where}: wall, Content-MD5 on both sides, over azcopy`,
+            reached: ratio(wall('vhdup'), wall('azcopy --put-md5')),
+            note,
+          }),
+        ]
+      : []),
+    ...(server === 'sink'
+      ? [
+          atMost(1.3, {
+            number: 4,
+            what: `${where}: CPU per GiB sent, --no-md5, over the floor with MD5`,
+            reached: ratio(cpu('vhdup --no-md5'), cpu('floor with MD5')),
+          }),
+          atMost(1.3, {
+            number: 4,
+            what: `${where}: CPU per GiB sent, --no-md5, over the floor without MD5`,
+            reached: ratio(cpu('vhdup --no-md5'), cpu('floor')),
+          }),
+          atMost(1, {
+            number: 4,
+            what: `${where}: CPU per GiB sent, --no-md5, over azcopy`,
+            reached: ratio(cpu('vhdup --no-md5'), cpu('azcopy')),
+            note,
+          }),
+        ]
+      : []),
   ];
 }

@@ -20,7 +20,9 @@ export async function iterative(bench: Bench): Promise<Findings> {
     const top = await bench.inputs.touched();
     const to = (name: string) => ['--base', base, '--to', azurite.uri(name)];
     // The first look at the base fills the digest cache, and is not measured.
-    await settled((await bench.inputs.installed()).path, (text) => { bench.say(text); });
+    await settled((await bench.inputs.installed()).path, (text) => {
+      bench.say(text);
+    });
     const known = join(bench.folder, 'warm-cache');
     const { plan } = await planWithVhdup(bench, top.path, to('planned'), known);
     // Each run gets a copy: what it learns of the top itself is not for the next.
@@ -32,9 +34,15 @@ export async function iterative(bench: Bench): Promise<Findings> {
     const ranges = merged(top.changed, plan.gap);
     const contestants = {
       'vhdup --no-md5': (blob: string) => pushWith(blob, ['--no-md5']),
-      'vhdup': (blob: string) => pushWith(blob, []),
-      'floor': async (blob: string) => ({ ...await putFloor(bench, top, ranges, azurite.uri(blob), { md5: false }), bytes: totalOf(ranges) }),
-      'floor with MD5': async (blob: string) => ({ ...await putFloor(bench, top, ranges, azurite.uri(blob), { md5: true }), bytes: totalOf(ranges) }),
+      vhdup: (blob: string) => pushWith(blob, []),
+      floor: async (blob: string) => ({
+        ...(await putFloor(bench, top, ranges, azurite.uri(blob), { md5: false })),
+        bytes: totalOf(ranges),
+      }),
+      'floor with MD5': async (blob: string) => ({
+        ...(await putFloor(bench, top, ranges, azurite.uri(blob), { md5: true })),
+        bytes: totalOf(ranges),
+      }),
     };
     const samples = new Map<string, Sample[]>();
     for (let round = 0; round < bench.rounds; round++) {
@@ -42,19 +50,33 @@ export async function iterative(bench: Bench): Promise<Findings> {
         bench.say(`iterative push, round ${round + 1}: ${name}`);
         const blob = `${name.replaceAll(' ', '-')}-${round}`;
         const { wallMs, cpuMs, rss, bytes } = await contestant(blob);
-        samples.set(name, [...samples.get(name) ?? [], { wallMs, cpuMs, rss, bytes }]);
+        samples.set(name, [...(samples.get(name) ?? []), { wallMs, cpuMs, rss, bytes }]);
         if (round === 0 && name === 'vhdup') await checkBlob(azurite.container, blob, top);
       }
     }
-    const rows = [...samples].map(([contestant, own]) => rowOf({ group: GROUP, input: top.name, server: 'Azurite', contestant }, own));
+    const rows = [...samples].map(([contestant, own]) =>
+      rowOf({ group: GROUP, input: top.name, server: 'Azurite', contestant }, own),
+    );
     const row = (name: keyof typeof contestants) => rows.find(({ contestant }) => contestant === name);
     const allowed = 1.05 * changedBytes(top) + plan.totals.gaps;
     return {
       rows,
       goals: [
-        atMost(1, { number: 5, what: 'bytes sent over 1.05 × changed bytes + merge allowance', reached: ratio(row('vhdup')?.bytes, allowed) }),
-        atMost(3, { number: 5, what: 'wall, --no-md5, over the floor', reached: ratio(row('vhdup --no-md5')?.wallMs, row('floor')?.wallMs) }),
-        atMost(3, { number: 5, what: 'wall, Content-MD5, over the floor', reached: ratio(row('vhdup')?.wallMs, row('floor')?.wallMs) }),
+        atMost(1, {
+          number: 5,
+          what: 'bytes sent over 1.05 × changed bytes + merge allowance',
+          reached: ratio(row('vhdup')?.bytes, allowed),
+        }),
+        atMost(3, {
+          number: 5,
+          what: 'wall, --no-md5, over the floor',
+          reached: ratio(row('vhdup --no-md5')?.wallMs, row('floor')?.wallMs),
+        }),
+        atMost(3, {
+          number: 5,
+          what: 'wall, Content-MD5, over the floor',
+          reached: ratio(row('vhdup')?.wallMs, row('floor')?.wallMs),
+        }),
       ],
     };
   } finally {

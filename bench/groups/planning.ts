@@ -11,13 +11,21 @@ export async function planning(bench: Bench): Promise<Findings> {
   const samples: Sample[] = [];
   for (let round = 0; round < bench.rounds; round++) {
     bench.say(`planning, round ${round + 1}`);
-    samples.push((await toSink(bench, async (uri) => {
-      const planned = await planWithVhdup(bench, path, ['--to', uri]);
-      if (planned.plan.totals.send < 100 * 1024 * MIB) throw new Error(`the plan of ${path} sends only ${planned.plan.totals.send} bytes`);
-      return planned;
-    })).sample);
+    samples.push(
+      (
+        await toSink(bench, async (uri) => {
+          const planned = await planWithVhdup(bench, path, ['--to', uri]);
+          if (planned.plan.totals.send < 100 * 1024 * MIB)
+            throw new Error(`the plan of ${path} sends only ${planned.plan.totals.send} bytes`);
+          return planned;
+        })
+      ).sample,
+    );
   }
-  const row = rowOf({ group: 'planning', input: '2040 GiB, 5 layers, 200,000 blocks', server: 'sink', contestant: 'vhdup --dry-run' }, samples);
+  const row = rowOf(
+    { group: 'planning', input: '2040 GiB, 5 layers, 200,000 blocks', server: 'sink', contestant: 'vhdup --dry-run' },
+    samples,
+  );
   return {
     rows: [row],
     goals: [

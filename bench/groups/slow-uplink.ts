@@ -13,9 +13,20 @@ export async function slowUplink(bench: Bench): Promise<Findings> {
   return {
     rows: [rowOf({ group: 'slow uplink', input: input.name, server: 'sink, 1 MiB/s', contestant: 'vhdup' }, [sample])],
     goals: [
-      atMost(30, { number: 11, what: 'age of the oldest request', unit: 's', reached: oldestRequestMs / 1000, note: `at most ${mostOpen} requests at a time` }),
+      atMost(30, {
+        number: 11,
+        what: 'age of the oldest request',
+        unit: 's',
+        reached: oldestRequestMs / 1000,
+        note: `at most ${mostOpen} requests at a time`,
+      }),
       atMost(0, { number: 11, what: 'requests given up or repeated', unit: '', reached: givenUp + repeated }),
-      atLeast(80, { number: 11, what: 'throughput over 1 MiB/s, while pages are written', unit: '%', reached: 100 * report.bytes / MIB / (writingMs / 1000) }),
+      atLeast(80, {
+        number: 11,
+        what: 'throughput over 1 MiB/s, while pages are written',
+        unit: '%',
+        reached: (100 * report.bytes) / MIB / (writingMs / 1000),
+      }),
     ],
   };
 }

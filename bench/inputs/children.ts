@@ -28,7 +28,12 @@ export function touched(folder: string, parent: Input): Promise<ChildInput> {
   return child('1,000 changes of 4 to 64 KiB', join(folder, 'touched.vhd'), parent, writes);
 }
 
-async function child(name: string, path: string, { path: parentPath, size, flat: below }: Input, writes: readonly Write[]): Promise<ChildInput> {
+async function child(
+  name: string,
+  path: string,
+  { path: parentPath, size, flat: below }: Input,
+  writes: readonly Write[],
+): Promise<ChildInput> {
   const parent = await parentOf(parentPath);
   await writeImage({ path, type: 'differencing', size, parent, writes });
   const flat = `${path}.flat`;

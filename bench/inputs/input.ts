@@ -49,7 +49,10 @@ export async function writeInto(path: string, writes: readonly Write[]): Promise
 
 /** Where writes go, in order; those that overlap, or are no more than `gap` bytes apart, as one. */
 export function extentsOf(writes: readonly Write[], gap = 0): Extent[] {
-  return merged(writes.map(({ offset, data }) => [offset, data.length] as const), gap);
+  return merged(
+    writes.map(({ offset, data }) => [offset, data.length] as const),
+    gap,
+  );
 }
 
 /** The same of extents. */

@@ -28,7 +28,7 @@ export function inputsIn(folder: string, say: (text: string) => void): Inputs {
     let made: Promise<T> | undefined;
     return () => {
       if (!made) say(`making input: ${name}`);
-      return made ??= make();
+      return (made ??= make());
     };
   };
   const root = once('file system', () => rootFileSystem(folder));

@@ -17,7 +17,13 @@ export async function metadataOnly(folder: string): Promise<string> {
   let parent: ParentSpec | undefined;
   for (let layer = 0; layer < DEPTH; layer++) {
     const path = join(folder, `metadata-${layer}.vhd`);
-    const { id } = await writeImage({ path, type: parent ? 'differencing' : 'dynamic', size: SIZE, writes: [], ...(parent ? { parent } : {}) });
+    const { id } = await writeImage({
+      path,
+      type: parent ? 'differencing' : 'dynamic',
+      size: SIZE,
+      writes: [],
+      ...(parent ? { parent } : {}),
+    });
     allocate(path, BLOCKS / DEPTH, new Random(layer), parent !== undefined);
     parent = { path, id };
   }

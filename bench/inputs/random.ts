@@ -33,5 +33,7 @@ export function noise(random: Random, length: number): Uint8Array {
 
 /** SHA-256 in counter mode: the same bytes in every run, and no sector of it is zero. */
 function makePool(): Buffer {
-  return Buffer.concat(Array.from({ length: POOL_LENGTH / 32 }, (_, index) => createHash('sha256').update(String(index)).digest()));
+  return Buffer.concat(
+    Array.from({ length: POOL_LENGTH / 32 }, (_, index) => createHash('sha256').update(String(index)).digest()),
+  );
 }

@@ -30,7 +30,13 @@ export async function rootFileSystem(folder: string): Promise<Input> {
   await run('mke2fs', ['-q', '-t', 'ext4', '-d', staged, flat, `${SIZE / MIB}M`]);
   await rm(staged, { recursive: true });
   await run('qemu-img', ['convert', '-f', 'raw', '-O', 'vpc', '-o', 'subformat=dynamic,force_size=on', flat, path]);
-  return { name: `2 GiB, ext4 with ${Math.round(copied / MIB)} MiB of files`, path, size: SIZE, flat, data: [[0, SIZE]] };
+  return {
+    name: `2 GiB, ext4 with ${Math.round(copied / MIB)} MiB of files`,
+    path,
+    size: SIZE,
+    flat,
+    data: [[0, SIZE]],
+  };
 }
 
 /** Folders of /usr and of those that are large enough to be taken in parts. */
@@ -39,7 +45,12 @@ async function parts(): Promise<string[]> {
   for (const top of ['bin', 'sbin', 'include', 'lib', 'share']) {
     const folder = join(SOURCE, top);
     if (top !== 'lib' && top !== 'share') found.push(folder);
-    else found.push(...(await readdir(folder, { withFileTypes: true }).catch(() => [])).filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name)));
+    else
+      found.push(
+        ...(await readdir(folder, { withFileTypes: true }).catch(() => []))
+          .filter((entry) => entry.isDirectory())
+          .map(({ name }) => join(folder, name)),
+      );
   }
   return found;
 }

@@ -15,19 +15,30 @@ export function large(folder: string): Promise<Input> {
 
 /** The largest dynamic VHD, 2,040 GiB, with the data of `large`. */
 export function huge(folder: string): Promise<Input> {
-  return writeDynamic('2040 GiB, 300 MiB scattered', join(folder, 'huge.vhd'), 2040 * GIB, inSlots(2040 * GIB, 150, 2 * MIB));
+  return writeDynamic(
+    '2040 GiB, 300 MiB scattered',
+    join(folder, 'huge.vhd'),
+    2040 * GIB,
+    inSlots(2040 * GIB, 150, 2 * MIB),
+  );
 }
 
 /** 4 KiB in each 256 KiB. */
 export function sparse(folder: string): Promise<Input> {
-  const writes = Array.from({ length: GIB / (256 * KIB) }, (_, index) => ({ offset: index * 256 * KIB, data: noise(new Random(index), 4 * KIB) }));
+  const writes = Array.from({ length: GIB / (256 * KIB) }, (_, index) => ({
+    offset: index * 256 * KIB,
+    data: noise(new Random(index), 4 * KIB),
+  }));
   return writeDynamic('1 GiB, 4 KiB in each 256 KiB', join(folder, 'sparse.vhd'), GIB, writes);
 }
 
 /** Data without a gap, so that every request but the last carries 4 MiB. */
 export function dense(folder: string, name: string, bytes: number): Promise<Input> {
   const random = new Random(bytes);
-  const writes = Array.from({ length: bytes / (4 * MIB) }, (_, index) => ({ offset: index * 4 * MIB, data: noise(random, 4 * MIB) }));
+  const writes = Array.from({ length: bytes / (4 * MIB) }, (_, index) => ({
+    offset: index * 4 * MIB,
+    data: noise(random, 4 * MIB),
+  }));
   return writeDynamic(`1 GiB, ${bytes / MIB} MiB in one piece`, join(folder, name), GIB, writes);
 }
 
@@ -35,5 +46,8 @@ export function dense(folder: string, name: string, bytes: number): Promise<Inpu
 function inSlots(size: number, count: number, length: number): Write[] {
   const random = new Random(count);
   const slot = Math.floor(size / count / MIB) * MIB;
-  return Array.from({ length: count }, (_, index) => ({ offset: index * slot + random.upTo(slot - length, 4 * KIB), data: noise(random, length) }));
+  return Array.from({ length: count }, (_, index) => ({
+    offset: index * slot + random.upTo(slot - length, 4 * KIB),
+    data: noise(random, length),
+  }));
 }

@@ -56,11 +56,26 @@ const lines = new WeakMap<Socket, { freeAt: number }>();
 let tally = newTally();
 
 function newTally() {
-  return { requests: {} as Record<string, number>, bytes: 0, puts: [] as [number, number][], offsets: new Set<number>(), firstPut: Infinity, lastAnswer: -Infinity, oldestRequestMs: 0, givenUp: 0, repeated: 0, mostOpen: 0 };
+  return {
+    requests: {} as Record<string, number>,
+    bytes: 0,
+    puts: [] as [number, number][],
+    offsets: new Set<number>(),
+    firstPut: Infinity,
+    lastAnswer: -Infinity,
+    oldestRequestMs: 0,
+    givenUp: 0,
+    repeated: 0,
+    mostOpen: 0,
+  };
 }
 
-const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => { serve(request, response); });
-server.listen(0, '127.0.0.1', () => { process.send?.({ port: (server.address() as AddressInfo).port }); });
+const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  serve(request, response);
+});
+server.listen(0, '127.0.0.1', () => {
+  process.send?.({ port: (server.address() as AddressInfo).port });
+});
 
 process.on('message', (message: { limits?: Limits; report?: true }) => {
   if (message.limits) {
@@ -70,11 +85,22 @@ process.on('message', (message: { limits?: Limits; report?: true }) => {
   }
   process.send?.({ report: reportOf() });
 });
-process.on('disconnect', () => { process.exit(); });
+process.on('disconnect', () => {
+  process.exit();
+});
 
 function reportOf(): SinkReport {
   const { requests, bytes, puts, firstPut, lastAnswer, oldestRequestMs, givenUp, repeated, mostOpen } = tally;
-  return { requests, bytes, puts, writingMs: Math.max(0, lastAnswer - firstPut), oldestRequestMs, givenUp, repeated, mostOpen };
+  return {
+    requests,
+    bytes,
+    puts,
+    writingMs: Math.max(0, lastAnswer - firstPut),
+    oldestRequestMs,
+    givenUp,
+    repeated,
+    mostOpen,
+  };
 }
 
 function serve(request: IncomingMessage, response: ServerResponse): void {
@@ -90,7 +116,9 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
     const waitMs = reserve(request.socket, chunk.length);
     if (waitMs < 1) return;
     request.pause();
-    setTimeout(() => { request.resume(); }, waitMs);
+    setTimeout(() => {
+      request.resume();
+    }, waitMs);
   });
   request.on('end', () => {
     if (limits.latencyMs) setTimeout(answer, limits.latencyMs);
@@ -131,7 +159,10 @@ function startLine(socket: Socket, now: number): void {
 function reserve(socket: Socket, bytes: number): number {
   const now = performance.now();
   let until = now;
-  for (const [rate, of] of [[limits.bytesPerSecondPerConnection, lines.get(socket)], [limits.bytesPerSecond, line]] as const) {
+  for (const [rate, of] of [
+    [limits.bytesPerSecondPerConnection, lines.get(socket)],
+    [limits.bytesPerSecond, line],
+  ] as const) {
     if (!rate || !of) continue;
     of.freeAt = Math.max(of.freeAt, now - CATCH_UP_MS) + (bytes / rate) * 1000;
     until = Math.max(until, of.freeAt);
@@ -178,8 +209,10 @@ function act(kind: string, request: IncomingMessage, response: ServerResponse, u
   response.setHeader('etag', blob.etag);
   response.setHeader('last-modified', blob.lastModified);
   response.setHeader('x-ms-blob-sequence-number', '0');
-  response.statusCode = { 'create': 201, 'put-page': 201, 'clear-pages': 201, 'delete': 202, 'lease': 200, 'read': 206 }[kind] ?? 200;
-  if (kind === 'put-page' && headers['content-md5'] !== undefined) response.setHeader('content-md5', headers['content-md5']);
+  response.statusCode =
+    { create: 201, 'put-page': 201, 'clear-pages': 201, delete: 202, lease: 200, read: 206 }[kind] ?? 200;
+  if (kind === 'put-page' && headers['content-md5'] !== undefined)
+    response.setHeader('content-md5', headers['content-md5']);
   if (kind === 'delete') blobs.delete(url.pathname);
   if (kind === 'lease') lease(blob, request, response);
   if (kind === 'get-properties') describe(blob, response);
@@ -190,8 +223,14 @@ function act(kind: string, request: IncomingMessage, response: ServerResponse, u
 
 function newBlob(headers: IncomingMessage['headers']): Blob {
   return {
-    size: Number(headers['x-ms-blob-content-length'] ?? 0), etag: '', lastModified: '', contentType: header(headers['x-ms-blob-content-type']) ?? 'application/octet-stream',
-    contentMd5: header(headers['x-ms-blob-content-md5']), metadata: metadataOf(headers), lease: undefined, pages: [],
+    size: Number(headers['x-ms-blob-content-length'] ?? 0),
+    etag: '',
+    lastModified: '',
+    contentType: header(headers['x-ms-blob-content-type']) ?? 'application/octet-stream',
+    contentMd5: header(headers['x-ms-blob-content-md5']),
+    metadata: metadataOf(headers),
+    lease: undefined,
+    pages: [],
   };
 }
 
@@ -231,7 +270,9 @@ function read({ size }: Blob, request: IncomingMessage, response: ServerResponse
 }
 
 function listPages({ size, pages }: Blob, response: ServerResponse): void {
-  const ranges = pages.map(([offset, length]) => `<PageRange><Start>${offset}</Start><End>${offset + length - 1}</End></PageRange>`);
+  const ranges = pages.map(
+    ([offset, length]) => `<PageRange><Start>${offset}</Start><End>${offset + length - 1}</End></PageRange>`,
+  );
   response.setHeader('x-ms-blob-content-length', size);
   response.setHeader('content-type', 'application/xml');
   response.write(`<?xml version="1.0" encoding="utf-8"?><PageList>${ranges.join('')}</PageList>`);
@@ -243,7 +284,11 @@ function refuse(response: ServerResponse, status: number, code: string): void {
 }
 
 function metadataOf(headers: IncomingMessage['headers']): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter(([key]) => key.startsWith('x-ms-meta-')).map(([key, value]) => [key, String(value)]));
+  return Object.fromEntries(
+    Object.entries(headers)
+      .filter(([key]) => key.startsWith('x-ms-meta-'))
+      .map(([key, value]) => [key, String(value)]),
+  );
 }
 
 function header(value: string | string[] | undefined): string | undefined {

@@ -18,13 +18,15 @@ export async function startSink(script: string): Promise<Sink> {
   const child = fork(script, [], { execArgv: [], serialization: 'advanced' });
   const answerTo = async (message: object): Promise<SinkReport> => {
     child.send(message);
-    const [{ report }] = await once(child, 'message') as [{ report: SinkReport }];
+    const [{ report }] = (await once(child, 'message')) as [{ report: SinkReport }];
     return report;
   };
-  const [{ port }] = await once(child, 'message') as [{ port: number }];
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }];
   return {
     url: `http://127.0.0.1:${port}/devstoreaccount1`,
-    reset: async (limits = {}) => { await answerTo({ limits }); },
+    reset: async (limits = {}) => {
+      await answerTo({ limits });
+    },
     report: () => answerTo({ report: true }),
     stop: async () => {
       // A Ctrl-C reaches it too.

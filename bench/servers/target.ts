@@ -1,4 +1,13 @@
-import { generateAccountSASQueryParameters, AccountSASPermissions, AccountSASResourceTypes, AccountSASServices, BlobServiceClient, SASProtocol, StorageSharedKeyCredential, type ContainerClient } from '@azure/storage-blob';
+import {
+  generateAccountSASQueryParameters,
+  AccountSASPermissions,
+  AccountSASResourceTypes,
+  AccountSASServices,
+  BlobServiceClient,
+  SASProtocol,
+  StorageSharedKeyCredential,
+  type ContainerClient,
+} from '@azure/storage-blob';
 import { addressOf } from '../../test/support/azurite.js';
 import { containerOf } from '../../test/support/blobs.js';
 import { startStockAzurite } from '../../test/support/stock-azurite.js';
@@ -23,7 +32,11 @@ export interface AzuriteTarget extends Target {
 /** Starts Azurite with an empty container. It frees no memory for minutes, so it should not live long. */
 export async function startAzuriteTarget(folder: string): Promise<AzuriteTarget> {
   const azurite = await startStockAzurite(folder);
-  return { ...targetAt('Azurite', azurite.url), container: await containerOf(azurite, CONTAINER), stop: () => azurite.stop() };
+  return {
+    ...targetAt('Azurite', azurite.url),
+    container: await containerOf(azurite, CONTAINER),
+    stop: () => azurite.stop(),
+  };
 }
 
 export function sinkTarget(sink: Sink): Target {
@@ -39,8 +52,15 @@ function targetAt(name: Target['name'], url: string): Target {
 function emulatorSas(url: string): string {
   const { credential, accountName } = BlobServiceClient.fromConnectionString(addressOf(url).connectionString);
   if (!(credential instanceof StorageSharedKeyCredential)) throw new Error(`no key for ${accountName}`);
-  return generateAccountSASQueryParameters({
-    permissions: AccountSASPermissions.parse('rwdlacu'), resourceTypes: AccountSASResourceTypes.parse('sco').toString(), services: AccountSASServices.parse('b').toString(),
-    protocol: SASProtocol.HttpsAndHttp, startsOn: new Date(Date.now() - DAY_MS), expiresOn: new Date(Date.now() + DAY_MS),
-  }, credential).toString();
+  return generateAccountSASQueryParameters(
+    {
+      permissions: AccountSASPermissions.parse('rwdlacu'),
+      resourceTypes: AccountSASResourceTypes.parse('sco').toString(),
+      services: AccountSASServices.parse('b').toString(),
+      protocol: SASProtocol.HttpsAndHttp,
+      startsOn: new Date(Date.now() - DAY_MS),
+      expiresOn: new Date(Date.now() + DAY_MS),
+    },
+    credential,
+  ).toString();
 }

@@ -28,12 +28,22 @@ export class Container {
 
   /** All page blobs with their metadata, snapshots apart. */
   async pageBlobs(): Promise<ListedBlob[]> {
-    const pages = listing(this.#retrier, { what: 'list the container', uri: containerUri(this.#location) }, (abortSignal) => this.#client.listBlobsFlat({ abortSignal, includeMetadata: true }), blobItemsOf);
+    const pages = listing(
+      this.#retrier,
+      { what: 'list the container', uri: containerUri(this.#location) },
+      (abortSignal) => this.#client.listBlobsFlat({ abortSignal, includeMetadata: true }),
+      blobItemsOf,
+    );
     const blobs: ListedBlob[] = [];
     for await (const items of pages) {
       for (const { name, properties, metadata } of items) {
         if (properties.blobType !== 'PageBlob') continue;
-        blobs.push({ name, size: properties.contentLength ?? 0, metadata: metadata ?? {}, hasContentMd5: (properties.contentMD5?.length ?? 0) > 0 });
+        blobs.push({
+          name,
+          size: properties.contentLength ?? 0,
+          metadata: metadata ?? {},
+          hasContentMd5: (properties.contentMD5?.length ?? 0) > 0,
+        });
       }
     }
     return blobs;
@@ -41,8 +51,18 @@ export class Container {
 
   /** Deletes the snapshots of a blob whose metadata has this key with this value. */
   async deleteSnapshots(of: PageBlob, key: string, value: string): Promise<void> {
-    const pages = listing(this.#retrier, { what: 'list its snapshots', uri: uriOf(of.location) }, (abortSignal) =>
-      this.#client.listBlobsFlat({ abortSignal, prefix: of.location.name, includeMetadata: true, includeSnapshots: true }), blobItemsOf);
+    const pages = listing(
+      this.#retrier,
+      { what: 'list its snapshots', uri: uriOf(of.location) },
+      (abortSignal) =>
+        this.#client.listBlobsFlat({
+          abortSignal,
+          prefix: of.location.name,
+          includeMetadata: true,
+          includeSnapshots: true,
+        }),
+      blobItemsOf,
+    );
     const found: string[] = [];
     for await (const items of pages) {
       for (const { name, snapshot, metadata } of items) {

@@ -1,4 +1,10 @@
-import { AnonymousCredential, BlobServiceClient, StorageSharedKeyCredential, newPipeline, type Pipeline } from '@azure/storage-blob';
+import {
+  AnonymousCredential,
+  BlobServiceClient,
+  StorageSharedKeyCredential,
+  newPipeline,
+  type Pipeline,
+} from '@azure/storage-blob';
 import { VhdupError } from '../errors.js';
 import { DEADLINE_MS, httpClient, type Patience } from './http-client.js';
 import type { BlobLocation } from './location.js';
@@ -37,7 +43,11 @@ export interface AccessOptions {
  * else the Azure identity chain. Secrets go to the account that they belong to, tokens only over https to the service;
  * a SAS or a key goes over plain http only to loopback, unless `allowHttp` says that the network is trusted.
  */
-export async function accessTo(location: BlobLocation, environment: Environment = process.env, { allowHttp = false, deadlineMs = DEADLINE_MS, floor = new ThroughputFloor() }: AccessOptions = {}): Promise<Access> {
+export async function accessTo(
+  location: BlobLocation,
+  environment: Environment = process.env,
+  { allowHttp = false, deadlineMs = DEADLINE_MS, floor = new ThroughputFloor() }: AccessOptions = {},
+): Promise<Access> {
   const patience = { deadlineMs, floor };
   // The SDK reads proxies from the environment of the process, even if another one is passed here.
   for (const each of [process.env, environment]) rememberEnvironment(each);
@@ -53,11 +63,18 @@ export async function accessTo(location: BlobLocation, environment: Environment 
   }
   if (!isService(location.endpoint)) {
     throw new VhdupError('not-authorised', `no credential for ${location.endpoint}`, {
-      hint: configured ? `the environment has one for ${configured.account ?? 'another account'} only; add a SAS to the URI` : CREDENTIALS,
+      hint: configured
+        ? `the environment has one for ${configured.account ?? 'another account'} only; add a SAS to the URI`
+        : CREDENTIALS,
     });
   }
   const { DefaultAzureCredential } = await import('@azure/identity');
-  return { pipeline: pipelineFor(inTime(new DefaultAzureCredential(), deadlineMs), patience), sas: undefined, kind: 'token', patience };
+  return {
+    pipeline: pipelineFor(inTime(new DefaultAzureCredential(), deadlineMs), patience),
+    sas: undefined,
+    kind: 'token',
+    patience,
+  };
 }
 
 export const CREDENTIALS =
@@ -79,7 +96,8 @@ function fromEnvironment(environment: Environment): Configured | undefined {
   const account = environment['AZURE_STORAGE_ACCOUNT'] || undefined;
   const key = environment['AZURE_STORAGE_KEY'] || undefined;
   const sas = environment['AZURE_STORAGE_SAS_TOKEN']?.replace(/^\?/, '') || undefined;
-  if (key !== undefined && account !== undefined) return { account, credential: sharedKey(account, key), endpoint: undefined, sas: undefined };
+  if (key !== undefined && account !== undefined)
+    return { account, credential: sharedKey(account, key), endpoint: undefined, sas: undefined };
   if (sas !== undefined) return { account, sas, endpoint: undefined, credential: undefined };
   return undefined;
 }
@@ -91,7 +109,10 @@ function parseConnectionString(text: string): Configured {
     const isComplete = /(^|;)\s*(DefaultEndpointsProtocol|SharedAccessSignature|UseDevelopmentStorage)=/i.test(text);
     service = BlobServiceClient.fromConnectionString(isComplete ? text : `DefaultEndpointsProtocol=https;${text}`);
   } catch {
-    throw new VhdupError('not-authorised', 'AZURE_STORAGE_CONNECTION_STRING is not a connection string with an AccountKey or a SharedAccessSignature');
+    throw new VhdupError(
+      'not-authorised',
+      'AZURE_STORAGE_CONNECTION_STRING is not a connection string with an AccountKey or a SharedAccessSignature',
+    );
   }
   const url = new URL(service.url);
   const sas = url.search.slice(1);
@@ -99,7 +120,8 @@ function parseConnectionString(text: string): Configured {
   const { credential } = service;
   const key = /(?:^|;)\s*AccountKey=([^;]+)/i.exec(text)?.[1];
   if (key !== undefined) rememberSecret(key);
-  if (credential instanceof StorageSharedKeyCredential) return { account: service.accountName, endpoint, credential, sas: undefined };
+  if (credential instanceof StorageSharedKeyCredential)
+    return { account: service.accountName, endpoint, credential, sas: undefined };
   return { account: service.accountName, endpoint, credential: undefined, sas };
 }
 
@@ -111,7 +133,9 @@ function belongsTo({ account, endpoint }: Configured, location: BlobLocation): b
 
 /** True for the service itself, over https. */
 function isService(endpoint: string): boolean {
-  return /^https:\/\/[^/]+\.blob\.(core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net|cloudapi\.de)|storage\.azure\.net)$/i.test(endpoint);
+  return /^https:\/\/[^/]+\.blob\.(core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net|cloudapi\.de)|storage\.azure\.net)$/i.test(
+    endpoint,
+  );
 }
 
 /** A SAS travels in the clear over http, and so does all that a key signs. */
@@ -137,13 +161,15 @@ function byKey(credential: StorageSharedKeyCredential, patience: Patience): Acce
     pipeline: pipelineFor(credential, patience),
     sas: undefined,
     kind: 'account-key',
-    sign: (text, path) => `SharedKey ${accountName}:${credential.computeHMACSHA256(`${text}/${accountName}${path}\ncomp:page`)}`,
+    sign: (text, path) =>
+      `SharedKey ${accountName}:${credential.computeHMACSHA256(`${text}/${accountName}${path}\ncomp:page`)}`,
     patience,
   };
 }
 
 function sharedKey(account: string, key: string): StorageSharedKeyCredential {
-  if (!/^[A-Za-z0-9+/]+=*$/.test(key)) throw new VhdupError('not-authorised', 'AZURE_STORAGE_KEY is not a base64 account key');
+  if (!/^[A-Za-z0-9+/]+=*$/.test(key))
+    throw new VhdupError('not-authorised', 'AZURE_STORAGE_KEY is not a base64 account key');
   rememberSecret(key);
   return new StorageSharedKeyCredential(account, key);
 }
@@ -152,7 +178,10 @@ function sharedKey(account: string, key: string): StorageSharedKeyCredential {
 function inTime(credential: TokenCredential, deadlineMs: number): TokenCredential {
   return {
     getToken: (scopes, options) => {
-      const signals = [AbortSignal.timeout(deadlineMs), ...(options?.abortSignal instanceof AbortSignal ? [options.abortSignal] : [])];
+      const signals = [
+        AbortSignal.timeout(deadlineMs),
+        ...(options?.abortSignal instanceof AbortSignal ? [options.abortSignal] : []),
+      ];
       return credential.getToken(scopes, { ...options, abortSignal: AbortSignal.any(signals) });
     },
   };

@@ -19,7 +19,20 @@ const MAY_BE_ENCODED = /[%\\&\0\x1b]/;
 const NON_ASCII = /[^\x00-\x7f]/;
 
 const NAMED: Readonly<Record<string, string>> = {
-  amp: '&', plus: '+', sol: '/', bsol: '\\', equals: '=', colon: ':', commat: '@', quot: '"', apos: '\'', lt: '<', gt: '>', num: '#', percnt: '%', quest: '?',
+  amp: '&',
+  plus: '+',
+  sol: '/',
+  bsol: '\\',
+  equals: '=',
+  colon: ':',
+  commat: '@',
+  quot: '"',
+  apos: "'",
+  lt: '<',
+  gt: '>',
+  num: '#',
+  percnt: '%',
+  quest: '?',
 };
 
 /** Returns a text without any decoding. */
@@ -62,7 +75,7 @@ const BASE64 = /[A-Za-z0-9+/]{10,}/g;
 export function* base64Parts(text: string): Generator<DecodedText> {
   for (const { 0: word, index } of text.matchAll(BASE64)) {
     for (let before = 0; before < 4; before++) {
-      const originOf = (byte: number) => index + before + Math.ceil(byte * 4 / 3);
+      const originOf = (byte: number) => index + before + Math.ceil((byte * 4) / 3);
       yield { text: Buffer.from(word.slice(before), 'base64').toString('latin1'), originOf, endOf: originOf };
     }
   }
@@ -70,11 +83,15 @@ export function* base64Parts(text: string): Generator<DecodedText> {
 
 const fromPercent: Replacement = ([, byte = '']) => String.fromCharCode(parseInt(byte, 16));
 
-const fromHtml: Replacement = ([whole, hex, decimal, name]) => (name === undefined ? character(hex === undefined ? Number(decimal) : parseInt(hex, 16), whole) : NAMED[name.toLowerCase()] ?? '');
+const fromHtml: Replacement = ([whole, hex, decimal, name]) =>
+  name === undefined
+    ? character(hex === undefined ? Number(decimal) : parseInt(hex, 16), whole)
+    : (NAMED[name.toLowerCase()] ?? '');
 
 const fromJson: Replacement = ([whole, high, low, unit, code, itself]) => {
   if (itself !== undefined) return itself;
-  if (high !== undefined && low !== undefined) return bytesOf(String.fromCharCode(parseInt(high, 16), parseInt(low, 16)));
+  if (high !== undefined && low !== undefined)
+    return bytesOf(String.fromCharCode(parseInt(high, 16), parseInt(low, 16)));
   return character(parseInt(unit ?? code ?? '', 16), whole);
 };
 
@@ -85,7 +102,10 @@ const fromJson: Replacement = ([whole, high, low, unit, code, itself]) => {
  */
 const ENCODINGS: readonly (readonly [escape: RegExp, replacement: Replacement])[] = [
   [/%([0-9a-f]{2})/gi, fromPercent],
-  [/&(?:#x([0-9a-f]{1,8})|#([0-9]{1,10})|(amp|plus|sol|bsol|equals|colon|commat|quot|apos|lt|gt|num|percnt|quest));/gi, fromHtml],
+  [
+    /&(?:#x([0-9a-f]{1,8})|#([0-9]{1,10})|(amp|plus|sol|bsol|equals|colon|commat|quot|apos|lt|gt|num|percnt|quest));/gi,
+    fromHtml,
+  ],
   [/\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|u(?!d[89a-f])([0-9a-f]{4})|x([0-9a-f]{2})|(["'/\\]))/gi, fromJson],
   [/\0|\x1b\[[0-9;]*m/g, () => ''],
 ];

@@ -17,7 +17,11 @@ export const SHORTEST_SECRET = 8;
  * They have no base64 padding, which some programs leave out. Forms that are too short are left out: they would be found everywhere.
  */
 export function formsOf(secret: string): SecretForms {
-  return new Set([...decodings(asItIs(secret))].map(({ text }) => comparable(text.replace(/=+$/, ''))).filter(({ length }) => length >= SHORTEST_SECRET - '=='.length));
+  return new Set(
+    [...decodings(asItIs(secret))]
+      .map(({ text }) => comparable(text.replace(/=+$/, '')))
+      .filter(({ length }) => length >= SHORTEST_SECRET - '=='.length),
+  );
 }
 
 /** A quick test: a text without a match has none of `LOOKS_SECRET`. Most texts have no match. */
@@ -25,16 +29,16 @@ const MAY_LOOK_SECRET = /=|key|signature|bearer|authorization|eyJ|:\/\/|username
 
 /** Patterns of text that looks like a secret; the last group is the value. */
 const LOOKS_SECRET: readonly RegExp[] = [
-  /[?&;](?:se|sp|sv|sr|skoid|sktid)=([^&\s"'<>]+)/gdi,
-  /\bsig=([^&\s"'<>]+)/gdi,
-  /(?:AccountKey|SharedAccessSignature)["']?\s{0,8}[:=]\s{0,8}["']?([^\s"'<>]+)/gdi,
+  /[?&;](?:se|sp|sv|sr|skoid|sktid)=([^&\s"'<>]+)/dgi,
+  /\bsig=([^&\s"'<>]+)/dgi,
+  /(?:AccountKey|SharedAccessSignature)["']?\s{0,8}[:=]\s{0,8}["']?([^\s"'<>]+)/dgi,
   // Not the next word of a sentence.
-  /(?:AccountKey|SharedAccessSignature|Bearer|SharedKey)[=: ]+(?!(?<= )[a-z]{1,5} )([^\s"'<>]+)/gdi,
-  /authorization\W{1,8}Basic +([^\s"'<>]+)/gdi,
-  /(?<![\w-])(eyJ[\w-]+\.[\w-]+\.[\w-]*(?:\.[\w-]+){0,2})/gd,
+  /(?:AccountKey|SharedAccessSignature|Bearer|SharedKey)[=: ]+(?!(?<= )[a-z]{1,5} )([^\s"'<>]+)/dgi,
+  /authorization\W{1,8}Basic +([^\s"'<>]+)/dgi,
+  /(?<![\w-])(eyJ[\w-]+\.[\w-]+\.[\w-]*(?:\.[\w-]+){0,2})/dg,
   // User name and password before the host of a URI, such as a proxy's; then the same in a log that prints the parts of a URI.
-  /[a-z][a-z0-9+.-]{0,30}:\/\/([^\s/?#"'<>]+)(?=@)/gdi,
-  /\b(?:username|password)["']?\s{0,8}[:=]\s{0,8}(?:"([^"\n]+)"|'([^'\n]+)')/gdi,
+  /[a-z][a-z0-9+.-]{0,30}:\/\/([^\s/?#"'<>]+)(?=@)/dgi,
+  /\b(?:username|password)["']?\s{0,8}[:=]\s{0,8}(?:"([^"\n]+)"|'([^'\n]+)')/dgi,
 ];
 
 /**

@@ -1,7 +1,19 @@
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
-import { RestError, type HttpHeaders, type HttpOperationResponse, type IHttpClient, type WebResource } from '@azure/storage-blob';
+import {
+  RestError,
+  type HttpHeaders,
+  type HttpOperationResponse,
+  type IHttpClient,
+  type WebResource,
+} from '@azure/storage-blob';
 import { beginsAsAsked } from './asked-range.js';
 import { ThroughputFloor } from './throughput-floor.js';
 import { isListing, isWholeListing } from './whole-listing.js';
@@ -49,14 +61,23 @@ export interface Outgoing {
 const PIECE_BYTES = 64 * 1024;
 
 /** Sends a request; resolves when the answer begins. It fails as `httpClient` says, also while the answer is read. */
-export function exchange({ options, body, signal, patience: { deadlineMs, floor } }: Outgoing): Promise<IncomingMessage> {
+export function exchange({
+  options,
+  body,
+  signal,
+  patience: { deadlineMs, floor },
+}: Outgoing): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(new Aborted());
       return;
     }
     const isPlain = options.protocol === 'http:';
-    const whole: RequestOptions = { agent: AGENTS[isPlain ? 'http:' : 'https:'], timeout: deadlineMs + (body?.length ?? 0) / UNSEEN_BYTES_PER_MS, ...options };
+    const whole: RequestOptions = {
+      agent: AGENTS[isPlain ? 'http:' : 'https:'],
+      timeout: deadlineMs + (body?.length ?? 0) / UNSEEN_BYTES_PER_MS,
+      ...options,
+    };
     const outgoing = isPlain ? httpRequest(whole) : httpsRequest(whole);
     let answer: IncomingMessage | undefined;
     const cut = (error: Error) => {
@@ -65,8 +86,12 @@ export function exchange({ options, body, signal, patience: { deadlineMs, floor 
       answer?.destroy(error);
       outgoing.destroy(error);
     };
-    const abort = () => { cut(new Aborted()); };
-    const standsStill = () => { cut(new RestError(`no byte moved for ${deadlineMs / 1000} s`, { code: 'ETIMEDOUT' })); };
+    const abort = () => {
+      cut(new Aborted());
+    };
+    const standsStill = () => {
+      cut(new RestError(`no byte moved for ${deadlineMs / 1000} s`, { code: 'ETIMEDOUT' }));
+    };
     // A socket counts for itself; a proxy's agent hands one over only when the proxy has answered.
     const untilSocket = setTimeout(standsStill, deadlineMs);
     signal?.addEventListener('abort', abort);
@@ -83,10 +108,14 @@ export function exchange({ options, body, signal, patience: { deadlineMs, floor 
       clearTimeout(untilSocket);
       signal?.removeEventListener('abort', abort);
       // Node ends a connection without an error when an answer leaves HTTP (101).
-      reject(new RestError('the connection was closed before there was an answer', { code: RestError.REQUEST_SEND_ERROR }));
+      reject(
+        new RestError('the connection was closed before there was an answer', { code: RestError.REQUEST_SEND_ERROR }),
+      );
     });
     // The message of a socket names host and port only.
-    outgoing.on('error', (error: NodeJS.ErrnoException) => { reject(new RestError(error.message, { code: error.code ?? RestError.REQUEST_SEND_ERROR })); });
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      reject(new RestError(error.message, { code: error.code ?? RestError.REQUEST_SEND_ERROR }));
+    });
     outgoing.once('response', (incoming) => {
       outgoing.setTimeout(deadlineMs);
       answer = incoming;
@@ -110,7 +139,11 @@ const MAX_HEAD_BYTES = 64 * 1024;
  * Watches the head of an answer. It may come as slowly as a body, so from its first byte on the floor applies to it. Calls `cut`
  * if the head is longer than `MAX_HEAD_BYTES`. Returns a function to call when the answer begins.
  */
-function watchHead(socket: Socket, begin: (moved: () => number) => () => void, cut: (error: Error) => void): () => void {
+function watchHead(
+  socket: Socket,
+  begin: (moved: () => number) => () => void,
+  cut: (error: Error) => void,
+): () => void {
   let received = 0;
   let isOver = false;
   let ended: () => void = () => undefined;
@@ -119,7 +152,8 @@ function watchHead(socket: Socket, begin: (moved: () => number) => () => void, c
     if (isOver) return;
     if (received === 0) ended = begin(() => received);
     received += bytes.length;
-    if (received > MAX_HEAD_BYTES) cut(new RestError(`the answer does not begin within ${MAX_HEAD_BYTES / 1024} KiB`, { code: 'ANSWER_TOO_LONG' }));
+    if (received > MAX_HEAD_BYTES)
+      cut(new RestError(`the answer does not begin within ${MAX_HEAD_BYTES / 1024} KiB`, { code: 'ANSWER_TOO_LONG' }));
   };
   socket.on('data', onData);
   return () => {
@@ -130,9 +164,16 @@ function watchHead(socket: Socket, begin: (moved: () => number) => () => void, c
 }
 
 /** Sends a body and ends the request; the floor applies to a long body. Returns a function to call when the answer begins or the request ends. */
-function hand(outgoing: ClientRequest, body: Buffer | undefined, floor: ThroughputFloor, cut: (error: Error) => void): () => void {
+function hand(
+  outgoing: ClientRequest,
+  body: Buffer | undefined,
+  floor: ThroughputFloor,
+  cut: (error: Error) => void,
+): () => void {
   if (!body || body.length <= PIECE_BYTES) {
-    outgoing.end(body, () => { floor.add(body?.length ?? 0); });
+    outgoing.end(body, () => {
+      floor.add(body?.length ?? 0);
+    });
     return () => undefined;
   }
   let moved = 0;
@@ -158,7 +199,12 @@ async function send(request: WebResource, patience: Patience): Promise<HttpOpera
   const body = bodyOf(request);
   const { headers, method } = request;
   const agent = request.agent as HttpAgent | undefined;
-  const options: RequestOptions = { ...optionsFor(request.url), method, headers: headers.toJson({ preserveCase: true }), ...(agent ? { agent } : {}) };
+  const options: RequestOptions = {
+    ...optionsFor(request.url),
+    method,
+    headers: headers.toJson({ preserveCase: true }),
+    ...(agent ? { agent } : {}),
+  };
   return receive(request, await exchange({ options, body, signal: request.abortSignal, patience }));
 }
 
@@ -172,10 +218,14 @@ export function optionsFor(url: string): RequestOptions {
 function bodyOf({ body, headers }: WebResource): Buffer | undefined {
   const given: unknown = typeof body === 'function' ? (body as () => unknown)() : body;
   if (given === undefined || given === null) return undefined;
-  const bytes = typeof given === 'string' ? Buffer.from(given)
-    : ArrayBuffer.isView(given) ? Buffer.from(given.buffer, given.byteOffset, given.byteLength)
-    : given instanceof ArrayBuffer ? Buffer.from(given)
-    : undefined;
+  const bytes =
+    typeof given === 'string'
+      ? Buffer.from(given)
+      : ArrayBuffer.isView(given)
+        ? Buffer.from(given.buffer, given.byteOffset, given.byteLength)
+        : given instanceof ArrayBuffer
+          ? Buffer.from(given)
+          : undefined;
   if (!bytes) throw new TypeError('the body of a request has to be bytes or text');
   if (!headers.contains('Content-Length')) headers.set('Content-Length', bytes.length);
   return bytes;
@@ -195,7 +245,8 @@ async function receive(request: WebResource, incoming: IncomingMessage): Promise
   }
   if (streamed?.has(status) || streamed?.has(Infinity)) return { ...response, readableStreamBody: incoming };
   const text = await textOf(incoming, isListing(request.url));
-  if (status === 200 && !isWholeListing(request.url, text)) throw new RestError('the answer is no whole listing', { code: RestError.PARSE_ERROR });
+  if (status === 200 && !isWholeListing(request.url, text))
+    throw new RestError('the answer is no whole listing', { code: RestError.PARSE_ERROR });
   return { ...response, bodyAsText: text };
 }
 
@@ -204,7 +255,7 @@ function headersOf({ headers }: IncomingMessage): HttpHeaders {
   const first: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
-    if (value !== undefined) first[name] = typeof value === 'string' ? value : value[0] ?? '';
+    if (value !== undefined) first[name] = typeof value === 'string' ? value : (value[0] ?? '');
   }
   const asked: Pick<HttpHeaders, 'toJson'> = { toJson: () => first };
   return asked as HttpHeaders;
@@ -230,12 +281,24 @@ export function textOf(incoming: IncomingMessage, hasListing = false): Promise<s
       length += part.length;
       if (length <= most) return;
       if (!isWhole) resolve(Buffer.concat(parts).toString());
-      else reject(new RestError(`the answer is longer than ${most / 1024 / 1024} MiB`, { code: 'ANSWER_TOO_LONG', ...(incoming.statusCode === undefined ? {} : { statusCode: incoming.statusCode }) }));
+      else
+        reject(
+          new RestError(`the answer is longer than ${most / 1024 / 1024} MiB`, {
+            code: 'ANSWER_TOO_LONG',
+            ...(incoming.statusCode === undefined ? {} : { statusCode: incoming.statusCode }),
+          }),
+        );
       incoming.destroy();
     });
-    incoming.once('end', () => { resolve(parts.length === 0 ? '' : Buffer.concat(parts).toString()); });
+    incoming.once('end', () => {
+      resolve(parts.length === 0 ? '' : Buffer.concat(parts).toString());
+    });
     incoming.once('error', (error: NodeJS.ErrnoException) => {
-      reject(error instanceof Aborted || error instanceof RestError ? error : new RestError(`the answer was cut short: ${error.message}`, { code: error.code ?? RestError.PARSE_ERROR }));
+      reject(
+        error instanceof Aborted || error instanceof RestError
+          ? error
+          : new RestError(`the answer was cut short: ${error.message}`, { code: error.code ?? RestError.PARSE_ERROR }),
+      );
     });
   });
 }

@@ -24,5 +24,9 @@ export function textOf({ root, step }: LeaseId): string {
 }
 
 function successorOf(id: string): string {
-  return createHash('sha256').update(id).digest('hex').slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  return createHash('sha256')
+    .update(id)
+    .digest('hex')
+    .slice(0, 32)
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }

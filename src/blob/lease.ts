@@ -40,7 +40,12 @@ export class Lease {
    * Takes the lease; with `ifMatch` only if the blob has this ETag. Throws `destination-busy` if the blob is leased already.
    * `onLost` is called at most once, later.
    */
-  static async acquire(blob: PageBlob, id: LeaseId, onLost: (error: VhdupError) => void, conditions: Pick<Conditions, 'ifMatch'> = {}): Promise<Lease> {
+  static async acquire(
+    blob: PageBlob,
+    id: LeaseId,
+    onLost: (error: VhdupError) => void,
+    conditions: Pick<Conditions, 'ifMatch'> = {},
+  ): Promise<Lease> {
     const client = blob.client.getBlobLeaseClient(textOf(id));
     await blob.run('lease it', (abortSignal) => client.acquireLease(LEASE_SECONDS, { abortSignal, conditions }));
     return new Lease(blob, id, onLost);
@@ -51,11 +56,22 @@ export class Lease {
    * written to nor leased since. So a success proves that only holders of this lease have written. The lease gets a new
    * id, so that an earlier holder that still runs can no longer write. Returns `undefined` if `held` is not its id.
    */
-  static async takeOver(blob: PageBlob, held: LeaseId, root: string, onLost: (error: VhdupError) => void): Promise<Lease | undefined> {
+  static async takeOver(
+    blob: PageBlob,
+    held: LeaseId,
+    root: string,
+    onLost: (error: VhdupError) => void,
+  ): Promise<Lease | undefined> {
     const client = blob.client.getBlobLeaseClient(textOf(held));
     const id = { root, step: Math.min(held.step, 1) };
-    if (!await succeeds(blob.run('renew its lease', (abortSignal) => client.renewLease({ abortSignal })))) return undefined;
-    if (!await succeeds(blob.run('take over its lease', (abortSignal) => client.changeLease(textOf(id), { abortSignal })))) return undefined;
+    if (!(await succeeds(blob.run('renew its lease', (abortSignal) => client.renewLease({ abortSignal })))))
+      return undefined;
+    if (
+      !(await succeeds(
+        blob.run('take over its lease', (abortSignal) => client.changeLease(textOf(id), { abortSignal })),
+      ))
+    )
+      return undefined;
     return new Lease(blob, id, onLost);
   }
 
@@ -123,9 +139,13 @@ export class Lease {
   async release(): Promise<boolean> {
     if (this.#isKept) return true;
     await this.#pauseRenewal();
-    const seconds = this.#endsAfter === undefined ? 0 : Math.max(0, Math.ceil((this.#endsAfter - performance.now()) / 1000));
+    const seconds =
+      this.#endsAfter === undefined ? 0 : Math.max(0, Math.ceil((this.#endsAfter - performance.now()) / 1000));
     // The service may have made a change whose answer was lost. Whatever comes first there, one of the two is its id.
-    const ends = [await endLeaseIn(this.#blob, this.#id, seconds), this.#next === undefined ? 'refused' : await endLeaseIn(this.#blob, this.#next, seconds)];
+    const ends = [
+      await endLeaseIn(this.#blob, this.#id, seconds),
+      this.#next === undefined ? 'refused' : await endLeaseIn(this.#blob, this.#next, seconds),
+    ];
     return !ends.includes('unknown');
   }
 
@@ -139,7 +159,8 @@ export class Lease {
     this.#schedule();
   }
 
-  readonly #retried: Change = (client, next) => this.#blob.run('change its lease', (abortSignal) => client.changeLease(next, { abortSignal }));
+  readonly #retried: Change = (client, next) =>
+    this.#blob.run('change its lease', (abortSignal) => client.changeLease(next, { abortSignal }));
 
   async #advance(change: Change): Promise<void> {
     const { root, step } = this.#step;
@@ -169,11 +190,22 @@ export class Lease {
 
   async #renew(): Promise<void> {
     try {
-      await this.#blob.client.getBlobLeaseClient(this.#id).renewLease({ abortSignal: AbortSignal.timeout(this.#milliseconds) });
+      await this.#blob.client
+        .getBlobLeaseClient(this.#id)
+        .renewLease({ abortSignal: AbortSignal.timeout(this.#milliseconds) });
     } catch (error) {
       if (isRefused(error)) {
         const { status, code } = failureOf(error);
-        this.#onLost(new VhdupError('lease-lost', `${this.#blob.uri}: the lease was lost (${code ?? status ?? ''}): somebody broke it, or deleted the blob`, { cause: new ServiceFailure(error), hint: 'see who else writes to it, then run the same command to resume' }));
+        this.#onLost(
+          new VhdupError(
+            'lease-lost',
+            `${this.#blob.uri}: the lease was lost (${code ?? status ?? ''}): somebody broke it, or deleted the blob`,
+            {
+              cause: new ServiceFailure(error),
+              hint: 'see who else writes to it, then run the same command to resume',
+            },
+          ),
+        );
         return;
       }
     }
@@ -213,18 +245,28 @@ export async function endLeaseIn(blob: PageBlob, id: string, seconds: number): P
 }
 
 /** Takes an infinite lease; throws `destination-busy` where somebody holds one with another id. */
-export async function acquireForever(blob: PageBlob, id: string, conditions: Pick<Conditions, 'ifMatch'>): Promise<void> {
-  await blob.run('lease it without end', (abortSignal) => blob.client.getBlobLeaseClient(id).acquireLease(-1, { abortSignal, conditions }));
+export async function acquireForever(
+  blob: PageBlob,
+  id: string,
+  conditions: Pick<Conditions, 'ifMatch'>,
+): Promise<void> {
+  await blob.run('lease it without end', (abortSignal) =>
+    blob.client.getBlobLeaseClient(id).acquireLease(-1, { abortSignal, conditions }),
+  );
 }
 
 /** Returns true if the blob is leased under `id`. */
 export async function isHeldBy(blob: PageBlob, id: string): Promise<boolean> {
-  return succeeds(blob.run('renew its lease', (abortSignal) => blob.client.getBlobLeaseClient(id).renewLease({ abortSignal })));
+  return succeeds(
+    blob.run('renew its lease', (abortSignal) => blob.client.getBlobLeaseClient(id).renewLease({ abortSignal })),
+  );
 }
 
 /** Ends an infinite lease; false where `id` is not its id. */
 export async function endLease(blob: PageBlob, id: string): Promise<boolean> {
-  return succeeds(blob.run('release its lease', (abortSignal) => blob.client.getBlobLeaseClient(id).releaseLease({ abortSignal })));
+  return succeeds(
+    blob.run('release its lease', (abortSignal) => blob.client.getBlobLeaseClient(id).releaseLease({ abortSignal })),
+  );
 }
 
 /** Ends any lease at once, whoever holds it. */

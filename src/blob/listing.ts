@@ -18,11 +18,15 @@ const MAX_EMPTY_PAGES = 50;
  * too many pages.
  */
 export async function* listing<P extends { readonly continuationToken?: string }, T>(
-  retrier: Retrier, attempt: Attempt, list: (abortSignal: AbortSignal) => Pages<P>, itemsOf: (page: P) => readonly T[] | undefined,
+  retrier: Retrier,
+  attempt: Attempt,
+  list: (abortSignal: AbortSignal) => Pages<P>,
+  itemsOf: (page: P) => readonly T[] | undefined,
 ): AsyncGenerator<readonly T[], void> {
-  const endless = (problem: string) => new VhdupError('transfer-failed', `${attempt.uri}: cannot ${attempt.what}: ${problem}`, {
-    hint: 'this answer does not come from the service itself: check the proxy or gateway in between, then run the same command again',
-  });
+  const endless = (problem: string) =>
+    new VhdupError('transfer-failed', `${attempt.uri}: cannot ${attempt.what}: ${problem}`, {
+      hint: 'this answer does not come from the service itself: check the proxy or gateway in between, then run the same command again',
+    });
   const seen = new Set<string>();
   let empty = 0;
   for (let token: string | undefined; ;) {

@@ -29,8 +29,10 @@ export function parseBlobUri(uri: string): BlobLocation {
   } catch {
     throw new VhdupError('usage', `"${shown}" is not a URI`, { hint: EXAMPLE });
   }
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new VhdupError('usage', `"${shown}" is not a blob URI: it has to begin with https://`, { hint: EXAMPLE });
-  if (url.username !== '' || url.password !== '') throw new VhdupError('usage', 'a blob URI carries no user name or password', { hint: EXAMPLE });
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new VhdupError('usage', `"${shown}" is not a blob URI: it has to begin with https://`, { hint: EXAMPLE });
+  if (url.username !== '' || url.password !== '')
+    throw new VhdupError('usage', 'a blob URI carries no user name or password', { hint: EXAMPLE });
   const parts = url.pathname.split('/').slice(1);
   const account = accountOfHost(url.hostname);
   const pathStyle = account === undefined && isAddress(url.hostname);
@@ -41,7 +43,11 @@ export function parseBlobUri(uri: string): BlobLocation {
   const query = url.searchParams;
   const snapshot = query.get('snapshot') ?? undefined;
   const versionId = query.get('versionid') ?? query.get('versionId') ?? undefined;
-  const sas = url.search.slice(1).split('&').filter((pair) => pair !== '' && !/^(snapshot|versionid)=/i.test(pair)).join('&');
+  const sas = url.search
+    .slice(1)
+    .split('&')
+    .filter((pair) => pair !== '' && !/^(snapshot|versionid)=/i.test(pair))
+    .join('&');
   return {
     endpoint: prefix === undefined ? url.origin : `${url.origin}/${prefix}`,
     account: account ?? prefix,
@@ -55,7 +61,12 @@ export function parseBlobUri(uri: string): BlobLocation {
 
 /** The URI of a blob for people and for the service, without its SAS. */
 export function uriOf({ endpoint, container, name, snapshot, versionId }: BlobLocation): string {
-  const query = snapshot !== undefined ? `?snapshot=${encodeURIComponent(snapshot)}` : versionId !== undefined ? `?versionid=${encodeURIComponent(versionId)}` : '';
+  const query =
+    snapshot !== undefined
+      ? `?snapshot=${encodeURIComponent(snapshot)}`
+      : versionId !== undefined
+        ? `?versionid=${encodeURIComponent(versionId)}`
+        : '';
   return `${containerUri({ endpoint, container })}/${name.split('/').map(encodeURIComponent).join('/')}${query}`;
 }
 
@@ -76,7 +87,13 @@ function accountOfHost(host: string): string | undefined {
 
 /** Emulators are addressed by IP or a bare name, and carry the account in the path. */
 function isAddress(host: string): boolean {
-  return host.startsWith('[') || /^\d+(\.\d+){3}$/.test(host) || !host.includes('.') || host.endsWith('.localhost') || host === 'host.docker.internal';
+  return (
+    host.startsWith('[') ||
+    /^\d+(\.\d+){3}$/.test(host) ||
+    !host.includes('.') ||
+    host.endsWith('.localhost') ||
+    host === 'host.docker.internal'
+  );
 }
 
 function decode(part: string): string {

@@ -13,7 +13,8 @@ export interface PushState {
   readonly id: string | undefined;
   readonly parentId: string | undefined;
   /** URI of the base without its query, its ETag, its unique id, and what proved that it is the ancestor. */
-  readonly base: { readonly uri: string; readonly etag: string; readonly id: string; readonly check: BaseCheck } | undefined;
+  readonly base:
+    { readonly uri: string; readonly etag: string; readonly id: string; readonly check: BaseCheck } | undefined;
   /** Only in state `complete`: if Last-Modified is later than this, the blob was written to since. */
   readonly completedAt?: Date | undefined;
   /** How much later than `completedAt` the push itself may have modified the blob, in milliseconds: 0; absent if an older version completed it. */
@@ -43,16 +44,33 @@ const PREFIX = 'vhdup_';
 const VERSION = '1';
 
 /** The metadata of a destination in a given state; foreign keys are kept. */
-export function withState(metadata: Metadata, { state, fingerprint, times, id, parentId, base, holder, lease, completedAt, completedSlackMs, digests }: PushState): Metadata {
+export function withState(
+  metadata: Metadata,
+  { state, fingerprint, times, id, parentId, base, holder, lease, completedAt, completedSlackMs, digests }: PushState,
+): Metadata {
   const isComplete = state === 'complete';
   const ours = {
-    version: VERSION, state, fingerprint, times, id, parent_id: parentId,
-    base: base?.uri, base_etag: base?.etag.replaceAll('"', ''), base_id: base?.id, base_check: base?.check,
-    holder: isComplete ? undefined : holder, lease: isComplete ? undefined : lease,
-    completed: completedAt?.toISOString(), completed_slack: completedSlackMs === 0 ? '0' : undefined, tree: digests?.tree, md5: digests?.md5,
+    version: VERSION,
+    state,
+    fingerprint,
+    times,
+    id,
+    parent_id: parentId,
+    base: base?.uri,
+    base_etag: base?.etag.replaceAll('"', ''),
+    base_id: base?.id,
+    base_check: base?.check,
+    holder: isComplete ? undefined : holder,
+    lease: isComplete ? undefined : lease,
+    completed: completedAt?.toISOString(),
+    completed_slack: completedSlackMs === 0 ? '0' : undefined,
+    tree: digests?.tree,
+    md5: digests?.md5,
   };
   const foreign = Object.entries(metadata).filter(([key]) => !key.toLowerCase().startsWith(PREFIX));
-  const own = Object.entries(ours).flatMap(([key, value]) => (value === undefined ? [] : [[PREFIX + key, value] as const]));
+  const own = Object.entries(ours).flatMap(([key, value]) =>
+    value === undefined ? [] : [[PREFIX + key, value] as const],
+  );
   return Object.fromEntries([...foreign, ...own]);
 }
 
@@ -72,7 +90,10 @@ export function stateOf(metadata: Metadata): PushState | undefined {
     times: value('times') ?? '',
     id: value('id'),
     parentId: value('parent_id'),
-    base: uri === undefined ? undefined : { uri, etag: value('base_etag') ?? '', id: value('base_id') ?? '', check: baseCheckOf(value('base_check')) },
+    base:
+      uri === undefined
+        ? undefined
+        : { uri, etag: value('base_etag') ?? '', id: value('base_id') ?? '', check: baseCheckOf(value('base_check')) },
     completedAt: dateOf(value('completed')),
     ...(value('completed_slack') === '0' ? { completedSlackMs: 0 } : {}),
     digests: digestsOf(value('tree'), value('md5')),
@@ -112,8 +133,15 @@ const OLD_SLACK_MS = 5_000;
  * Returns true for a blob that was written to after its push was completed, as by a virtual machine that runs on it: its
  * Content-MD5 stays, and proves nothing any longer. Leases, tags and tiers leave Last-Modified as it is.
  */
-export function isChangedSince({ state, completedAt, completedSlackMs = OLD_SLACK_MS }: PushState, lastModified: Date): boolean {
-  return state === 'complete' && completedAt !== undefined && lastModified.getTime() - completedAt.getTime() > completedSlackMs;
+export function isChangedSince(
+  { state, completedAt, completedSlackMs = OLD_SLACK_MS }: PushState,
+  lastModified: Date,
+): boolean {
+  return (
+    state === 'complete' &&
+    completedAt !== undefined &&
+    lastModified.getTime() - completedAt.getTime() > completedSlackMs
+  );
 }
 
 /**
@@ -122,5 +150,8 @@ export function isChangedSince({ state, completedAt, completedSlackMs = OLD_SLAC
  */
 export function isUnfinishedElsewhere(metadata: Metadata, hasContentMd5: boolean): boolean {
   const keys = new Set(Object.keys(metadata).map((key) => key.toLowerCase()));
-  return (keys.has(`${PREFIX}state`) && stateOf(metadata) === undefined) || (!hasContentMd5 && (keys.has('localmetadata') || keys.has('diskmetadata')));
+  return (
+    (keys.has(`${PREFIX}state`) && stateOf(metadata) === undefined) ||
+    (!hasContentMd5 && (keys.has('localmetadata') || keys.has('diskmetadata')))
+  );
 }

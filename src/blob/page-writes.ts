@@ -8,7 +8,12 @@ import { Refusal } from './service-error.js';
 const VERSION = '2021-12-02';
 
 /** Put Page for one blob: the bytes with their MD5, or zeros. */
-export type PutPage = (range: PageRange, content: { readonly bytes: Uint8Array; readonly md5: Uint8Array } | 'zeros', conditions: Conditions, signal: AbortSignal) => Promise<void>;
+export type PutPage = (
+  range: PageRange,
+  content: { readonly bytes: Uint8Array; readonly md5: Uint8Array } | 'zeros',
+  conditions: Conditions,
+  signal: AbortSignal,
+) => Promise<void>;
 
 /**
  * The one request that a push sends thousands of, without the SDK: for a small write that costs three times what the
@@ -40,8 +45,22 @@ export function putPageFor(url: string, { kind, sign, patience }: Access): PutPa
 
 /** What of the request is signed, but for the resource. The headers are in alphabetical order. */
 function stringToSign(headers: Readonly<Record<string, string>>): string {
-  const standard = ['content-encoding', 'content-language', 'content-length', 'content-md5', 'content-type', 'date', 'if-modified-since', 'if-match', 'if-none-match', 'if-unmodified-since', 'range'];
-  const own = Object.entries(headers).filter(([name]) => name.startsWith('x-ms-')).map(([name, value]) => `${name}:${value}\n`);
+  const standard = [
+    'content-encoding',
+    'content-language',
+    'content-length',
+    'content-md5',
+    'content-type',
+    'date',
+    'if-modified-since',
+    'if-match',
+    'if-none-match',
+    'if-unmodified-since',
+    'range',
+  ];
+  const own = Object.entries(headers)
+    .filter(([name]) => name.startsWith('x-ms-'))
+    .map(([name, value]) => `${name}:${value}\n`);
   return `PUT\n${standard.map((name) => `${signedValue(name, headers[name])}\n`).join('')}${own.join('')}`;
 }
 
@@ -57,5 +76,7 @@ async function accepted(answer: IncomingMessage): Promise<void> {
 
 /** The SDK follows these; so small a client does not. */
 function isProxied(environment: Readonly<Record<string, string | undefined>>): boolean {
-  return ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY'].some((name) => Boolean(environment[name] || environment[name.toLowerCase()]));
+  return ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY'].some((name) =>
+    Boolean(environment[name] || environment[name.toLowerCase()]),
+  );
 }

@@ -65,7 +65,12 @@ export class Retrier {
   readonly #pacer: Pacer;
   #isReached = false;
 
-  constructor(stop: Stop, onRetry: (message: string) => void = () => undefined, policy: RetryPolicy = DEFAULT_RETRY, pacer: Pacer = UNPACED) {
+  constructor(
+    stop: Stop,
+    onRetry: (message: string) => void = () => undefined,
+    policy: RetryPolicy = DEFAULT_RETRY,
+    pacer: Pacer = UNPACED,
+  ) {
     this.stop = stop;
     // Every request under way listens; that is no leak.
     setMaxListeners(0, stop.cancel, stop.abort);
@@ -86,10 +91,15 @@ export class Retrier {
         throwIfAborted(this.stop.abort);
         const { status, code, retryAfter } = failureOf(error);
         this.#isReached ||= status !== undefined;
-        const attempts = this.#isReached ? this.#policy.attempts : Math.min(ATTEMPTS_UNTIL_REACHED, this.#policy.attempts);
+        const attempts = this.#isReached
+          ? this.#policy.attempts
+          : Math.min(ATTEMPTS_UNTIL_REACHED, this.#policy.attempts);
         if (!isTransient(error) || attempt >= attempts) throw serviceError(error, what, uri);
         const backOff = Math.min(maxDelayMs, firstDelayMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
-        if (attempt > 1) this.#onRetry(`cannot ${what} yet (${code ?? status ?? 'no answer'}): attempt ${attempt + 1} of ${attempts} follows`);
+        if (attempt > 1)
+          this.#onRetry(
+            `cannot ${what} yet (${code ?? status ?? 'no answer'}): attempt ${attempt + 1} of ${attempts} follows`,
+          );
         await pause(Math.max(backOff, Math.min(retryAfter ?? 0, MAX_RETRY_AFTER_MS)), this.stop);
       }
     }
@@ -113,7 +123,9 @@ export class Retrier {
 /** Waits, unless told to stop meanwhile. */
 export async function pause(milliseconds: number, stop: Stop): Promise<void> {
   const woken = new AbortController();
-  const wake = () => { woken.abort(); };
+  const wake = () => {
+    woken.abort();
+  };
   stop.cancel.addEventListener('abort', wake);
   stop.abort.addEventListener('abort', wake);
   try {
@@ -128,9 +140,13 @@ export async function pause(milliseconds: number, stop: Stop): Promise<void> {
 
 export function throwIfStopped(stop: Stop): void {
   throwIfAborted(stop.abort);
-  if (stop.cancel.aborted) throw new VhdupError('cancelled', 'stopped on request', { hint: 'run the same command to resume' });
+  if (stop.cancel.aborted)
+    throw new VhdupError('cancelled', 'stopped on request', { hint: 'run the same command to resume' });
 }
 
 function throwIfAborted(abort: AbortSignal): void {
-  if (abort.aborted) throw abort.reason instanceof Error && abort.reason.name !== 'AbortError' ? abort.reason : new VhdupError('cancelled', 'stopped', { hint: 'run the same command to resume' });
+  if (abort.aborted)
+    throw abort.reason instanceof Error && abort.reason.name !== 'AbortError'
+      ? abort.reason
+      : new VhdupError('cancelled', 'stopped', { hint: 'run the same command to resume' });
 }

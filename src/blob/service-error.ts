@@ -34,7 +34,12 @@ export class ServiceFailure extends Error implements Failure {
     super(withoutSecrets(saidBy(error), MAX_KEPT));
     this.name = error instanceof Error ? error.name : 'Error';
     ({ status: this.status, code: this.code, retryAfter: this.retryAfter } = failureOf(error));
-    this.requestId = error instanceof RestError ? error.response?.headers.get('x-ms-request-id') : error instanceof Refusal ? error.requestId : undefined;
+    this.requestId =
+      error instanceof RestError
+        ? error.response?.headers.get('x-ms-request-id')
+        : error instanceof Refusal
+          ? error.requestId
+          : undefined;
     if (error instanceof Error && error.stack !== undefined) this.stack = withoutSecrets(error.stack, MAX_KEPT);
   }
 }
@@ -61,7 +66,8 @@ export class Refusal extends Error implements Failure {
 /** Reads an error that the SDK threw, or what is left of it as a cause. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof ServiceFailure || error instanceof Refusal) return error;
-  if (!(error instanceof RestError)) return { status: undefined, code: (error as { code?: string } | undefined)?.code, retryAfter: undefined };
+  if (!(error instanceof RestError))
+    return { status: undefined, code: (error as { code?: string } | undefined)?.code, retryAfter: undefined };
   const headers = error.response?.headers;
   return {
     status: error.statusCode,
@@ -111,7 +117,11 @@ export function isTransient(error: unknown): boolean {
   if (status !== undefined) return TRANSIENT_STATUS.has(status);
   // No answer at all: a socket, name or time-out trouble. An answer cut short surfaces as AbortError, one that is whole but
   // too short as a plain error.
-  return error instanceof RestError || (error instanceof Error && (error.name === 'AbortError' || 'code' in error || error.message.startsWith('Stream drains before')));
+  return (
+    error instanceof RestError ||
+    (error instanceof Error &&
+      (error.name === 'AbortError' || 'code' in error || error.message.startsWith('Stream drains before')))
+  );
 }
 
 const THROTTLED_STATUS = new Set([408, 429, 500, 503]);
@@ -148,22 +158,44 @@ export function serviceError(error: unknown, what: string, uri: string): VhdupEr
   if (error instanceof VhdupError) return error;
   const { status, code } = failureOf(error);
   const known = code === undefined ? undefined : BY_CODE[code];
-  const unauthorised = status === 401 || status === 403 || (error instanceof Error && /^(CredentialUnavailable|Authentication|AggregateAuthentication)/.test(error.name));
+  const unauthorised =
+    status === 401 ||
+    status === 403 ||
+    (error instanceof Error && /^(CredentialUnavailable|Authentication|AggregateAuthentication)/.test(error.name));
   const resumable = isTransient(error);
   // Secrets are removed before the text is cut to one line: a secret that is folded over two lines is found only as a whole.
-  const said = (withoutSecrets(saidBy(error), MAX_SAID).split(/[\r\n\v\f\u0085\u2028\u2029]/, 1)[0] ?? '').slice(0, MAX_SAID);
-  const answer = [[status, code].filter((part) => part !== undefined).join(' '), said].filter((part) => part !== '').join(': ');
-  return new VhdupError(known ?? (unauthorised ? 'not-authorised' : resumable ? 'transfer-failed' : 'unexpected'), `${uri}: cannot ${what}: ${answer}`, {
-    cause: new ServiceFailure(error),
-    ...hintFor(known, unauthorised, resumable, said),
-  });
+  const said = (withoutSecrets(saidBy(error), MAX_SAID).split(/[\r\n\v\f\u0085\u2028\u2029]/, 1)[0] ?? '').slice(
+    0,
+    MAX_SAID,
+  );
+  const answer = [[status, code].filter((part) => part !== undefined).join(' '), said]
+    .filter((part) => part !== '')
+    .join(': ');
+  return new VhdupError(
+    known ?? (unauthorised ? 'not-authorised' : resumable ? 'transfer-failed' : 'unexpected'),
+    `${uri}: cannot ${what}: ${answer}`,
+    {
+      cause: new ServiceFailure(error),
+      ...hintFor(known, unauthorised, resumable, said),
+    },
+  );
 }
 
-function hintFor(known: ErrorCode | undefined, unauthorised: boolean, resumable: boolean, said: string): { hint?: string } {
-  if (/API version .* is not supported by Azurite/.test(said)) return { hint: 'start Azurite with --skipApiVersionCheck' };
+function hintFor(
+  known: ErrorCode | undefined,
+  unauthorised: boolean,
+  resumable: boolean,
+  said: string,
+): { hint?: string } {
+  if (/API version .* is not supported by Azurite/.test(said))
+    return { hint: 'start Azurite with --skipApiVersionCheck' };
   if (known === 'destination-missing') return { hint: 'create the container first, and check the name' };
-  if (known === 'destination-busy') return { hint: 'wait for whoever writes to it, or break its lease if you know that nobody does' };
-  if (unauthorised) return { hint: 'check that the credential is for this account, has not expired, and allows reading and writing blobs' };
+  if (known === 'destination-busy')
+    return { hint: 'wait for whoever writes to it, or break its lease if you know that nobody does' };
+  if (unauthorised)
+    return {
+      hint: 'check that the credential is for this account, has not expired, and allows reading and writing blobs',
+    };
   if (resumable) return { hint: 'run the same command to resume' };
   return {};
 }

@@ -54,7 +54,9 @@ export class ThroughputFloor {
     this.#pass();
     const transfer: Transfer = { moved, cut, counted: moved() };
     this.#transfers.add(transfer);
-    this.#timer ??= setInterval(() => { this.#look(); }, this.#windowMs / LOOKS).unref();
+    this.#timer ??= setInterval(() => {
+      this.#look();
+    }, this.#windowMs / LOOKS).unref();
     return () => {
       this.#pass();
       if (!this.#transfers.delete(transfer)) return;
@@ -73,7 +75,7 @@ export class ThroughputFloor {
    */
   #pass(): void {
     const now = performance.now();
-    if (this.#transfers.size > 0) this.#ms += Math.min(now - this.#lookedAt, 2 * this.#windowMs / LOOKS);
+    if (this.#transfers.size > 0) this.#ms += Math.min(now - this.#lookedAt, (2 * this.#windowMs) / LOOKS);
     this.#lookedAt = now;
   }
 
@@ -103,7 +105,12 @@ export class ThroughputFloor {
     this.#samples = [];
     const { size } = this.#transfers;
     for (const { cut } of [...this.#transfers]) {
-      cut(new RestError(`less than ${Math.round(this.#bytesPerMs * 1000)} bytes a second moved for ${this.#windowMs / 1000} s, in ${size} request${size === 1 ? '' : 's'}`, { code: 'ETIMEDOUT' }));
+      cut(
+        new RestError(
+          `less than ${Math.round(this.#bytesPerMs * 1000)} bytes a second moved for ${this.#windowMs / 1000} s, in ${size} request${size === 1 ? '' : 's'}`,
+          { code: 'ETIMEDOUT' },
+        ),
+      );
     }
   }
 }

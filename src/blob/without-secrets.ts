@@ -28,7 +28,8 @@ export function rememberSas(sas: string): void {
 /** Keeps secrets that other modules read from the environment out of every later message: passwords of proxies, secrets of sign-ins. */
 export function rememberEnvironment(environment: Readonly<Record<string, string | undefined>>): void {
   for (const [name, value = ''] of Object.entries(environment)) {
-    if (/^(AZURE_(CLIENT_SECRET|CLIENT_CERTIFICATE_PASSWORD|PASSWORD)|IDENTITY_HEADER|MSI_SECRET)$/i.test(name)) rememberSecret(value);
+    if (/^(AZURE_(CLIENT_SECRET|CLIENT_CERTIFICATE_PASSWORD|PASSWORD)|IDENTITY_HEADER|MSI_SECRET)$/i.test(name))
+      rememberSecret(value);
     if (!/^(HTTPS?|ALL)_PROXY$/i.test(name)) continue;
     const [, user = '', password] = /^(?:[^/]*\/\/)?([^:@]*):(.*)@/s.exec(value) ?? [];
     if (password === undefined) continue;

@@ -15,32 +15,53 @@ export interface BlobFlags {
 
 export function blobFlags<T>(yargs: Argv<T>): Argv<T & BlobFlags> {
   return yargs
-    .option('sas-file', { type: 'string', requiresArg: true, describe: 'read a SAS for the blob\'s account from this file, so that it is in no list of processes' })
-    .option('allow-http', { type: 'boolean', default: false, describe: 'send a SAS or a key\'s signature over plain http to other hosts than this one' }) as unknown as Argv<T & BlobFlags>;
+    .option('sas-file', {
+      type: 'string',
+      requiresArg: true,
+      describe: "read a SAS for the blob's account from this file, so that it is in no list of processes",
+    })
+    .option('allow-http', {
+      type: 'boolean',
+      default: false,
+      describe: "send a SAS or a key's signature over plain http to other hosts than this one",
+    }) as unknown as Argv<T & BlobFlags>;
 }
 
 /**
  * What the flags say of how to reach the service. The SAS of a file is for the account of `uri`, and takes the place of
  * what the environment has; one in a URI still comes first.
  */
-export async function accessOptions({ sasFile, allowHttp }: BlobFlags, uri: string | undefined): Promise<Pick<SessionOptions, 'environment' | 'allowHttp'>> {
+export async function accessOptions(
+  { sasFile, allowHttp }: BlobFlags,
+  uri: string | undefined,
+): Promise<Pick<SessionOptions, 'environment' | 'allowHttp'>> {
   const path = once('sas-file', sasFile);
   if (path === undefined || uri === undefined) return { allowHttp };
   const { endpoint } = parseBlobUri(uri.endsWith('/') ? `${uri}any` : uri);
   const sas = await sasFrom(path);
-  return { allowHttp, environment: { ...process.env, AZURE_STORAGE_CONNECTION_STRING: `BlobEndpoint=${endpoint};SharedAccessSignature=${sas}` } };
+  return {
+    allowHttp,
+    environment: {
+      ...process.env,
+      AZURE_STORAGE_CONNECTION_STRING: `BlobEndpoint=${endpoint};SharedAccessSignature=${sas}`,
+    },
+  };
 }
 
 async function sasFrom(path: string): Promise<string> {
   let text: string;
   try {
-    if (process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0) printMessage(`warning: ${path} is open to other users of this machine: chmod 600 keeps its SAS from them`);
+    if (process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0)
+      printMessage(`warning: ${path} is open to other users of this machine: chmod 600 keeps its SAS from them`);
     text = await readFile(path, 'utf8');
   } catch (error) {
     throw new VhdupError('usage', `--sas-file: ${messageOf(error)}`, { cause: error });
   }
   const sas = text.trim().replace(/^\?/, '');
   rememberSas(sas);
-  if (!/^[^\s;]*\bsig=[^\s;]+$/.test(sas)) throw new VhdupError('usage', `--sas-file: ${path} holds no SAS`, { hint: 'the file holds the SAS alone, such as sv=…&sig=…, with or without a question mark before it' });
+  if (!/^[^\s;]*\bsig=[^\s;]+$/.test(sas))
+    throw new VhdupError('usage', `--sas-file: ${path} holds no SAS`, {
+      hint: 'the file holds the SAS alone, such as sv=…&sig=…, with or without a question mark before it',
+    });
   return sas;
 }

@@ -47,10 +47,17 @@ function commandLine(args: readonly string[], version: string): Argv {
     .version(version)
     .alias({ h: 'help' })
     .wrap(Math.min(110, process.stdout.columns))
-    .epilogue(`Exit codes: 0 done, ${EXIT.usage} usage, ${EXIT.badDisk} bad disk, ${EXIT.baseMismatch} base does not match, ${EXIT.destinationInTheWay} destination in the way, ${EXIT.notAuthorised} not authorised, ${EXIT.resumable} failed but resumable, ${EXIT.sourceChanged} source changed, ${EXIT.contentDiffers} verification found differences, ${EXIT.interrupted} Ctrl-C.`)
+    .epilogue(
+      `Exit codes: 0 done, ${EXIT.usage} usage, ${EXIT.badDisk} bad disk, ${EXIT.baseMismatch} base does not match, ${EXIT.destinationInTheWay} destination in the way, ${EXIT.notAuthorised} not authorised, ${EXIT.resumable} failed but resumable, ${EXIT.sourceChanged} source changed, ${EXIT.contentDiffers} verification found differences, ${EXIT.interrupted} Ctrl-C.`,
+    )
     .exitProcess(false)
     .fail((message, error) => {
       // yargs says what is wrong with the words; a command throws what went wrong itself.
-      throw (error as Error | undefined) ?? new VhdupError('usage', message, { hint: 'vhdup --help shows the commands, vhdup <command> --help their flags' });
+      throw (
+        (error as Error | undefined) ??
+        new VhdupError('usage', message, {
+          hint: 'vhdup --help shows the commands, vhdup <command> --help their flags',
+        })
+      );
     });
 }

@@ -20,10 +20,28 @@ export interface DiskFlags {
 
 export function diskFlags<T>(yargs: Argv<T>): Argv<T & DiskFlags> {
   return yargs
-    .option('parent-dir', { type: 'string', array: true, default: [], requiresArg: true, describe: 'look for parents in this folder too, and accept those below it (repeatable)' })
-    .option('follow-absolute-parents', { type: 'boolean', default: false, describe: 'follow the parent paths that images name wherever they lead: only for images that you trust' })
-    .option('ignore-checksum', { type: 'boolean', default: false, describe: 'read images whose footer or header checksum is wrong' })
-    .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' }) as unknown as Argv<T & DiskFlags>;
+    .option('parent-dir', {
+      type: 'string',
+      array: true,
+      default: [],
+      requiresArg: true,
+      describe: 'look for parents in this folder too, and accept those below it (repeatable)',
+    })
+    .option('follow-absolute-parents', {
+      type: 'boolean',
+      default: false,
+      describe: 'follow the parent paths that images name wherever they lead: only for images that you trust',
+    })
+    .option('ignore-checksum', {
+      type: 'boolean',
+      default: false,
+      describe: 'read images whose footer or header checksum is wrong',
+    })
+    .option('json', {
+      type: 'boolean',
+      default: false,
+      describe: 'print one JSON object instead of text',
+    }) as unknown as Argv<T & DiskFlags>;
 }
 
 /** Flags of every command that moves or compares content. */
@@ -35,18 +53,31 @@ export interface WorkFlags {
 
 export function workFlags<T>(yargs: Argv<T>): Argv<T & WorkFlags> {
   return yargs
-    .option('concurrency', { type: 'number', requiresArg: true, describe: 'requests at a time, up to 4 MiB each (default: as many as help, at most 32)' })
-    .option('limit', { type: 'string', requiresArg: true, describe: 'bytes a second that are sent or fetched at most, such as 50MiB/s (default: no limit)' })
+    .option('concurrency', {
+      type: 'number',
+      requiresArg: true,
+      describe: 'requests at a time, up to 4 MiB each (default: as many as help, at most 32)',
+    })
+    .option('limit', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'bytes a second that are sent or fetched at most, such as 50MiB/s (default: no limit)',
+    })
     .option('quiet', { type: 'boolean', default: false, describe: 'show no progress' });
 }
 
 /** How fast the work may be: the library's options for it. */
 export function paceOptions(flags: WorkFlags): { concurrency: number | undefined; limit: number | undefined } {
   const { concurrency } = flags;
-  if (concurrency !== undefined && (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 512)) throw new VhdupError('usage', '--concurrency takes a whole number from 1 to 512');
+  if (concurrency !== undefined && (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 512))
+    throw new VhdupError('usage', '--concurrency takes a whole number from 1 to 512');
   const text = once('limit', flags.limit);
   const limit = text === undefined ? undefined : rate(text);
-  if (text !== undefined && limit === undefined) throw new VhdupError('usage', `--limit takes an amount with a unit, such as 50MiB/s or 400kB/s, of at least 1 KiB/s; not "${text}"`);
+  if (text !== undefined && limit === undefined)
+    throw new VhdupError(
+      'usage',
+      `--limit takes an amount with a unit, such as 50MiB/s or 400kB/s, of at least 1 KiB/s; not "${text}"`,
+    );
   return { concurrency, limit };
 }
 
@@ -56,6 +87,10 @@ export function once(flag: string, value: string | readonly string[] | undefined
   return value as string | undefined;
 }
 
-export function openOptions({ parentDir, followAbsoluteParents, ignoreChecksum }: DiskFlags): { parentDirs: readonly string[]; followAbsoluteParents: boolean; ignoreChecksum: boolean } {
+export function openOptions({ parentDir, followAbsoluteParents, ignoreChecksum }: DiskFlags): {
+  parentDirs: readonly string[];
+  followAbsoluteParents: boolean;
+  ignoreChecksum: boolean;
+} {
   return { parentDirs: parentDir, followAbsoluteParents, ignoreChecksum };
 }

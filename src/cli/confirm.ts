@@ -7,10 +7,15 @@ import { printable } from './output.js';
  * and only `y` or `yes` is one. Without a terminal there is nobody to ask: throws `usage`, since --yes was not given.
  */
 export async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) throw new VhdupError('usage', 'this cannot be undone, and there is no terminal to ask on', { hint: '--yes does it without asking' });
+  if (!process.stdin.isTTY || !process.stderr.isTTY)
+    throw new VhdupError('usage', 'this cannot be undone, and there is no terminal to ask on', {
+      hint: '--yes does it without asking',
+    });
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return /^y(es)?$/i.test((await terminal.question(`${printable(question).replaceAll('\n', ' ')} [y/N] `, { signal })).trim());
+    return /^y(es)?$/i.test(
+      (await terminal.question(`${printable(question).replaceAll('\n', ' ')} [y/N] `, { signal })).trim(),
+    );
   } catch {
     return false;
   } finally {

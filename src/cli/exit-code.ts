@@ -16,7 +16,7 @@ export const EXIT = {
 } as const;
 
 const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
-  'usage': EXIT.usage,
+  usage: EXIT.usage,
   'disk-unreadable': EXIT.badDisk,
   'disk-invalid': EXIT.badDisk,
   'disk-unsupported': EXIT.badDisk,
@@ -33,8 +33,8 @@ const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
   'output-unwritable': EXIT.resumable,
   'source-changed': EXIT.sourceChanged,
   'content-differs': EXIT.contentDiffers,
-  'cancelled': EXIT.interrupted,
-  'unexpected': EXIT.unexpected,
+  cancelled: EXIT.interrupted,
+  unexpected: EXIT.unexpected,
 };
 
 export function exitCodeOf(code: ErrorCode): number {

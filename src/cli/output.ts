@@ -30,7 +30,10 @@ const CHUNK = 64 * 1024;
  * Writes a long result as it comes, no faster than it is taken. For programs it stays one object on one line, also where
  * the list breaks off: then it ends with the members of an error, and the exit code is set.
  */
-export async function printLongResult<Item extends object>(json: boolean, { result, list, items, heading, line }: LongResult<Item>): Promise<void> {
+export async function printLongResult<Item extends object>(
+  json: boolean,
+  { result, list, items, heading, line }: LongResult<Item>,
+): Promise<void> {
   let text = json ? `${jsonText({ vhdup: SCHEMA, ...result }).slice(0, -1)},${jsonText(list)}:[` : textLine(heading);
   let separator = '';
   let end = ']}\n';
@@ -72,9 +75,18 @@ export function printError(json: boolean, thrown: unknown): number {
 }
 
 /** An error as programs read it. */
-function failureOf(error: unknown): { readonly error: Pick<VhdupError, 'code' | 'message' | 'hint'>; readonly exitCode: number } {
-  const { code, message, hint } = error instanceof VhdupError ? error : new VhdupError('unexpected', `unexpected error: ${messageOf(error)}`, { hint: 'please report this' });
-  return { error: { code, message, hint }, exitCode: error instanceof VhdupError ? exitCodeOf(error.code) : EXIT.unexpected };
+function failureOf(error: unknown): {
+  readonly error: Pick<VhdupError, 'code' | 'message' | 'hint'>;
+  readonly exitCode: number;
+} {
+  const { code, message, hint } =
+    error instanceof VhdupError
+      ? error
+      : new VhdupError('unexpected', `unexpected error: ${messageOf(error)}`, { hint: 'please report this' });
+  return {
+    error: { code, message, hint },
+    exitCode: error instanceof VhdupError ? exitCodeOf(error.code) : EXIT.unexpected,
+  };
 }
 
 /** Writes a message for people to stderr. Its further lines are indented: no text in it passes for a message of its own. */
@@ -86,7 +98,8 @@ export function printMessage(text: string): void {
  * What a terminal takes for more than text: control characters (C0, DEL, C1), marks and overrides of the writing
  * direction, separators of lines, and characters without width.
  */
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const CONTROL =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 /** File names and what a server says may hold anything: control characters (but line ends) are shown, not sent. */
 export function printable(text: string): string {
@@ -115,7 +128,9 @@ function jsonLine(value: object): string {
 /** JSON itself would send C1 controls and overrides of the writing direction as they are. */
 function jsonText(value: object | string): string {
   // What the user typed comes back in messages, and may be a URI in the wrong place.
-  const text = JSON.stringify(value, (_, member: unknown) => (typeof member === 'string' ? withoutSecrets(member) : member));
+  const text = JSON.stringify(value, (_, member: unknown) =>
+    typeof member === 'string' ? withoutSecrets(member) : member,
+  );
   return text.replace(CONTROL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 

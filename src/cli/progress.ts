@@ -7,15 +7,15 @@ import { duration, size } from './units.js';
 const TITLES: Readonly<Record<Phase, string>> = {
   'check-base': 'checking the base',
   'compare-destination': 'comparing the destination',
-  'copy': 'copying the base',
-  'clear': 'clearing',
+  copy: 'copying the base',
+  clear: 'clearing',
   'compare-written': 'comparing what was sent',
-  'compare': 'comparing',
-  'write': 'writing',
-  'digest': 'computing digests',
-  'verify': 'verifying',
-  'finish': 'finishing',
-  'fetch': 'downloading',
+  compare: 'comparing',
+  write: 'writing',
+  digest: 'computing digests',
+  verify: 'verifying',
+  finish: 'finishing',
+  fetch: 'downloading',
   'check-pulled': 'checking what was downloaded',
 };
 
@@ -88,7 +88,9 @@ function plainView(): ProgressView {
     },
     run: async (title, work) => {
       printMessage(title);
-      const timer = setInterval(() => { printMessage(line.text === '' ? 'waiting for the service' : line.text); }, PLAIN_INTERVAL_MS);
+      const timer = setInterval(() => {
+        printMessage(line.text === '' ? 'waiting for the service' : line.text);
+      }, PLAIN_INTERVAL_MS);
       try {
         return await work();
       } finally {
@@ -109,7 +111,12 @@ function liveView(): ProgressView {
       if (event.type === 'progress') line.take(event);
       else if (event.type === 'warning') warnings.push(event.message);
       else note = event.message;
-      show([note, line.text].filter((text) => text !== '').map((text) => printableLine(withoutSecrets(text))).join('\n'));
+      show(
+        [note, line.text]
+          .filter((text) => text !== '')
+          .map((text) => printableLine(withoutSecrets(text)))
+          .join('\n'),
+      );
     },
     run: async (title, work) => {
       const { DefaultRenderer, Listr, ListrLogger, ProcessOutput } = await import('listr2');
@@ -117,21 +124,32 @@ function liveView(): ProgressView {
         static override readonly nonTTY = true as unknown as false;
       }
       const outcome: { result?: Awaited<ReturnType<typeof work>> } = {};
-      const tasks = new Listr([{
-        title: printableLine(title),
-        task: async (_, task) => {
-          show = (text) => { task.output = text; };
-          outcome.result = await work();
+      const tasks = new Listr(
+        [
+          {
+            title: printableLine(title),
+            task: async (_, task) => {
+              show = (text) => {
+                task.output = text;
+              };
+              outcome.result = await work();
+            },
+          },
+        ],
+        {
+          renderer: StderrRenderer,
+          rendererOptions: {
+            logger: new ListrLogger({
+              useIcons: true,
+              toStderr: [],
+              processOutput: new ProcessOutput(process.stderr, process.stderr),
+            }),
+            showErrorMessage: false,
+            collapseErrors: false,
+          },
+          registerSignalListeners: false,
         },
-      }], {
-        renderer: StderrRenderer,
-        rendererOptions: {
-          logger: new ListrLogger({ useIcons: true, toStderr: [], processOutput: new ProcessOutput(process.stderr, process.stderr) }),
-          showErrorMessage: false,
-          collapseErrors: false,
-        },
-        registerSignalListeners: false,
-      });
+      );
       try {
         await tasks.run();
         return outcome.result as Awaited<ReturnType<typeof work>>;

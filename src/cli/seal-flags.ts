@@ -12,9 +12,21 @@ export interface SealFlags {
 
 export function sealFlags<T>(yargs: Argv<T>): Argv<T & SealFlags> {
   return yargs
-    .option('seal', { type: 'string', describe: 'keep the finished blob from changing: "lease" (an infinite lease, the default) or "immutable" (a policy of the service)' })
-    .option('seal-until', { type: 'string', requiresArg: true, describe: 'for --seal=immutable: until the end of this day in UTC, such as 2027-01-31' })
-    .option('seal-days', { type: 'number', requiresArg: true, describe: 'for --seal=immutable: for so many days from now' }) as unknown as Argv<T & SealFlags>;
+    .option('seal', {
+      type: 'string',
+      describe:
+        'keep the finished blob from changing: "lease" (an infinite lease, the default) or "immutable" (a policy of the service)',
+    })
+    .option('seal-until', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'for --seal=immutable: until the end of this day in UTC, such as 2027-01-31',
+    })
+    .option('seal-days', {
+      type: 'number',
+      requiresArg: true,
+      describe: 'for --seal=immutable: for so many days from now',
+    }) as unknown as Argv<T & SealFlags>;
 }
 
 /** What the flags wish for; `undefined` where they wish for nothing. */
@@ -22,7 +34,8 @@ export function sealWish({ seal, sealUntil, sealDays }: SealFlags): SealWish | u
   const kind = once('seal', seal);
   const day = once('seal-until', sealUntil);
   if (kind === 'immutable') return { kind, until: untilOf('seal-', day, sealDays) };
-  if (day !== undefined || sealDays !== undefined) throw new VhdupError('usage', '--seal-until and --seal-days go with --seal=immutable');
+  if (day !== undefined || sealDays !== undefined)
+    throw new VhdupError('usage', '--seal-until and --seal-days go with --seal=immutable');
   if (kind === undefined) return undefined;
   if (kind !== 'lease') throw new VhdupError('usage', `--seal takes lease or immutable, not "${kind}"`);
   return { kind: 'lease' };
@@ -32,18 +45,30 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** The end of a day in UTC, or a number of days from now; throws `usage` for what is neither, or not to come. */
 export function untilOf(prefix: string, day: string | undefined, days: number | undefined): Date {
-  if ((day === undefined) === (days === undefined)) throw new VhdupError('usage', `an immutable seal needs its end: --${prefix}until 2027-01-31 or --${prefix}days 30`);
+  if ((day === undefined) === (days === undefined))
+    throw new VhdupError('usage', `an immutable seal needs its end: --${prefix}until 2027-01-31 or --${prefix}days 30`);
   if (days !== undefined) {
-    if (!Number.isInteger(days) || days < 1 || days > 146_000) throw new VhdupError('usage', `--${prefix}days takes a whole number from 1 to 146000`);
+    if (!Number.isInteger(days) || days < 1 || days > 146_000)
+      throw new VhdupError('usage', `--${prefix}days takes a whole number from 1 to 146000`);
     return new Date(Date.now() + days * DAY_MS);
   }
   const until = new Date(`${day ?? ''}T23:59:59Z`);
-  if (!/^\d{4}-\d\d-\d\d$/.test(day ?? '') || Number.isNaN(until.getTime()) || !until.toISOString().startsWith(day ?? '')) throw new VhdupError('usage', `--${prefix}until takes a day such as 2027-01-31`);
+  if (
+    !/^\d{4}-\d\d-\d\d$/.test(day ?? '') ||
+    Number.isNaN(until.getTime()) ||
+    !until.toISOString().startsWith(day ?? '')
+  )
+    throw new VhdupError('usage', `--${prefix}until takes a day such as 2027-01-31`);
   if (until.getTime() <= Date.now()) throw new VhdupError('usage', `--${prefix}until ${day ?? ''} is over`);
   return until;
 }
 
 /** A seal as a line of a table. */
 export function sealRow({ kind, leaseId, until }: Seal): readonly [name: string, value: string] {
-  return ['sealed', kind === 'immutable' ? `immutable until ${until ?? ''}` : `by an infinite lease, ${leaseId === undefined ? 'not from this machine' : `id ${leaseId}`}`];
+  return [
+    'sealed',
+    kind === 'immutable'
+      ? `immutable until ${until ?? ''}`
+      : `by an infinite lease, ${leaseId === undefined ? 'not from this machine' : `id ${leaseId}`}`,
+  ];
 }

@@ -25,7 +25,10 @@ export function hashingFor(bytes: number, most?: number): Hashing {
 export function hashInWorkers(most = Math.min(MAX_WORKERS, availableParallelism())): Hashing {
   const workers: HashWorker[] = [];
   const spare = (): HashWorker => {
-    const idlest = workers.reduce<HashWorker | undefined>((best, worker) => (!best || worker.waiting < best.waiting ? worker : best), undefined);
+    const idlest = workers.reduce<HashWorker | undefined>(
+      (best, worker) => (!best || worker.waiting < best.waiting ? worker : best),
+      undefined,
+    );
     if (idlest && (idlest.waiting === 0 || workers.length >= most)) return idlest;
     const worker = new HashWorker();
     workers.push(worker);
@@ -39,7 +42,8 @@ export function hashInWorkers(most = Math.min(MAX_WORKERS, availableParallelism(
       return md5In(worker);
     },
     md5: (bytes) => (bytes.length <= SMALL ? Promise.resolve(md5(bytes)) : valueOf(spare(), { kind: 'md5', bytes })),
-    leaves: (bytes) => (bytes.length <= SMALL ? Promise.resolve(leafValues(bytes)) : valueOf(spare(), { kind: 'leaves', bytes })),
+    leaves: (bytes) =>
+      bytes.length <= SMALL ? Promise.resolve(leafValues(bytes)) : valueOf(spare(), { kind: 'leaves', bytes }),
     close: async () => {
       await Promise.all([...workers, ...streamWorkers].map((worker) => worker.close()));
     },
@@ -54,8 +58,12 @@ async function valueOf(worker: HashWorker, task: HashTask): Promise<Uint8Array> 
 
 function md5In(worker: HashWorker): Md5Stream {
   return {
-    update: async (bytes) => { await worker.ask({ kind: 'md5-update', bytes }); },
-    zeros: async (length) => { await worker.ask({ kind: 'md5-zeros', length }); },
+    update: async (bytes) => {
+      await worker.ask({ kind: 'md5-update', bytes });
+    },
+    zeros: async (length) => {
+      await worker.ask({ kind: 'md5-zeros', length });
+    },
     digest: async () => Buffer.from(await valueOf(worker, { kind: 'md5-digest' })),
   };
 }
@@ -79,8 +87,12 @@ class HashWorker {
       this.#waiting.shift()?.resolve(value);
       if (this.#waiting.length === 0) this.#worker.unref();
     });
-    this.#worker.on('error', (error) => { this.#fail(error); });
-    this.#worker.on('exit', () => { this.#fail(new Error('a thread that computes digests ended')); });
+    this.#worker.on('error', (error) => {
+      this.#fail(error);
+    });
+    this.#worker.on('exit', () => {
+      this.#fail(new Error('a thread that computes digests ended'));
+    });
   }
 
   /** Tasks that it was asked and has not answered. */

@@ -44,7 +44,8 @@ export class Md5Here implements Md5Stream {
   zeros(length: number): Promise<void> {
     return this.#then(async () => {
       const running = await this.#running;
-      for (let left = length; left > 0; left -= ZEROS.length) running.update(ZEROS.subarray(0, Math.min(left, ZEROS.length)));
+      for (let left = length; left > 0; left -= ZEROS.length)
+        running.update(ZEROS.subarray(0, Math.min(left, ZEROS.length)));
     });
   }
 

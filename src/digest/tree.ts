@@ -43,7 +43,11 @@ export class TreeHasher {
   /** `size`: the virtual size in bytes. */
   constructor(size: number) {
     this.#size = size;
-    this.#levels = Array.from({ length: heightOf(size) }, () => ({ node: 0, values: new Uint8Array(FANOUT * VALUE), isZero: true }));
+    this.#levels = Array.from({ length: heightOf(size) }, () => ({
+      node: 0,
+      values: new Uint8Array(FANOUT * VALUE),
+      isZero: true,
+    }));
   }
 
   /** Takes the values of leaves from `index` on; no leaf comes twice, and none after a later one. */

@@ -29,9 +29,12 @@ export class ChainDisk implements Disk {
   }
 
   async read(offset: number, into: Uint8Array): Promise<void> {
-    if (offset < 0 || offset + into.length > this.size) throw new RangeError(`[${offset}, ${offset + into.length}) is not within the disk's ${this.size} bytes`);
+    if (offset < 0 || offset + into.length > this.size)
+      throw new RangeError(`[${offset}, ${offset + into.length}) is not within the disk's ${this.size} bytes`);
     for await (const parts of this.#resolved(this.#images.length, offset, offset + into.length)) {
-      await inFlight(toRead(parts, offset, into), ({ layer, position, part }) => this.#image(layer).readAt(position, part));
+      await inFlight(toRead(parts, offset, into), ({ layer, position, part }) =>
+        this.#image(layer).readAt(position, part),
+      );
     }
   }
 
@@ -128,7 +131,11 @@ async function load(image: Image, offset: number, end: number, above: readonly C
 }
 
 /** Fills with zeros what no file holds, and yields what is to be read. */
-function* toRead(parts: Iterable<Resolved>, offset: number, into: Uint8Array): Generator<{ readonly layer: number; readonly position: number; readonly part: Uint8Array }> {
+function* toRead(
+  parts: Iterable<Resolved>,
+  offset: number,
+  into: Uint8Array,
+): Generator<{ readonly layer: number; readonly position: number; readonly part: Uint8Array }> {
   for (const { offset: at, length, kind, layer, position } of parts) {
     const part = into.subarray(at - offset, at - offset + length);
     if (kind === 'data') yield { layer, position, part };

@@ -3,7 +3,15 @@ import { ChainDisk, closeAll } from './chain-disk.js';
 import type { Disk } from './disk.js';
 import type { Files } from './file.js';
 import { Findings, errorOf, isError, type Problem } from './findings.js';
-import type { Image, ImageOptions, ImageReader, ImageSummary, Inspection, ParentReference, ReadOptions } from './image.js';
+import type {
+  Image,
+  ImageOptions,
+  ImageReader,
+  ImageSummary,
+  Inspection,
+  ParentReference,
+  ReadOptions,
+} from './image.js';
 import { MemoryBudget } from './memory-budget.js';
 import { ParentBounds, type ParentRules } from './parent-bounds.js';
 import { parentFileName, parentPaths, refusedName } from './parent-path.js';
@@ -26,13 +34,18 @@ export interface Link {
 }
 
 /** Opens an image and all its parents, the top first. Throws the first error that was found. */
-export async function openChain(path: string, files: Files, read: ImageReader, options: ChainOptions = {}): Promise<Disk> {
+export async function openChain(
+  path: string,
+  files: Files,
+  read: ImageReader,
+  options: ChainOptions = {},
+): Promise<Disk> {
   const images: Image[] = [];
   const warnings: string[] = [];
   try {
     for await (const { inspection, chainProblems } of walkChain(path, files, read, options)) {
       if (inspection?.image) images.push(inspection.image);
-      const problems = [...chainProblems, ...inspection?.findings.problems ?? []];
+      const problems = [...chainProblems, ...(inspection?.findings.problems ?? [])];
       const error = problems.find(isError);
       if (error) throw errorOf(error);
       if (!inspection?.image) throw new TypeError(`${path}: refused without an error`);
@@ -46,7 +59,12 @@ export async function openChain(path: string, files: Files, read: ImageReader, o
 }
 
 /** Walks from an image to its root, the top first, as far as parents are found. Images that it yields are the caller's to close. */
-export async function* walkChain(path: string, files: Files, read: ImageReader, options: ChainOptions): AsyncGenerator<Link> {
+export async function* walkChain(
+  path: string,
+  files: Files,
+  read: ImageReader,
+  options: ChainOptions,
+): AsyncGenerator<Link> {
   const memory = new MemoryBudget();
   const inspect = (at: string) => inspectFile(at, files, read, { ...options, memory });
   const chain = [await inspect(path)];
@@ -84,11 +102,18 @@ async function inspectFile(path: string, files: Files, read: ImageReader, option
 
 /** The parent of the last file of `chain`: a sound file with the right id, else a damaged one with the right id. */
 async function findParent(
-  chain: readonly Inspection[], child: ImageSummary, reference: ParentReference, bounds: ParentBounds,
-  inspect: (path: string) => Promise<Inspection>, findings: Findings,
+  chain: readonly Inspection[],
+  child: ImageSummary,
+  reference: ParentReference,
+  bounds: ParentBounds,
+  inspect: (path: string) => Promise<Inspection>,
+  findings: Findings,
 ): Promise<Inspection | undefined> {
   const broken = (problem: string, hint?: string) => {
-    findings.error(reference.idOffset, 'parent unique id', `the chain of ${chainOf(chain)} is broken: ${problem}`, { code: 'chain-broken', ...(hint === undefined ? {} : { hint }) });
+    findings.error(reference.idOffset, 'parent unique id', `the chain of ${chainOf(chain)} is broken: ${problem}`, {
+      code: 'chain-broken',
+      ...(hint === undefined ? {} : { hint }),
+    });
   };
   if (chain.length >= MAX_DEPTH) {
     broken(`it is deeper than ${MAX_DEPTH} layers`);
@@ -132,26 +157,43 @@ async function findParent(
 /** What is odd between a child and a parent with the right id. */
 function compare(child: ImageSummary, parent: Inspection, reference: ParentReference, findings: Findings): void {
   const name = shown(parent.path);
-  if (reference.id === undefined) findings.warning(reference.idOffset, 'parent unique id', `its parent, ${name}, is known by its name only: both ids are all zeros`);
+  if (reference.id === undefined)
+    findings.warning(
+      reference.idOffset,
+      'parent unique id',
+      `its parent, ${name}, is known by its name only: both ids are all zeros`,
+    );
   if (parent.summary?.timeStamp !== reference.timeStamp) {
-    findings.warning(reference.timeStampOffset, 'parent time stamp', `the time stamp of its parent, ${name}, is not the one it remembers; if the parent was changed after the child was made, the child is damaged`);
+    findings.warning(
+      reference.timeStampOffset,
+      'parent time stamp',
+      `the time stamp of its parent, ${name}, is not the one it remembers; if the parent was changed after the child was made, the child is damaged`,
+    );
   }
   if (parent.summary?.size !== child.size && parent.summary?.size !== undefined && child.size !== undefined) {
-    findings.warning(undefined, 'footer current size', `its size is ${child.size} bytes, its parent's ${parent.summary.size}`);
+    findings.warning(
+      undefined,
+      'footer current size',
+      `its size is ${child.size} bytes, its parent's ${parent.summary.size}`,
+    );
   }
 }
 
 function candidates({ names }: ParentReference, folder: string, parentDirs: readonly string[]): string[] {
-  return [...new Set([
-    ...names.flatMap((name) => parentPaths(name, folder)),
-    ...parentDirs.flatMap((dir) => names.map((name) => join(dir, parentFileName(name)))),
-  ])];
+  return [
+    ...new Set([
+      ...names.flatMap((name) => parentPaths(name, folder)),
+      ...parentDirs.flatMap((dir) => names.map((name) => join(dir, parentFileName(name)))),
+    ]),
+  ];
 }
 
 /** The files of a chain for a message: of a long one its ends. */
 function chainOf(chain: readonly Inspection[]): string {
   const names = chain.map(({ path, summary }) => `${shown(path)} (${summary?.id ?? 'no id'})`);
-  return (names.length <= 6 ? names : [...names.slice(0, 3), `${names.length - 5} more`, ...names.slice(-2)]).join(' ← ');
+  return (names.length <= 6 ? names : [...names.slice(0, 3), `${names.length - 5} more`, ...names.slice(-2)]).join(
+    ' ← ',
+  );
 }
 
 function triedLines(tried: readonly string[]): string {

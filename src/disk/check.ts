@@ -39,7 +39,7 @@ export async function checkDiskFrom(source: Files, path: string, options: OpenOp
   const images: Image[] = [];
   try {
     for await (const { inspection, chainProblems } of walkChain(path, source, readVhd, options)) {
-      problems.push(...chainProblems, ...inspection?.findings.problems ?? []);
+      problems.push(...chainProblems, ...(inspection?.findings.problems ?? []));
       if (!inspection) continue;
       if (inspection.image) images.push(inspection.image);
       const { type, id, size } = inspection.summary ?? {};

@@ -110,11 +110,18 @@ class LocalFile implements SourceHandle {
   }
 
   #unread(position: number, into: Uint8Array, error: unknown): VhdupError {
-    return new VhdupError('disk-unreadable', `${this.path}: cannot read ${into.length} bytes at offset ${position}: ${reason(error)}`, { cause: error });
+    return new VhdupError(
+      'disk-unreadable',
+      `${this.path}: cannot read ${into.length} bytes at offset ${position}: ${reason(error)}`,
+      { cause: error },
+    );
   }
 
   #endsBefore(position: number, into: Uint8Array, done: number): VhdupError {
-    return new VhdupError('disk-unreadable', `${this.path}: the file ends at ${done === 0 ? 'or before ' : ''}offset ${position + done}, ${into.length} bytes were expected at offset ${position}`);
+    return new VhdupError(
+      'disk-unreadable',
+      `${this.path}: the file ends at ${done === 0 ? 'or before ' : ''}offset ${position + done}, ${into.length} bytes were expected at offset ${position}`,
+    );
   }
 
   async statPath(): Promise<FileTimes> {
@@ -128,7 +135,10 @@ class LocalFile implements SourceHandle {
 
   /** Reads go by the number of the file: before they have ended it must not become another file's. */
   async close(): Promise<void> {
-    if (this.#reading > 0) await new Promise<void>((resolve) => { this.#ended = resolve; });
+    if (this.#reading > 0)
+      await new Promise<void>((resolve) => {
+        this.#ended = resolve;
+      });
     await this.#handle.close();
   }
 }
@@ -150,11 +160,19 @@ function unreadable(path: string, error: unknown): VhdupError {
 function reason(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
   switch (code) {
-    case 'ENOENT': case 'ENOTDIR': return 'no such file';
-    case 'EACCES': case 'EPERM': return 'permission denied';
-    case 'EISDIR': return 'is a directory, not a disk image';
-    case 'ENAMETOOLONG': return 'the name is too long';
-    case 'ELOOP': return 'symbolic links go round in a circle';
-    default: return messageOf(error);
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return 'no such file';
+    case 'EACCES':
+    case 'EPERM':
+      return 'permission denied';
+    case 'EISDIR':
+      return 'is a directory, not a disk image';
+    case 'ENAMETOOLONG':
+      return 'the name is too long';
+    case 'ELOOP':
+      return 'symbolic links go round in a circle';
+    default:
+      return messageOf(error);
   }
 }

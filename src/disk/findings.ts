@@ -28,12 +28,26 @@ export class Findings {
     this.file = file;
   }
 
-  error(offset: number | undefined, field: string | undefined, problem: string, { code = 'disk-invalid', hint, cause }: Detail = {}): void {
+  error(
+    offset: number | undefined,
+    field: string | undefined,
+    problem: string,
+    { code = 'disk-invalid', hint, cause }: Detail = {},
+  ): void {
     this.problems.push({ severity: 'error', file: this.file, offset, field, problem, code, hint, cause });
   }
 
   warning(offset: number | undefined, field: string | undefined, problem: string): void {
-    this.problems.push({ severity: 'warning', file: this.file, offset, field, problem, code: 'disk-invalid', hint: undefined, cause: undefined });
+    this.problems.push({
+      severity: 'warning',
+      file: this.file,
+      offset,
+      field,
+      problem,
+      code: 'disk-invalid',
+      hint: undefined,
+      cause: undefined,
+    });
   }
 
   /** Notes that the file could not be read; whatever else was thrown is thrown on. */

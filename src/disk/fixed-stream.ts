@@ -14,7 +14,10 @@ export class FixedStream {
   /** Zeros between the disk and the footer, in bytes. */
   readonly padding: number;
 
-  constructor(disk: Disk, { footer = disk.footer, padding = 0 }: { readonly footer?: Uint8Array; readonly padding?: number } = {}) {
+  constructor(
+    disk: Disk,
+    { footer = disk.footer, padding = 0 }: { readonly footer?: Uint8Array; readonly padding?: number } = {},
+  ) {
     this.disk = disk;
     this.footer = footer;
     this.padding = padding;
@@ -62,6 +65,7 @@ export interface FixedTail {
 export function parseFixedTail(bytes: Uint8Array): FixedTail | string {
   const footer = parseFooter(bytes);
   if (!isFooter(footer)) return `${footer.field}: ${footer.problem}`;
-  if (footer.diskType !== DISK_TYPE.fixed) return `the footer's disk type is ${footer.diskType}, not fixed (${DISK_TYPE.fixed})`;
+  if (footer.diskType !== DISK_TYPE.fixed)
+    return `the footer's disk type is ${footer.diskType}, not fixed (${DISK_TYPE.fixed})`;
   return { id: footer.uniqueId, size: Number(footer.currentSize), creator: footer.creatorApplication, footer: bytes };
 }

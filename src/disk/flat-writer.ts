@@ -34,7 +34,8 @@ export class FlatWriter implements DiskWriter {
   }
 
   async put(offset: number, piece: Uint8Array, parts: readonly Part[]): Promise<void> {
-    for (const part of parts) await this.#file.write(offset + part.offset, piece.subarray(part.offset, part.offset + part.length));
+    for (const part of parts)
+      await this.#file.write(offset + part.offset, piece.subarray(part.offset, part.offset + part.length));
   }
 
   sync(): Promise<void> {

@@ -89,7 +89,11 @@ export interface Inspection {
  * Reads and checks all structures of a file, reporting to `findings`. Throws only where it cannot be read.
  * An image that is returned owns the handle.
  */
-export type ImageReader = (file: SourceHandle, options: ReadOptions, findings: Findings) => Promise<Pick<Inspection, 'summary' | 'image'>>;
+export type ImageReader = (
+  file: SourceHandle,
+  options: ReadOptions,
+  findings: Findings,
+) => Promise<Pick<Inspection, 'summary' | 'image'>>;
 
 /** Choices that hold for every file of a chain. */
 export interface ImageOptions {

@@ -96,14 +96,29 @@ export function unwritable(path: string, what: string, error: unknown): VhdupErr
 
 function reasonOf(error: unknown): readonly [reason: string, hint: string] {
   switch ((error as NodeJS.ErrnoException).code) {
-    case 'ENOSPC': return ['no space is left', 'make room, then run the same command to resume'];
-    case 'EDQUOT': return ['the quota is used up', 'make room, then run the same command to resume'];
-    case 'EFBIG': return ['the file system, or a limit (ulimit -f), allows no file so large', 'choose another file system or raise the limit, then run the command again; --format dynamic makes the smallest file'];
-    case 'ENOENT': return ['there is no such folder', 'make the folder, then run the same command'];
-    case 'ENOTDIR': return ['a part of the path is no folder', 'name a file in a folder'];
-    case 'EISDIR': case 'ERR_FS_EISDIR': case 'ENOTEMPTY': return ['a folder has this name', 'remove it, if it is not needed, then run the same command'];
-    case 'EACCES': case 'EPERM': return ['permission denied', 'choose a folder that you may write to'];
-    case 'EROFS': return ['the file system is read-only', 'choose a folder that you may write to'];
-    default: return [messageOf(error), 'run the same command to resume'];
+    case 'ENOSPC':
+      return ['no space is left', 'make room, then run the same command to resume'];
+    case 'EDQUOT':
+      return ['the quota is used up', 'make room, then run the same command to resume'];
+    case 'EFBIG':
+      return [
+        'the file system, or a limit (ulimit -f), allows no file so large',
+        'choose another file system or raise the limit, then run the command again; --format dynamic makes the smallest file',
+      ];
+    case 'ENOENT':
+      return ['there is no such folder', 'make the folder, then run the same command'];
+    case 'ENOTDIR':
+      return ['a part of the path is no folder', 'name a file in a folder'];
+    case 'EISDIR':
+    case 'ERR_FS_EISDIR':
+    case 'ENOTEMPTY':
+      return ['a folder has this name', 'remove it, if it is not needed, then run the same command'];
+    case 'EACCES':
+    case 'EPERM':
+      return ['permission denied', 'choose a folder that you may write to'];
+    case 'EROFS':
+      return ['the file system is read-only', 'choose a folder that you may write to'];
+    default:
+      return [messageOf(error), 'run the same command to resume'];
   }
 }

@@ -39,9 +39,16 @@ export class ParentBounds {
 
   /** The bounds for the chain of a disk. */
   static async of(disk: string, files: Files, rules: ParentRules): Promise<ParentBounds> {
-    const named = [dirname(disk), ...rules.parentDirs ?? []].map((folder) => resolve(folder));
-    const real = rules.followAbsoluteParents ? [] : await Promise.all(named.map((folder) => files.realPath(folder).catch(() => undefined)));
-    return new ParentBounds(files, rules, named, real.filter((folder) => folder !== undefined));
+    const named = [dirname(disk), ...(rules.parentDirs ?? [])].map((folder) => resolve(folder));
+    const real = rules.followAbsoluteParents
+      ? []
+      : await Promise.all(named.map((folder) => files.realPath(folder).catch(() => undefined)));
+    return new ParentBounds(
+      files,
+      rules,
+      named,
+      real.filter((folder) => folder !== undefined),
+    );
   }
 
   /**
@@ -51,14 +58,17 @@ export class ParentBounds {
   async refusal(path: string): Promise<Refusal | undefined> {
     if (this.#followAll) return undefined;
     const absolute = resolve(path);
-    if (![...this.#named, ...this.#real].some((folder) => isWithin(folder, absolute))) return { reason: `outside of ${this.#places()}`, isOutside: true };
+    if (![...this.#named, ...this.#real].some((folder) => isWithin(folder, absolute)))
+      return { reason: `outside of ${this.#places()}`, isOutside: true };
     let real: string;
     try {
       real = await this.#files.realPath(absolute);
     } catch (error) {
       return { reason: withoutName(messageOf(error), absolute), isOutside: false };
     }
-    return this.#real.some((folder) => isWithin(folder, real)) ? undefined : { reason: `a link to ${real}, outside of ${this.#places()}`, isOutside: true };
+    return this.#real.some((folder) => isWithin(folder, real))
+      ? undefined
+      : { reason: `a link to ${real}, outside of ${this.#places()}`, isOutside: true };
   }
 
   #places(): string {

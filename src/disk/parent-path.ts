@@ -27,7 +27,8 @@ export function parentFileName(name: string): string {
 }
 
 /** `CON`, `nul.vhd`, `COM1` … in any folder, and whatever the namespaces of devices hold. */
-const WINDOWS_DEVICE = /^[\\/]{2}[.?][\\/]|(^|[\\/:])(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)[ .]*([.:][^\\/]*)?([\\/]|$)/i;
+const WINDOWS_DEVICE =
+  /^[\\/]{2}[.?][\\/]|(^|[\\/:])(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)[ .]*([.:][^\\/]*)?([\\/]|$)/i;
 
 /** Why a path must not be opened, whatever it leads to; `undefined` where it may. */
 export function refusedName(path: string, platform: NodeJS.Platform = process.platform): string | undefined {

@@ -37,14 +37,15 @@ export interface AbortResult {
 export async function abortPush(uri: string, options: AbortOptions = {}): Promise<AbortResult> {
   const session = new Session(options);
   const location = parseBlobUri(uri);
-  if (location.snapshot !== undefined || location.versionId !== undefined) throw new VhdupError('usage', 'abort takes a blob, not a snapshot or a version of one');
+  if (location.snapshot !== undefined || location.versionId !== undefined)
+    throw new VhdupError('usage', 'abort takes a blob, not a snapshot or a version of one');
   const blob = await session.blob(location);
   const stateFolder = options.stateFolder ?? defaultStateFolder();
 
   const first = await unfinished(blob);
   const holder = holderInWords(first.state.holder);
   const what = `${blob.uri}, an unfinished push (${first.state.state}) of ${first.properties.size} bytes${holder === undefined ? '' : `, last written to by ${holder}`}`;
-  if (options.confirm && !await options.confirm(what)) throw new VhdupError('cancelled', 'nothing was deleted');
+  if (options.confirm && !(await options.confirm(what))) throw new VhdupError('cancelled', 'nothing was deleted');
 
   const { copy } = first.properties;
   if (copy?.status === 'pending') await abortCopy(blob, copy.id);
@@ -52,7 +53,8 @@ export async function abortPush(uri: string, options: AbortOptions = {}): Promis
   try {
     // Only now nobody else writes to it; it may have been finished or replaced before.
     const { state, properties } = await unfinished(blob);
-    if (state.fingerprint !== first.state.fingerprint) throw new VhdupError('destination-busy', `${blob.uri}: it was replaced meanwhile, by another push`);
+    if (state.fingerprint !== first.state.fingerprint)
+      throw new VhdupError('destination-busy', `${blob.uri}: it was replaced meanwhile, by another push`);
     await dropSnapshots(session, blob, state);
     await deleteAsSeen(blob, { ...lease.conditions, ifMatch: properties.etag });
     return { uri: blob.uri, outcome: 'deleted', state: state.state, size: properties.size, warnings: session.warnings };
@@ -63,12 +65,21 @@ export async function abortPush(uri: string, options: AbortOptions = {}): Promis
 
 async function unfinished(blob: PageBlob): Promise<{ state: PushState; properties: BlobProperties }> {
   const properties = await blob.properties();
-  if (!properties) throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, { hint: 'nothing has to be aborted; check the name' });
+  if (!properties)
+    throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, {
+      hint: 'nothing has to be aborted; check the name',
+    });
   const { metadata, contentMd5 } = properties;
   const state = stateOf(metadata);
   if (state && state.state !== 'complete') return { state, properties };
-  const what = state ? 'a finished push' : isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? 'an unfinished upload of another tool' : 'no push of vhdup';
-  throw new VhdupError('destination-exists', `${blob.uri}: it is ${what}, and is left alone`, { hint: 'abort deletes only what vhdup push has begun and not finished' });
+  const what = state
+    ? 'a finished push'
+    : isUnfinishedElsewhere(metadata, contentMd5 !== undefined)
+      ? 'an unfinished upload of another tool'
+      : 'no push of vhdup';
+  throw new VhdupError('destination-exists', `${blob.uri}: it is ${what}, and is left alone`, {
+    hint: 'abort deletes only what vhdup push has begun and not finished',
+  });
 }
 
 async function deleteAsSeen(blob: PageBlob, conditions: Conditions): Promise<void> {
@@ -76,7 +87,10 @@ async function deleteAsSeen(blob: PageBlob, conditions: Conditions): Promise<voi
     await blob.delete(conditions);
   } catch (error) {
     if (!(error instanceof VhdupError) || failureOf(error.cause).code !== 'ConditionNotMet') throw error;
-    throw new VhdupError('destination-busy', `${blob.uri}: it was written to meanwhile, and is left alone`, { cause: error, hint: 'vhdup status shows what it is now' });
+    throw new VhdupError('destination-busy', `${blob.uri}: it was written to meanwhile, and is left alone`, {
+      cause: error,
+      hint: 'vhdup status shows what it is now',
+    });
   }
 }
 
@@ -90,7 +104,8 @@ async function dropSnapshots(session: Session, blob: PageBlob, { base, fingerpri
     const properties = await source.properties();
     if (properties) await dropCopySource(session, { blob: source, properties }, fingerprint);
   } catch (error) {
-    if (!(error instanceof VhdupError) || !['usage', 'not-authorised', 'destination-missing'].includes(error.code)) throw error;
+    if (!(error instanceof VhdupError) || !['usage', 'not-authorised', 'destination-missing'].includes(error.code))
+      throw error;
     session.warn(`the base could not be looked at, and keeps any temporary snapshot: ${error.message}`);
   }
 }

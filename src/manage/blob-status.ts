@@ -27,7 +27,14 @@ export interface BlobStatus {
   /** In pages that are there; what is still to be written is known only with the disk. */
   readonly allocated: number | undefined;
   /** The service's last copy to it. */
-  readonly copy: { readonly status: string; readonly done: number | undefined; readonly total: number | undefined; readonly description: string | undefined } | undefined;
+  readonly copy:
+    | {
+        readonly status: string;
+        readonly done: number | undefined;
+        readonly total: number | undefined;
+        readonly description: string | undefined;
+      }
+    | undefined;
   readonly lease: LeaseStatus | undefined;
   /** What keeps the blob from changing, in words. */
   readonly protection: string | undefined;
@@ -56,7 +63,18 @@ export async function blobStatus(uri: string, options: ManageOptions = {}): Prom
   const session = new Session(options);
   const blob = await session.blob(parseBlobUri(uri));
   const properties = await blob.properties();
-  if (!properties) return { uri: blob.uri, exists: false, state: 'none', push: undefined, size: undefined, allocated: undefined, copy: undefined, lease: undefined, protection: undefined };
+  if (!properties)
+    return {
+      uri: blob.uri,
+      exists: false,
+      state: 'none',
+      push: undefined,
+      size: undefined,
+      allocated: undefined,
+      copy: undefined,
+      lease: undefined,
+      protection: undefined,
+    };
   const { metadata, contentMd5, type, etag, size, protection } = properties;
   const push = stateOf(metadata);
   const isCopying = properties.copy?.status === 'pending';
@@ -67,7 +85,10 @@ export async function blobStatus(uri: string, options: ManageOptions = {}): Prom
     push,
     size,
     // While the blob is written to its ETag moves on; a count of some moment between is what can be had then.
-    allocated: type === 'PageBlob' && !isCopying ? totalLength(rangeSet(await blob.pageRanges(properties.lease.state === 'leased' ? {} : { ifMatch: etag }))) : undefined,
+    allocated:
+      type === 'PageBlob' && !isCopying
+        ? totalLength(rangeSet(await blob.pageRanges(properties.lease.state === 'leased' ? {} : { ifMatch: etag })))
+        : undefined,
     copy: copyOf(properties),
     lease: await leaseOf(properties, blob.uri, push, options.stateFolder ?? stateFolderIfAny()),
     protection,
@@ -77,22 +98,39 @@ export async function blobStatus(uri: string, options: ManageOptions = {}): Prom
 function copyOf({ copy }: BlobProperties): BlobStatus['copy'] {
   if (!copy) return undefined;
   const [, done, total] = /^(\d+)\/(\d+)$/.exec(copy.progress ?? '') ?? [];
-  return { status: copy.status, done: done === undefined ? undefined : Number(done), total: total === undefined ? undefined : Number(total), description: copy.description };
+  return {
+    status: copy.status,
+    done: done === undefined ? undefined : Number(done),
+    total: total === undefined ? undefined : Number(total),
+    description: copy.description,
+  };
 }
 
 /** The metadata says who; this machine's own record knows better, where it is of this machine. */
-async function leaseOf({ lease }: BlobProperties, uri: string, push: PushState | undefined, stateFolder: string | undefined): Promise<LeaseStatus> {
+async function leaseOf(
+  { lease }: BlobProperties,
+  uri: string,
+  push: PushState | undefined,
+  stateFolder: string | undefined,
+): Promise<LeaseStatus> {
   const isHeld = lease.state === 'leased';
   const record = stateFolder === undefined ? undefined : await readLeaseRecord(stateFolder, uri);
   const said = parseHolder(push?.holder);
   const owner = record?.hasEnded === true ? undefined : record?.owner;
   const verdict = judgeOwner(owner);
-  const holder = owner?.host === hostname()
-    ? { host: owner.host, pid: owner.pid, isThisMachine: true, isAlive: verdict === 'unknown' ? undefined : verdict === 'alive' }
-    : said && { ...said, isThisMachine: false, isAlive: undefined };
+  const holder =
+    owner?.host === hostname()
+      ? {
+          host: owner.host,
+          pid: owner.pid,
+          isThisMachine: true,
+          isAlive: verdict === 'unknown' ? undefined : verdict === 'alive',
+        }
+      : said && { ...said, isThisMachine: false, isAlive: undefined };
   return {
     ...lease,
     holder: isHeld && !lease.infinite ? holder : undefined,
-    isSealedFromHere: lease.infinite && stateFolder !== undefined && await readSealRecord(stateFolder, uri) !== undefined,
+    isSealedFromHere:
+      lease.infinite && stateFolder !== undefined && (await readSealRecord(stateFolder, uri)) !== undefined,
   };
 }

@@ -32,18 +32,32 @@ export async function inspectBlob(uri: string, options: SessionOptions = {}): Pr
   const session = new Session(options);
   const blob = await session.blob(parseBlobUri(uri));
   const properties = await blob.properties();
-  if (!properties) throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, { hint: 'check the name, and that the credential may read it' });
+  if (!properties)
+    throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, {
+      hint: 'check the name, and that the credential may read it',
+    });
   const { type, size, etag, contentMd5, metadata, protection, copy, lastModified } = properties;
   const isPageBlob = type === 'PageBlob';
-  const tail = size >= FOOTER_LENGTH ? parseFixedTail(await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag })) : 'the blob is too small for a footer';
+  const tail =
+    size >= FOOTER_LENGTH
+      ? parseFixedTail(await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag }))
+      : 'the blob is too small for a footer';
   const push = stateOf(metadata);
   const problems = [
     isPageBlob ? undefined : `it is a ${type ?? 'blob of unknown type'}, not a page blob`,
-    typeof tail === 'string' ? `no fixed VHD: ${tail}` : tail.id === undefined ? 'the unique id is all zeros: it cannot be a base' : undefined,
+    typeof tail === 'string'
+      ? `no fixed VHD: ${tail}`
+      : tail.id === undefined
+        ? 'the unique id is all zeros: it cannot be a base'
+        : undefined,
     contentMd5 || notedTree(push, contentMd5) ? undefined : 'no Content-MD5: as a base its content cannot be checked',
     copy?.status === 'pending' ? 'it is still being copied to' : undefined,
-    push && push.state !== 'complete' ? `an unfinished push (${push.state}): run the same push again to resume it` : undefined,
-    push && isChangedSince(push, lastModified) ? `written to after the push was completed, last at ${lastModified.toISOString()}: its digests prove nothing any longer` : undefined,
+    push && push.state !== 'complete'
+      ? `an unfinished push (${push.state}): run the same push again to resume it`
+      : undefined,
+    push && isChangedSince(push, lastModified)
+      ? `written to after the push was completed, last at ${lastModified.toISOString()}: its digests prove nothing any longer`
+      : undefined,
     isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? 'an unfinished upload of another tool' : undefined,
   ];
   return {

@@ -29,7 +29,10 @@ export async function sealBlob(uri: string, options: SealOptions = {}): Promise<
   await letGoCrashed(blob, seen, stateFolder);
   const properties = await present(blob);
   const problem = unfinished(properties);
-  if (problem !== undefined) throw new VhdupError('seal-refused', `${blob.uri}: ${problem}, so there is nothing to keep as it is`, { hint: 'finish it first: run the same push again' });
+  if (problem !== undefined)
+    throw new VhdupError('seal-refused', `${blob.uri}: ${problem}, so there is nothing to keep as it is`, {
+      hint: 'finish it first: run the same push again',
+    });
   const seal = await sealFree(session, blob, properties, options.seal ?? { kind: 'lease' }, stateFolder);
   return { uri: blob.uri, seal, warnings: session.warnings };
 }
@@ -55,7 +58,9 @@ export async function unsealBlob(uri: string, options: UnsealOptions = {}): Prom
   const { blob, properties } = await sealable(session, uri);
   const record = await readSealRecord(stateFolder, blob.uri);
   // Removes only the record of this seal: another process may be sealing the blob again.
-  const forget = async () => { if (record) await withdrawSealRecord(stateFolder, record, undefined); };
+  const forget = async () => {
+    if (record) await withdrawSealRecord(stateFolder, record, undefined);
+  };
   if (!properties.lease.infinite) {
     await forget();
     return { uri: blob.uri, outcome: 'not-sealed', protection: properties.protection };
@@ -63,24 +68,40 @@ export async function unsealBlob(uri: string, options: UnsealOptions = {}): Prom
   if (options.break) await breakLease(blob);
   else await release(blob, options.leaseId ?? record?.leaseId);
   await forget();
-  return { uri: blob.uri, outcome: options.break ? 'broken' : 'unsealed', protection: (await present(blob)).protection };
+  return {
+    uri: blob.uri,
+    outcome: options.break ? 'broken' : 'unsealed',
+    protection: (await present(blob)).protection,
+  };
 }
 
 async function release(blob: PageBlob, id: string | undefined): Promise<void> {
-  const problem = id === undefined ? 'this machine does not know the id of its lease' : await endLease(blob, id) ? undefined : 'its lease has another id';
-  if (problem !== undefined) throw new VhdupError('seal-refused', `${blob.uri}: ${problem}`, { hint: 'give the id that the seal printed with --lease-id, or end the lease without it: --break' });
+  const problem =
+    id === undefined
+      ? 'this machine does not know the id of its lease'
+      : (await endLease(blob, id))
+        ? undefined
+        : 'its lease has another id';
+  if (problem !== undefined)
+    throw new VhdupError('seal-refused', `${blob.uri}: ${problem}`, {
+      hint: 'give the id that the seal printed with --lease-id, or end the lease without it: --break',
+    });
 }
 
 async function sealable(session: Session, uri: string): Promise<{ blob: PageBlob; properties: BlobProperties }> {
   const location = parseBlobUri(uri);
-  if (location.snapshot !== undefined || location.versionId !== undefined) throw new VhdupError('usage', 'a snapshot or a version needs no seal: nobody can write to it');
+  if (location.snapshot !== undefined || location.versionId !== undefined)
+    throw new VhdupError('usage', 'a snapshot or a version needs no seal: nobody can write to it');
   const blob = await session.blob(location);
   return { blob, properties: await present(blob) };
 }
 
 async function present(blob: PageBlob): Promise<BlobProperties> {
   const properties = await blob.properties();
-  if (!properties) throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, { hint: 'check the name, and that the credential may read it' });
+  if (!properties)
+    throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, {
+      hint: 'check the name, and that the credential may read it',
+    });
   return properties;
 }
 

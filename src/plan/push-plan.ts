@@ -1,4 +1,14 @@
-import { RangeMerger, endOf, pieceCount, rangeSet, subtract, totalLength, union, type Range, type RangeSet } from './range.js';
+import {
+  RangeMerger,
+  endOf,
+  pieceCount,
+  rangeSet,
+  subtract,
+  totalLength,
+  union,
+  type Range,
+  type RangeSet,
+} from './range.js';
 
 /** Ranges that are at most this many bytes apart are merged in every plan: sending so few bytes costs little compared with another request. */
 const MIN_GAP = 16 * 1024;
@@ -160,5 +170,7 @@ function oldFooter({ blobSize }: PlannedBase): Range[] {
 function upTo(end: number, set: RangeSet): RangeSet {
   const last = set.at(-1);
   if (!last || endOf(last) <= end) return set;
-  return set.filter(({ offset }) => offset < end).map((range) => (endOf(range) <= end ? range : { offset: range.offset, length: end - range.offset }));
+  return set
+    .filter(({ offset }) => offset < end)
+    .map((range) => (endOf(range) <= end ? range : { offset: range.offset, length: end - range.offset }));
 }

@@ -50,7 +50,8 @@ export class RangeMerger {
   add(range: Range): void {
     const { offset, length } = range;
     const last = this.#last;
-    if (last && offset < endOf(last)) throw new RangeError(`the range at ${offset} comes after one that ends at ${endOf(last)}`);
+    if (last && offset < endOf(last))
+      throw new RangeError(`the range at ${offset} comes after one that ends at ${endOf(last)}`);
     if (length === 0) return;
     this.added += length;
     if (last && offset - endOf(last) <= this.#gap) {
@@ -80,9 +81,14 @@ export class RangeCursor {
 
   /** Returns the parts of the set within `window`. Windows must come in ascending order. */
   within(window: Range): Range[] {
-    for (let range = this.#ranges[this.#next]; range && endOf(range) <= window.offset; range = this.#ranges[this.#next]) this.#next++;
+    for (let range = this.#ranges[this.#next]; range && endOf(range) <= window.offset; range = this.#ranges[this.#next])
+      this.#next++;
     const found: Range[] = [];
-    for (let at = this.#next, range = this.#ranges[at]; range && range.offset < endOf(window); range = this.#ranges[++at]) {
+    for (
+      let at = this.#next, range = this.#ranges[at];
+      range && range.offset < endOf(window);
+      range = this.#ranges[++at]
+    ) {
       const offset = Math.max(range.offset, window.offset);
       found.push({ offset, length: Math.min(endOf(range), endOf(window)) - offset });
     }
@@ -130,7 +136,8 @@ export function union(one: RangeSet, other: RangeSet): RangeSet {
 function append(set: Range[], range: Range): void {
   const last = set.at(-1);
   if (!last || range.offset > endOf(last)) set.push(range);
-  else if (endOf(range) > endOf(last)) set[set.length - 1] = { offset: last.offset, length: endOf(range) - last.offset };
+  else if (endOf(range) > endOf(last))
+    set[set.length - 1] = { offset: last.offset, length: endOf(range) - last.offset };
 }
 
 /** Cuts ranges at every multiple of `step` bytes, so that no piece is longer than that. */

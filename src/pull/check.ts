@@ -19,25 +19,44 @@ const MANY_ZEROS = 1024 ** 3;
  * the tree digest that a push has noted; see `comparable`. Holes of a flat file that only this pull has written to are not
  * read. Throws `content-differs`, and `disk-invalid` if a dynamic disk cannot be read.
  */
-export async function checkContent(session: Session, work: PullWork, part: Pick<PartFile, 'path' | 'foreignBelow'>, options: PullOptions): Promise<PullResult['checked']> {
+export async function checkContent(
+  session: Session,
+  work: PullWork,
+  part: Pick<PartFile, 'path' | 'foreignBelow'>,
+  options: PullOptions,
+): Promise<PullResult['checked']> {
   const kind = await comparable(session, work, options);
   if (kind === 'none') return kind;
-  const { blob, properties: { contentMd5 } } = work.source;
+  const {
+    blob,
+    properties: { contentMd5 },
+  } = work.source;
   const found = (await digestsOfFile(session, work, part, { ...options, kind }))[kind];
   const noted = kind === 'md5' ? contentMd5 : treeOf(work);
   if (found && noted?.equals(found)) return kind;
-  const [name, encoding] = kind === 'md5' ? ['Content-MD5', 'base64'] as const : ['tree digest', 'hex'] as const;
-  throw new VhdupError('content-differs', `${blob.uri}: its ${name} (${noted?.toString(encoding) ?? ''}) does not fit its bytes (${found?.toString(encoding) ?? ''}): they were changed after it was set, or the transfer was wrong`, {
-    hint: 'run the same command to fetch all of it once more; --no-check-md5 accepts the bytes as they are',
-  });
+  const [name, encoding] = kind === 'md5' ? (['Content-MD5', 'base64'] as const) : (['tree digest', 'hex'] as const);
+  throw new VhdupError(
+    'content-differs',
+    `${blob.uri}: its ${name} (${noted?.toString(encoding) ?? ''}) does not fit its bytes (${found?.toString(encoding) ?? ''}): they were changed after it was set, or the transfer was wrong`,
+    {
+      hint: 'run the same command to fetch all of it once more; --no-check-md5 accepts the bytes as they are',
+    },
+  );
 }
 
 /**
  * Returns the digest of the blob to compare the content with: Content-MD5, or the tree digest if there is no Content-MD5 or the
  * blob has many zeros. Returns `none`, and warns with the reason, if no digest counts.
  */
-export async function comparable(session: Session, work: PullWork, options: PullOptions): Promise<PullResult['checked']> {
-  const { blob, properties: { contentMd5, metadata, lastModified } } = work.source;
+export async function comparable(
+  session: Session,
+  work: PullWork,
+  options: PullOptions,
+): Promise<PullResult['checked']> {
+  const {
+    blob,
+    properties: { contentMd5, metadata, lastModified },
+  } = work.source;
   const state = stateOf(metadata);
   const noted = treeOf(work);
   if (!contentMd5 && !noted) {
@@ -45,7 +64,9 @@ export async function comparable(session: Session, work: PullWork, options: Pull
     return 'none';
   }
   if (state && isChangedSince(state, lastModified)) {
-    session.warn(`${blob.uri} was written to after it was pushed, last at ${lastModified.toISOString()}: its digests prove nothing any longer, and were not compared`);
+    session.warn(
+      `${blob.uri} was written to after it was pushed, last at ${lastModified.toISOString()}: its digests prove nothing any longer, and were not compared`,
+    );
     return 'none';
   }
   if (options.checkMd5 === false) {
@@ -57,21 +78,38 @@ export async function comparable(session: Session, work: PullWork, options: Pull
 }
 
 /** The tree digest that a push has noted of all of the blob's content. */
-function treeOf({ source: { properties: { contentMd5, metadata }, contentSize, diskSize } }: PullWork): Buffer | undefined {
+function treeOf({
+  source: {
+    properties: { contentMd5, metadata },
+    contentSize,
+    diskSize,
+  },
+}: PullWork): Buffer | undefined {
   return contentSize === diskSize ? notedTree(stateOf(metadata), contentMd5) : undefined;
 }
 
-async function digestsOfFile(session: Session, work: PullWork, { path, foreignBelow }: Pick<PartFile, 'path' | 'foreignBelow'>, { kind, ...options }: PullOptions & { readonly kind: 'md5' | 'tree' }): Promise<Digests> {
+async function digestsOfFile(
+  session: Session,
+  work: PullWork,
+  { path, foreignBelow }: Pick<PartFile, 'path' | 'foreignBelow'>,
+  { kind, ...options }: PullOptions & { readonly kind: 'md5' | 'tree' },
+): Promise<Digests> {
   const { source, parent, format } = work;
-  const wish = (size: number): DigestWish => (kind === 'tree' ? { tree: true } : { md5: { footer: source.footer, padding: source.contentSize - size } });
+  const wish = (size: number): DigestWish =>
+    kind === 'tree' ? { tree: true } : { md5: { footer: source.footer, padding: source.contentSize - size } };
   if (format === 'dynamic') {
-    await using disk = await openDisk(path, { ...options, parentDirs: [...options.parentDirs ?? [], ...(parent ? [dirname(parent.link.path)] : [])] });
+    await using disk = await openDisk(path, {
+      ...options,
+      parentDirs: [...(options.parentDirs ?? []), ...(parent ? [dirname(parent.link.path)] : [])],
+    });
     return await digestsOf(session, disk, wish(disk.size), 'check-pulled');
   }
   const file = await localFiles.open(path);
   try {
     const size = imageSize(work);
-    const written = intersect(rangeSet([...await source.ranges(), { offset: 0, length: foreignBelow }]), [{ offset: 0, length: size }]);
+    const written = intersect(rangeSet([...(await source.ranges()), { offset: 0, length: foreignBelow }]), [
+      { offset: 0, length: size },
+    ]);
     const content = flatContent(file, size, written);
     return await digestsOf(session, content, wish(content.size), 'check-pulled');
   } finally {

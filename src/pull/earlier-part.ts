@@ -15,28 +15,44 @@ import type { PullWork } from './work.js';
  * process is proved to be gone, or has closed it. Otherwise makes a copy: a process that was only stopped still has the
  * file open, and may write to it at any time. Returns `undefined` if this run has to begin anew.
  */
-export async function takeEarlierPart(session: Session, work: PullWork, output: PullOutput, lock: Lock): Promise<TakenPart | undefined> {
+export async function takeEarlierPart(
+  session: Session,
+  work: PullWork,
+  output: PullOutput,
+  lock: Lock,
+): Promise<TakenPart | undefined> {
   const record = await readPullRecord(output.recordPath);
-  const earlier = record && await findPart(record, output);
+  const earlier = record && (await findPart(record, output));
   if (!earlier) return undefined;
-  const change = changeOf(record.job, work.job)
-    ?? (record.state === 'differs' && !work.acceptsDiffering ? 'what was pulled then did not fit its Content-MD5' : undefined)
-    ?? (earlier.size < record.durable.fileSize ? 'its file was cut' : undefined)
-    ?? (earlier.names > 1 ? 'its file has a second name (a hard link), and what has that must not change' : undefined);
+  const change =
+    changeOf(record.job, work.job) ??
+    (record.state === 'differs' && !work.acceptsDiffering
+      ? 'what was pulled then did not fit its Content-MD5'
+      : undefined) ??
+    (earlier.size < record.durable.fileSize ? 'its file was cut' : undefined) ??
+    (earlier.names > 1 ? 'its file has a second name (a hard link), and what has that must not change' : undefined);
   if (change !== undefined) {
     session.warn(`an earlier pull to ${output.path} cannot be resumed, so it starts again: ${change}`);
     return undefined;
   }
   const own = output.partPath(lock.token);
-  const taken: PullRecord = { ...record, acceptsDiffering: work.acceptsDiffering, identity: null, part: basename(own), formerPart: null, stamp: null, owner: thisOwner() };
+  const taken: PullRecord = {
+    ...record,
+    acceptsDiffering: work.acceptsDiffering,
+    identity: null,
+    part: basename(own),
+    formerPart: null,
+    stamp: null,
+    owner: thisOwner(),
+  };
   const isClosed = record.owner === null || judgeWork(earlier.token, record.owner) === 'gone';
-  if (!isClosed && !await copyPart(session, work, earlier.path, own)) return undefined;
+  if (!isClosed && !(await copyPart(session, work, earlier.path, own))) return undefined;
   // A rename changes the file's ctime, so the stamp is compared before it.
-  const isOnlyOurs = isClosed && record.stamp !== null && record.stamp === await output.stampOf(earlier.path);
+  const isOnlyOurs = isClosed && record.stamp !== null && record.stamp === (await output.stampOf(earlier.path));
   await lock.check();
   // The record is written before the rename: after a crash in between, it has both names.
   await writePullRecord(output.recordPath, isClosed ? { ...taken, formerPart: earlier.name } : taken);
-  return !isClosed || await movePart(earlier.path, own) ? { record: taken, isOnlyOurs } : undefined;
+  return !isClosed || (await movePart(earlier.path, own)) ? { record: taken, isOnlyOurs } : undefined;
 }
 
 /** A part file of an earlier run that is now this one's. */
@@ -85,7 +101,8 @@ async function movePart(from: string, to: string): Promise<boolean> {
 async function copyPart(session: Session, { format }: PullWork, from: string, to: string): Promise<boolean> {
   session.note(`a process that may still run has ${from} open: its content is taken over into another file`);
   const hasHoles = format !== 'dynamic';
-  const isCopied = await makeCopy(from, to, constants.COPYFILE_FICLONE_FORCE) || (!hasHoles && await makeCopy(from, to, 0));
+  const isCopied =
+    (await makeCopy(from, to, constants.COPYFILE_FICLONE_FORCE)) || (!hasHoles && (await makeCopy(from, to, 0)));
   if (!isCopied) session.note(`${from} cannot be cloned on this file system: the pull starts again`);
   return isCopied;
 }

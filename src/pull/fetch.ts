@@ -23,10 +23,15 @@ export interface Fetched {
  * Fetches the pages of the blob and stores what is not zero, or differs from the parent; where only the parent has
  * data, it is compared with zeros. Now and then what is done is made durable and recorded, also when this ends early.
  */
-export async function fetchAll(session: Session, work: PullWork, part: PartFile, recordEvery: number): Promise<Fetched> {
+export async function fetchAll(
+  session: Session,
+  work: PullWork,
+  part: PartFile,
+  recordEvery: number,
+): Promise<Fetched> {
   const size = imageSize(work);
   const pages = await work.source.ranges();
-  const compare = rangeSet(await work.parent?.dataRanges(size) ?? []);
+  const compare = rangeSet((await work.parent?.dataRanges(size)) ?? []);
   const log = new WindowLog(part.found);
   const ours = new BufferPool(WINDOW);
   const theirs = new BufferPool(WINDOW);
@@ -40,7 +45,9 @@ export async function fetchAll(session: Session, work: PullWork, part: PartFile,
     recording ??= (async () => {
       unrecorded = 0;
       await part.record(log.snapshot());
-    })().finally(() => { recording = undefined; });
+    })().finally(() => {
+      recording = undefined;
+    });
     return recording;
   };
 
@@ -101,5 +108,9 @@ async function partsOf({ parent }: PullWork, offset: number, piece: Uint8Array, 
 /** Between the disk and the footer some tools leave zeros; anything else would be lost without a word. */
 function refuseTail({ source, format }: PullWork, tail: Uint8Array): void {
   if (nonZeroRanges(tail, 0).length === 0) return;
-  throw new VhdupError('disk-unsupported', `${source.blob.uri}: there is data behind the disk's ${source.diskSize} bytes, which --format ${format} would lose`, { hint: '--format fixed keeps it' });
+  throw new VhdupError(
+    'disk-unsupported',
+    `${source.blob.uri}: there is data behind the disk's ${source.diskSize} bytes, which --format ${format} would lose`,
+    { hint: '--format fixed keeps it' },
+  );
 }

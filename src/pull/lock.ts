@@ -12,14 +12,20 @@ export async function lockOutput(session: Session, { lockPath }: PullOutput): Pr
   const lock = await acquire(session, lockPath);
   if (lock instanceof Lock) return lock;
   const { holder } = lock;
-  throw new VhdupError('destination-busy', `${lockPath}: ${holder ? `process ${holder.pid} on ${holder.host}` : 'another process'} is pulling to it`, { hint: 'wait for it to end' });
+  throw new VhdupError(
+    'destination-busy',
+    `${lockPath}: ${holder ? `process ${holder.pid} on ${holder.host}` : 'another process'} is pulling to it`,
+    { hint: 'wait for it to end' },
+  );
 }
 
 async function acquire(session: Session, path: string): Promise<Lock | Busy> {
   try {
     return await Lock.acquire(path, {
       signal: session.stop.cancel,
-      onWait: () => { session.note(`${path}: another process may be pulling to it: waiting about 10 s for a sign of life`); },
+      onWait: () => {
+        session.note(`${path}: another process may be pulling to it: waiting about 10 s for a sign of life`);
+      },
     });
   } catch (error) {
     session.throwIfStopped();

@@ -42,19 +42,28 @@ export class PullOutput {
   /** Throws `usage` where the path can be no output, whatever the flags. */
   async checkPlace(parent: PullParent | undefined): Promise<void> {
     const there = await lstat(this.path).catch(() => undefined);
-    if (there?.isDirectory() || /[/\\]$/.test(this.path)) throw new VhdupError('usage', `${this.path}: is a folder`, { hint: 'name the file to write' });
+    if (there?.isDirectory() || /[/\\]$/.test(this.path))
+      throw new VhdupError('usage', `${this.path}: is a folder`, { hint: 'name the file to write' });
     const target = await stat(this.path, { bigint: true }).catch(() => undefined);
-    if (target && !target.isFile()) throw new VhdupError('usage', `${this.path}: is not a regular file`, { hint: 'pull to a file, then copy it to the device' });
+    if (target && !target.isFile())
+      throw new VhdupError('usage', `${this.path}: is not a regular file`, {
+        hint: 'pull to a file, then copy it to the device',
+      });
     for (const { path } of parent?.disk.layers ?? []) {
       const layer = await stat(path, { bigint: true });
-      if (target?.dev === layer.dev && target.ino === layer.ino) throw new VhdupError('usage', `${this.path}: it is a part of the chain that --onto names`, { hint: 'give the output another name' });
+      if (target?.dev === layer.dev && target.ino === layer.ino)
+        throw new VhdupError('usage', `${this.path}: it is a part of the chain that --onto names`, {
+          hint: 'give the output another name',
+        });
     }
   }
 
   /** Throws `destination-exists` where a file is there that may not be replaced. */
   async checkFree(): Promise<void> {
-    if (this.#overwrite || !await lstat(this.path).catch(() => undefined)) return;
-    throw new VhdupError('destination-exists', `${this.path}: a file is there already`, { hint: 'choose another name, or replace it with --overwrite' });
+    if (this.#overwrite || !(await lstat(this.path).catch(() => undefined))) return;
+    throw new VhdupError('destination-exists', `${this.path}: a file is there already`, {
+      hint: 'choose another name, or replace it with --overwrite',
+    });
   }
 
   /** What tells the part file under any name: a rename changes none of it. */
@@ -79,7 +88,9 @@ export class PullOutput {
       for (const entry of await readdir(folder, { withFileTypes: true })) {
         const path = join(folder, entry.name);
         if (!this.#isRemains(entry.name) || entry.isDirectory() || entry.name === basename(kept)) continue;
-        await unlink(path).catch((error: unknown) => { if (!isMissing(error)) throw error; });
+        await unlink(path).catch((error: unknown) => {
+          if (!isMissing(error)) throw error;
+        });
       }
     } catch (error) {
       throw unwritable(this.path, 'remove what an earlier pull has left beside it', error);
@@ -89,7 +100,12 @@ export class PullOutput {
   #isRemains(name: string): boolean {
     const record = basename(this.recordPath);
     const isHalfRecord = name.startsWith(`${record}-`) && TOKEN.test(name.slice(record.length + 1));
-    return isHalfRecord || this.tokenOf(name) !== undefined || name === `${record}.new` || name === `${basename(this.path)}.vhdup-part`;
+    return (
+      isHalfRecord ||
+      this.tokenOf(name) !== undefined ||
+      name === `${record}.new` ||
+      name === `${basename(this.path)}.vhdup-part`
+    );
   }
 
   /** Gives the finished part file its name, if the lock is still held. */

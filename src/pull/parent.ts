@@ -28,14 +28,34 @@ export class PullParent implements AsyncDisposable {
   }
 
   /** Opens it with its chain; throws `base-mismatch` where the blob does not name it as an ancestor. */
-  static async open(session: Session, source: PullSource, path: string, output: string, options: PullOptions): Promise<PullParent> {
+  static async open(
+    session: Session,
+    source: PullSource,
+    path: string,
+    output: string,
+    options: PullOptions,
+  ): Promise<PullParent> {
     const disk = await openDisk(path, options);
     try {
-      const guard = await SourceGuard.begin(disk, { hint: 'stop what writes to it, then run the same command: it starts anew' });
-      for (const warning of [...disk.warnings, ...disk.layers.flatMap(({ path: file, warnings }) => warnings.map((text) => `${file}: ${text}`))]) session.warn(warning);
+      const guard = await SourceGuard.begin(disk, {
+        hint: 'stop what writes to it, then run the same command: it starts anew',
+      });
+      for (const warning of [
+        ...disk.warnings,
+        ...disk.layers.flatMap(({ path: file, warnings }) => warnings.map((text) => `${file}: ${text}`)),
+      ])
+        session.warn(warning);
       const childFolder = dirname(resolve(output));
-      if (isOutside(childFolder, path)) session.note(`${path} is not below the output's folder: who opens the output may have to name its folder with --parent-dir`);
-      return new PullParent(guard, { path, id: ancestorId(source, disk, path), timeStamp: timeStampOf(disk.footer), childFolder });
+      if (isOutside(childFolder, path))
+        session.note(
+          `${path} is not below the output's folder: who opens the output may have to name its folder with --parent-dir`,
+        );
+      return new PullParent(guard, {
+        path,
+        id: ancestorId(source, disk, path),
+        timeStamp: timeStampOf(disk.footer),
+        childFolder,
+      });
     } catch (error) {
       await disk.close();
       throw error;
@@ -44,7 +64,9 @@ export class PullParent implements AsyncDisposable {
 
   /** Tells one state of the ancestor's files from another: what a pull found different holds for one only. */
   get digest(): string {
-    return createHash('sha256').update(JSON.stringify([resolve(this.link.path), ...this.#guard.files.map(lineOf)])).digest('hex');
+    return createHash('sha256')
+      .update(JSON.stringify([resolve(this.link.path), ...this.#guard.files.map(lineOf)]))
+      .digest('hex');
   }
 
   /** The stretches, up to `size`, that any layer stores. */
@@ -65,7 +87,7 @@ export class PullParent implements AsyncDisposable {
 
   /** Throws `source-changed` if a file was changed or touched since it was opened. */
   async check(): Promise<void> {
-    if (!await this.#guard.isUntouched()) throw this.#guard.changed('it was touched while a disk was pulled onto it');
+    if (!(await this.#guard.isUntouched())) throw this.#guard.changed('it was touched while a disk was pulled onto it');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -78,14 +100,24 @@ function lineOf({ path, size, mtimeNs, ctimeNs, structure }: SourceFile): string
 }
 
 function ancestorId({ blob, tail, properties }: PullSource, { id }: Disk, path: string): string {
-  const refuse = (problem: string, hint: string) => new VhdupError('base-mismatch', `${blob.uri}: ${problem}`, { hint });
-  if (id === undefined) throw refuse(`${path} is no ancestor that can be told: its unique id is all zeros`, 'pull without --onto');
-  if (id === tail?.id) throw refuse(`${path} has the blob's own unique id, ${id}: it is the same disk, so there is nothing to pull onto it`, 'pull without --onto to have the blob\'s content, or name an ancestor');
+  const refuse = (problem: string, hint: string) =>
+    new VhdupError('base-mismatch', `${blob.uri}: ${problem}`, { hint });
+  if (id === undefined)
+    throw refuse(`${path} is no ancestor that can be told: its unique id is all zeros`, 'pull without --onto');
+  if (id === tail?.id)
+    throw refuse(
+      `${path} has the blob's own unique id, ${id}: it is the same disk, so there is nothing to pull onto it`,
+      "pull without --onto to have the blob's content, or name an ancestor",
+    );
   const state = stateOf(properties.metadata);
-  const known = [...new Set([state?.parentId, state?.base?.id].filter((candidate) => candidate !== undefined && candidate !== ''))];
+  const known = [
+    ...new Set([state?.parentId, state?.base?.id].filter((candidate) => candidate !== undefined && candidate !== '')),
+  ];
   if (!known.includes(id)) {
-    throw refuse(`${path} with the unique id ${id} is not known as its ancestor: ${known.length === 0 ? 'the blob names none' : `it names ${known.join(' and ')}`}`,
-      'name the disk\'s parent or the ancestor that it was pushed over, or pull without --onto');
+    throw refuse(
+      `${path} with the unique id ${id} is not known as its ancestor: ${known.length === 0 ? 'the blob names none' : `it names ${known.join(' and ')}`}`,
+      "name the disk's parent or the ancestor that it was pushed over, or pull without --onto",
+    );
   }
   return id;
 }

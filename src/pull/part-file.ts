@@ -31,7 +31,11 @@ export class PartFile implements AsyncDisposable {
   /** The record as it was written last. */
   #record: PullRecord | undefined;
 
-  private constructor(file: OutputFile, writer: DiskWriter, { output, lock, work, taken }: { output: PullOutput; lock: Lock; work: PullWork; taken: TakenPart | undefined }) {
+  private constructor(
+    file: OutputFile,
+    writer: DiskWriter,
+    { output, lock, work, taken }: { output: PullOutput; lock: Lock; work: PullWork; taken: TakenPart | undefined },
+  ) {
     this.path = file.path;
     this.#file = file;
     this.writer = writer;
@@ -98,9 +102,24 @@ export class PartFile implements AsyncDisposable {
     this.#record = undefined;
   }
 
-  async #write(durable: Omit<Durable, 'fileSize'>, state: PullRecord['state'], identity: string | null, stamp: string | null = null): Promise<void> {
+  async #write(
+    durable: Omit<Durable, 'fileSize'>,
+    state: PullRecord['state'],
+    identity: string | null,
+    stamp: string | null = null,
+  ): Promise<void> {
     const { job, acceptsDiffering } = this.#work;
-    await this.#save({ job, acceptsDiffering, durable: { ...durable, fileSize: await this.#file.size() }, state, identity, part: basename(this.path), formerPart: null, stamp, owner: thisOwner() });
+    await this.#save({
+      job,
+      acceptsDiffering,
+      durable: { ...durable, fileSize: await this.#file.size() },
+      state,
+      identity,
+      part: basename(this.path),
+      formerPart: null,
+      stamp,
+      owner: thisOwner(),
+    });
   }
 
   async #save(record: PullRecord): Promise<void> {
@@ -111,13 +130,14 @@ export class PartFile implements AsyncDisposable {
 
   /** Returns the file's stamp; `null` if others may have written to it. */
   async #stamp(): Promise<string | null> {
-    return this.foreignBelow === 0 ? await this.output.stampOf(this.path) ?? null : null;
+    return this.foreignBelow === 0 ? ((await this.output.stampOf(this.path)) ?? null) : null;
   }
 
   /** Closes the file, and records that, so that the next run can resume it on any machine. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
-    if (this.#record) await this.#save({ ...this.#record, stamp: await this.#stamp(), owner: null }).catch(() => undefined);
+    if (this.#record)
+      await this.#save({ ...this.#record, stamp: await this.#stamp(), owner: null }).catch(() => undefined);
   }
 }
 
@@ -125,17 +145,29 @@ export class PartFile implements AsyncDisposable {
  * Returns the identity of the output if a run was killed between giving the finished file its name and forgetting how it was
  * made. What it accepted without a comparison is not what this run asks for, unless this one accepts that too.
  */
-export async function publishedFile(output: PullOutput, { job, acceptsDiffering }: PullWork): Promise<string | undefined> {
+export async function publishedFile(
+  output: PullOutput,
+  { job, acceptsDiffering }: PullWork,
+): Promise<string | undefined> {
   const record = await readPullRecord(output.recordPath);
-  if (record?.state !== 'ready' || changeOf(record.job, job) !== undefined || (record.acceptsDiffering && !acceptsDiffering)) return undefined;
-  return record.identity !== null && record.identity === await output.identityOf(output.path) ? record.identity : undefined;
+  if (
+    record?.state !== 'ready' ||
+    changeOf(record.job, job) !== undefined ||
+    (record.acceptsDiffering && !acceptsDiffering)
+  )
+    return undefined;
+  return record.identity !== null && record.identity === (await output.identityOf(output.path))
+    ? record.identity
+    : undefined;
 }
 
 async function writerFor(work: PullWork, file: OutputFile, found: Durable | undefined): Promise<DiskWriter> {
   const { source, parent, format } = work;
   if (format !== 'dynamic') {
     const footer = format === 'fixed' ? source.footer : new Uint8Array(0);
-    return found ? FlatWriter.resume(file, imageSize(work), footer, endOfDone(found)) : FlatWriter.create(file, imageSize(work), footer);
+    return found
+      ? FlatWriter.resume(file, imageSize(work), footer, endOfDone(found))
+      : FlatWriter.create(file, imageSize(work), footer);
   }
   const spec: SparseSpec = { footer: source.footer, parent: parent?.link };
   return found ? SparseVhdWriter.resume(file, spec, found.end) : SparseVhdWriter.create(file, spec);

@@ -22,13 +22,20 @@ const RECORD_EVERY = 16 * 1024 * 1024;
  */
 export async function pull(uri: string, path: string, options: PullOptions = {}): Promise<PullResult> {
   const { format = 'dynamic', overwrite = false } = options;
-  if (options.onto !== undefined && format !== 'dynamic') throw new VhdupError('usage', `--onto makes a differencing VHD, which --format ${format} is not`);
+  if (options.onto !== undefined && format !== 'dynamic')
+    throw new VhdupError('usage', `--onto makes a differencing VHD, which --format ${format} is not`);
   const session = new Session(options);
   const source = await PullSource.open(session, uri, format);
-  await using parent = options.onto === undefined ? undefined : await PullParent.open(session, source, options.onto, path, options);
+  await using parent =
+    options.onto === undefined ? undefined : await PullParent.open(session, source, options.onto, path, options);
   const output = new PullOutput(path, overwrite);
   await output.checkPlace(parent);
-  const job = { blob: source.blob.uri, etag: source.properties.etag, format: parent ? 'differencing' : format, onto: parent?.digest ?? null };
+  const job = {
+    blob: source.blob.uri,
+    etag: source.properties.etag,
+    format: parent ? 'differencing' : format,
+    onto: parent?.digest ?? null,
+  };
   const work: PullWork = { job, source, parent, format, acceptsDiffering: options.checkMd5 === false };
 
   await using lock = await lockOutput(session, output);
@@ -38,7 +45,8 @@ export async function pull(uri: string, path: string, options: PullOptions = {})
     await forget(output, work, published, folder);
     return resultOf(session, work, path, 'resumed', await comparable(session, work, options));
   }
-  if (folder !== undefined && await isPulled(folder, output, work)) return resultOf(session, work, path, 'already-there', await comparable(session, work, options));
+  if (folder !== undefined && (await isPulled(folder, output, work)))
+    return resultOf(session, work, path, 'already-there', await comparable(session, work, options));
   await output.checkFree();
   await using part = await PartFile.open(session, work, output, lock);
   return await make(session, work, part, options);
@@ -48,7 +56,12 @@ export async function pull(uri: string, path: string, options: PullOptions = {})
  * Removes the record of how the file was made, after it has recorded in the state folder that the pull is done. So at any moment
  * one of the two records says so. Never throws; if the first record cannot be removed, the next run finds it.
  */
-async function forget(output: PullOutput, work: PullWork, identity: string | undefined, folder: string | undefined): Promise<void> {
+async function forget(
+  output: PullOutput,
+  work: PullWork,
+  identity: string | undefined,
+  folder: string | undefined,
+): Promise<void> {
   if (folder !== undefined && identity !== undefined) await recordPulled(folder, output, work, identity);
   await output.forget().catch(() => undefined);
 }
@@ -69,7 +82,12 @@ async function make(session: Session, work: PullWork, part: PartFile, options: P
 }
 
 /** Checks the content. Records a difference, so that the next run fetches all anew, or accepts what is there. If the part file is no disk, removes its record. */
-async function check(session: Session, work: PullWork, part: PartFile, options: PullOptions): Promise<PullResult['checked']> {
+async function check(
+  session: Session,
+  work: PullWork,
+  part: PartFile,
+  options: PullOptions,
+): Promise<PullResult['checked']> {
   try {
     return await checkContent(session, work, part, options);
   } catch (error) {
@@ -79,7 +97,14 @@ async function check(session: Session, work: PullWork, part: PartFile, options: 
   }
 }
 
-function resultOf(session: Session, { job, source }: PullWork, output: string, outcome: PullResult['outcome'], checked: PullResult['checked'], fetched?: Fetched): PullResult {
+function resultOf(
+  session: Session,
+  { job, source }: PullWork,
+  output: string,
+  outcome: PullResult['outcome'],
+  checked: PullResult['checked'],
+  fetched?: Fetched,
+): PullResult {
   return {
     blob: source.blob.uri,
     output,

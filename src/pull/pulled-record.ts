@@ -28,7 +28,7 @@ const TICK_MS = 20;
  * `overwrite`, and so wants the file made again.
  */
 export function pulledFolder({ stateFolder, overwrite }: PullOptions): string | undefined {
-  return overwrite ? undefined : stateFolder ?? stateFolderIfAny();
+  return overwrite ? undefined : (stateFolder ?? stateFolderIfAny());
 }
 
 /**
@@ -36,7 +36,12 @@ export function pulledFolder({ stateFolder, overwrite }: PullOptions): string | 
  * that of the file that this pull has published. Records nothing if the output is another file by now, or if a later write could
  * leave its times as they are. Never throws.
  */
-export async function recordPulled(folder: string, output: PullOutput, { job, acceptsDiffering }: PullWork, identity: string): Promise<void> {
+export async function recordPulled(
+  folder: string,
+  output: PullOutput,
+  { job, acceptsDiffering }: PullWork,
+  identity: string,
+): Promise<void> {
   const file = await stateOf(output);
   if (file === undefined || !file.startsWith(`${identity} `)) return;
   await writeRecord(PULLED, folder, resolve(output.path), { job, acceptsDiffering, file }).catch(() => undefined);
@@ -47,10 +52,15 @@ export async function recordPulled(folder: string, output: PullOutput, { job, ac
  * Returns true if a pull on this machine has made the file at `output` for the same work, and nobody has touched it since. A file
  * that was accepted without a comparison counts only if this run accepts that too.
  */
-export async function isPulled(folder: string, output: PullOutput, { job, acceptsDiffering }: PullWork): Promise<boolean> {
+export async function isPulled(
+  folder: string,
+  output: PullOutput,
+  { job, acceptsDiffering }: PullWork,
+): Promise<boolean> {
   const record = await readRecord(PULLED, folder, resolve(output.path));
-  if (!record || changeOf(record.job, job) !== undefined || (record.acceptsDiffering && !acceptsDiffering)) return false;
-  return record.file === await stateOf(output);
+  if (!record || changeOf(record.job, job) !== undefined || (record.acceptsDiffering && !acceptsDiffering))
+    return false;
+  return record.file === (await stateOf(output));
 }
 
 /** Waits until the tick of the clock in which a file was last written is over: a later change then gives the file a later time. */
@@ -72,5 +82,7 @@ function parsePulledFile(value: unknown): PulledFile | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { job: recorded, acceptsDiffering, file } = value as Readonly<Record<keyof PulledFile, unknown>>;
   const job = parsePullJob(recorded);
-  return job && typeof acceptsDiffering === 'boolean' && typeof file === 'string' ? { job, acceptsDiffering, file } : undefined;
+  return job && typeof acceptsDiffering === 'boolean' && typeof file === 'string'
+    ? { job, acceptsDiffering, file }
+    : undefined;
 }

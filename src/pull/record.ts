@@ -56,7 +56,10 @@ export interface PullRecord {
 /** Returns the record at a path; `undefined` if there is none, it is damaged, or something else has its name. */
 export async function readPullRecord(path: string): Promise<PullRecord | undefined> {
   try {
-    const { crc, record } = JSON.parse((await readRegular(path, MAX_BYTES)).toString()) as { crc: unknown; record: unknown };
+    const { crc, record } = JSON.parse((await readRegular(path, MAX_BYTES)).toString()) as {
+      crc: unknown;
+      record: unknown;
+    };
     return crc === crc32.str(JSON.stringify(record)) && isPullRecord(record) ? record : undefined;
   } catch {
     return undefined;
@@ -100,14 +103,20 @@ export function parsePullJob(value: unknown): PullJob | undefined {
 function isPullRecord(value: unknown): value is PullRecord {
   const { job, acceptsDiffering, durable, state, identity, part, formerPart, stamp, owner } = fieldsOf(value);
   const { below, ahead, end, fileSize } = fieldsOf(durable);
-  return parsePullJob(job) !== undefined && typeof part === 'string'
-    && [identity, formerPart, stamp].every((text) => text === null || typeof text === 'string')
-    && Array.isArray(ahead) && [below, end, fileSize, ...ahead as unknown[]].every((offset) => Number.isSafeInteger(offset) && Number(offset) >= 0)
-    && (state === 'fetching' || state === 'differs' || state === 'ready')
-    && typeof acceptsDiffering === 'boolean'
-    && (owner === null || parseOwner(owner) !== undefined);
+  return (
+    parsePullJob(job) !== undefined &&
+    typeof part === 'string' &&
+    [identity, formerPart, stamp].every((text) => text === null || typeof text === 'string') &&
+    Array.isArray(ahead) &&
+    [below, end, fileSize, ...(ahead as unknown[])].every(
+      (offset) => Number.isSafeInteger(offset) && Number(offset) >= 0,
+    ) &&
+    (state === 'fetching' || state === 'differs' || state === 'ready') &&
+    typeof acceptsDiffering === 'boolean' &&
+    (owner === null || parseOwner(owner) !== undefined)
+  );
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? value as Readonly<Record<string, unknown>> : {};
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }

@@ -30,22 +30,50 @@ export class PullSource {
   static async open(session: Session, uri: string, format: PullFormat): Promise<PullSource> {
     const blob = await session.blob(parseBlobUri(uri));
     const properties = await blob.properties();
-    if (!properties) throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, { hint: 'check the name, and that the credential may read it' });
+    if (!properties)
+      throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, {
+        hint: 'check the name, and that the credential may read it',
+      });
     const { type, size } = properties;
-    if (type !== 'PageBlob') throw new VhdupError('disk-unsupported', `${blob.uri}: it is a ${type ?? 'blob of unknown type'}, not a page blob`, { hint: 'azcopy or the SDK fetch other blobs; disks are page blobs' });
+    if (type !== 'PageBlob')
+      throw new VhdupError(
+        'disk-unsupported',
+        `${blob.uri}: it is a ${type ?? 'blob of unknown type'}, not a page blob`,
+        { hint: 'azcopy or the SDK fetch other blobs; disks are page blobs' },
+      );
     const problem = unfinished(properties);
-    if (problem !== undefined) throw new VhdupError('blob-unfinished', `${blob.uri}: ${problem}`, { hint: 'have it finished first: run the push again, or wait for the copy' });
-    const tail = size < 2 * FOOTER_LENGTH ? 'it is too small for one' : parseFixedTail(await guarded(blob, () => blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: properties.etag })));
+    if (problem !== undefined)
+      throw new VhdupError('blob-unfinished', `${blob.uri}: ${problem}`, {
+        hint: 'have it finished first: run the push again, or wait for the copy',
+      });
+    const tail =
+      size < 2 * FOOTER_LENGTH
+        ? 'it is too small for one'
+        : parseFixedTail(
+            await guarded(blob, () =>
+              blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: properties.etag }),
+            ),
+          );
     if (typeof tail === 'string') {
-      if (format !== 'raw') throw new VhdupError('disk-invalid', `${blob.uri}: it is no fixed VHD: ${tail}`, { hint: '--format raw fetches the whole blob as it is' });
+      if (format !== 'raw')
+        throw new VhdupError('disk-invalid', `${blob.uri}: it is no fixed VHD: ${tail}`, {
+          hint: '--format raw fetches the whole blob as it is',
+        });
       session.warn(`${blob.uri} is no fixed VHD (${tail}): the whole blob is fetched as it is`);
       return new PullSource(blob, properties, undefined);
     }
     const content = size - FOOTER_LENGTH;
     if (tail.size === 0 || tail.size % FOOTER_LENGTH !== 0 || tail.size > content) {
-      throw new VhdupError('disk-invalid', `${blob.uri}: footer current size: ${tail.size} does not fit the ${content} bytes before the footer`, { hint: 'the blob is no valid disk' });
+      throw new VhdupError(
+        'disk-invalid',
+        `${blob.uri}: footer current size: ${tail.size} does not fit the ${content} bytes before the footer`,
+        { hint: 'the blob is no valid disk' },
+      );
     }
-    if (tail.size < content) session.warn(`${blob.uri} holds ${content - tail.size} bytes between the disk's ${tail.size} and the footer, as some older tools leave them${format === 'fixed' ? '' : '; they are no part of the disk'}`);
+    if (tail.size < content)
+      session.warn(
+        `${blob.uri} holds ${content - tail.size} bytes between the disk's ${tail.size} and the footer, as some older tools leave them${format === 'fixed' ? '' : '; they are no part of the disk'}`,
+      );
     if (format === 'dynamic') checkSparseSize(tail.size, blob.uri);
     return new PullSource(blob, properties, tail);
   }
@@ -67,12 +95,17 @@ export class PullSource {
 
   /** The pages before the footer; listed once. */
   ranges(): Promise<RangeSet> {
-    return this.#ranges ??= this.#listRanges();
+    return (this.#ranges ??= this.#listRanges());
   }
 
   async #listRanges(): Promise<RangeSet> {
     const listed = await guarded(this.blob, () => this.blob.pageRanges({ ifMatch: this.properties.etag }));
-    return rangeSet(listed.map(({ offset, length }) => ({ offset, length: Math.max(0, Math.min(offset + length, this.contentSize) - offset) })));
+    return rangeSet(
+      listed.map(({ offset, length }) => ({
+        offset,
+        length: Math.max(0, Math.min(offset + length, this.contentSize) - offset),
+      })),
+    );
   }
 
   /** Fills `into` from `offset`; throws `source-changed` where the blob is no longer what it was. */
@@ -95,6 +128,10 @@ async function guarded<T>(blob: PageBlob, request: () => Promise<T>): Promise<T>
   } catch (error) {
     const { status } = error instanceof VhdupError ? failureOf(error.cause) : { status: undefined };
     if (status !== 412 && status !== 404) throw error;
-    throw new VhdupError('source-changed', `${blob.uri}: it ${status === 412 ? 'changed' : 'was deleted'} while it was pulled`, { cause: error, hint: 'run the same command again: it starts anew' });
+    throw new VhdupError(
+      'source-changed',
+      `${blob.uri}: it ${status === 412 ? 'changed' : 'was deleted'} while it was pulled`,
+      { cause: error, hint: 'run the same command again: it starts anew' },
+    );
   }
 }

@@ -45,7 +45,10 @@ export class WindowLog {
     const last = this.#begun.at(-1)?.offset ?? -1;
     return {
       below: this.#below,
-      ahead: [...this.#begun.filter(({ isDone }) => isDone).map(({ offset }) => offset), ...[...this.#found.ahead].filter((offset) => offset > last && offset >= this.#below)],
+      ahead: [
+        ...this.#begun.filter(({ isDone }) => isDone).map(({ offset }) => offset),
+        ...[...this.#found.ahead].filter((offset) => offset > last && offset >= this.#below),
+      ],
     };
   }
 }

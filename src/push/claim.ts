@@ -36,17 +36,35 @@ export interface Claimed {
  * `lease.isProved`; otherwise the caller has to compare it. If the destination is complete already, takes no lease.
  * Throws `destination-busy` if another process holds or replaces the blob.
  */
-export async function claim(session: Session, disk: Disk, prepared: Preparation, { secret, stateFolder, overwrite }: ClaimOptions): Promise<Claimed | Complete> {
+export async function claim(
+  session: Session,
+  disk: Disk,
+  prepared: Preparation,
+  { secret, stateFolder, overwrite }: ClaimOptions,
+): Promise<Claimed | Complete> {
   const { destination, base, stream, digests } = prepared;
   let { found } = prepared;
   for (let copies = 1; ; copies++) {
     const root = randomUUID();
-    const preparation: Preparation = { ...prepared, found, identity: { ...prepared.identity, lease: secret.seal(root) } };
+    const preparation: Preparation = {
+      ...prepared,
+      found,
+      identity: { ...prepared.identity, lease: secret.seal(root) },
+    };
     const wanted: Wanted = { identity: preparation.identity, stream, digests, overwrite };
     const made = await makeDestination(session, preparation, wanted, stateFolder);
     if (made.kind === 'complete') return made;
-    const { properties: seen, state: { lease: noted }, untouched } = made;
-    const lease = await hold(session, destination, stateFolder, { root, noted: noted === undefined ? undefined : secret.open(noted), seen, untouched });
+    const {
+      properties: seen,
+      state: { lease: noted },
+      untouched,
+    } = made;
+    const lease = await hold(session, destination, stateFolder, {
+      root,
+      noted: noted === undefined ? undefined : secret.open(noted),
+      seen,
+      untouched,
+    });
     try {
       // Another push may have ended between the look and the lease.
       const held = await inspectDestination(destination, { ...wanted, overwrite: false });
@@ -57,8 +75,9 @@ export async function claim(session: Session, disk: Disk, prepared: Preparation,
         await lease.fence();
         return claimed;
       }
-      if (!await isCheaperToCopyAgain(preparation, held.properties, lease.conditions)) return claimed;
-      if (copies === MAX_COPIES) throw busy(destination, 'somebody else writes to it as soon as the base was copied', held.properties.metadata);
+      if (!(await isCheaperToCopyAgain(preparation, held.properties, lease.conditions))) return claimed;
+      if (copies === MAX_COPIES)
+        throw busy(destination, 'somebody else writes to it as soon as the base was copied', held.properties.metadata);
       session.note('others may have written to the blob meanwhile: the base is copied again');
       found = { kind: 'free', conditions: { ifMatch: held.properties.etag }, replaces: undefined };
     } catch (error) {

@@ -1,5 +1,13 @@
 import { VhdupError } from '../errors.js';
-import { isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, withState, type PushState, type StateDigests } from '../blob/metadata.js';
+import {
+  isChangedSince,
+  isUnfinishedElsewhere,
+  notedTree,
+  stateOf,
+  withState,
+  type PushState,
+  type StateDigests,
+} from '../blob/metadata.js';
 import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js';
 import { hasStatus } from '../blob/service-error.js';
 import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
@@ -49,7 +57,8 @@ export async function inspectDestination(blob: PageBlob, wanted: Wanted): Promis
   const properties = await blob.properties();
   if (!properties) return { kind: 'free', conditions: { ifNoneMatch: '*' }, replaces: undefined };
   const state = stateOf(properties.metadata);
-  if (state?.fingerprint === wanted.identity.fingerprint && state.state !== 'complete') return settled({ kind: 'ours', state, properties });
+  if (state?.fingerprint === wanted.identity.fingerprint && state.state !== 'complete')
+    return settled({ kind: 'ours', state, properties });
   if (await isComplete(blob, properties, state, wanted)) return { kind: 'complete', properties };
   if (wanted.overwrite) return { kind: 'free', conditions: { ifMatch: properties.etag }, replaces: properties };
   throw inTheWay(blob, properties, state);
@@ -62,11 +71,17 @@ function settled(found: Ours): Found {
   return isBroken ? { kind: 'free', conditions: { ifMatch: etag }, replaces: found.properties } : found;
 }
 
-async function isComplete(blob: PageBlob, properties: BlobProperties, state: PushState | undefined, { identity, stream, digests }: Wanted): Promise<boolean> {
+async function isComplete(
+  blob: PageBlob,
+  properties: BlobProperties,
+  state: PushState | undefined,
+  { identity, stream, digests }: Wanted,
+): Promise<boolean> {
   const { contentMd5, size, etag, type, copy, lastModified } = properties;
   if (type !== 'PageBlob' || copy?.status === 'pending') return false;
   const noted = notedTree(state, contentMd5);
-  if ((state && state.state !== 'complete') || (!noted && contentMd5 === undefined) || size !== stream.size) return false;
+  if ((state && state.state !== 'complete') || (!noted && contentMd5 === undefined) || size !== stream.size)
+    return false;
   if (state && isChangedSince(state, lastModified)) return false;
   if (state?.fingerprint === identity.fingerprint && state.times === identity.times) return true;
   const tail = await footerOf(blob, size, etag);
@@ -85,32 +100,55 @@ async function footerOf(blob: PageBlob, size: number, etag: string): Promise<Buf
   }
 }
 
-function inTheWay({ uri }: PageBlob, { metadata, contentMd5, lastModified, copy }: BlobProperties, state: PushState | undefined): VhdupError {
+function inTheWay(
+  { uri }: PageBlob,
+  { metadata, contentMd5, lastModified, copy }: BlobProperties,
+  state: PushState | undefined,
+): VhdupError {
   const holder = holderInWords(state?.holder);
-  const what = state && state.state !== 'complete' ? `an unfinished push of something else (another disk or base, the same ones changed, another --gap, or an earlier version) is there${holder === undefined ? '' : `, by ${holder}`}`
-    : state && isChangedSince(state, lastModified) ? `a finished push is there, but it was written to afterwards, last at ${lastModified.toISOString()}`
-    : isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? 'an unfinished upload of another tool is there'
-    : copy?.status === 'pending' ? 'another blob is being copied there'
-    : 'another blob is there';
-  return new VhdupError('destination-exists', `${uri}: ${what}`, { hint: 'choose another name with --to, or replace it with --overwrite' });
+  const what =
+    state && state.state !== 'complete'
+      ? `an unfinished push of something else (another disk or base, the same ones changed, another --gap, or an earlier version) is there${holder === undefined ? '' : `, by ${holder}`}`
+      : state && isChangedSince(state, lastModified)
+        ? `a finished push is there, but it was written to afterwards, last at ${lastModified.toISOString()}`
+        : isUnfinishedElsewhere(metadata, contentMd5 !== undefined)
+          ? 'an unfinished upload of another tool is there'
+          : copy?.status === 'pending'
+            ? 'another blob is being copied there'
+            : 'another blob is there';
+  return new VhdupError('destination-exists', `${uri}: ${what}`, {
+    hint: 'choose another name with --to, or replace it with --overwrite',
+  });
 }
 
 /**
  * Readies a copy for the writes: afterwards nothing of the base stands where this push writes, and no footer makes the
  * blob a disk; only then the state says `writing`. Every step may be repeated, and is, after a crash.
  */
-export async function clearDestination(session: Session, blob: PageBlob, found: BlobProperties, identity: Identity, plan: PushPlan, conditions: Conditions): Promise<void> {
+export async function clearDestination(
+  session: Session,
+  blob: PageBlob,
+  found: BlobProperties,
+  identity: Identity,
+  plan: PushPlan,
+  conditions: Conditions,
+): Promise<void> {
   await blob.clear({ offset: found.size - PAGE, length: PAGE }, conditions);
   if (found.size !== plan.size) await blob.resize(plan.size, conditions);
   await blob.clear(plan.footer, conditions);
   const total = totalLength(plan.clear);
   let done = 0;
   session.progress('clear', done, total);
-  await inParallel(plan.clear, session.traffic.lanes(), async (range) => {
-    await blob.clear(range, conditions);
-    done += range.length;
-    session.progress('clear', done, total);
-  }, session.fail);
+  await inParallel(
+    plan.clear,
+    session.traffic.lanes(),
+    async (range) => {
+      await blob.clear(range, conditions);
+      done += range.length;
+      session.progress('clear', done, total);
+    },
+    session.fail,
+  );
   await blob.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
 }
 
@@ -130,7 +168,11 @@ export interface Completion {
  * change. Holds the lease until that time is over. So every write after the push gives the blob a later Last-Modified, and
  * nothing else does.
  */
-export async function completeDestination(blob: PageBlob, lease: Lease, { footer, plan, identity, digests: { md5, tree } }: Completion): Promise<void> {
+export async function completeDestination(
+  blob: PageBlob,
+  lease: Lease,
+  { footer, plan, identity, digests: { md5, tree } }: Completion,
+): Promise<void> {
   const { conditions } = lease;
   await blob.write(plan.footer.offset, footer.bytes, footer.md5, conditions);
   const properties = await present(blob);
@@ -141,7 +183,10 @@ export async function completeDestination(blob: PageBlob, lease: Lease, { footer
     const completedAt = new Date(date.getTime() + delayMs);
     // Set before the request, in case its answer is lost.
     lease.holdFor(delayMs / 1000 + 2);
-    const changed = await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'complete', completedAt, completedSlackMs: 0, digests }), conditions);
+    const changed = await blob.setMetadata(
+      withState(properties.metadata, { ...identity, state: 'complete', completedAt, completedSlackMs: 0, digests }),
+      conditions,
+    );
     if (changed.lastModified.getTime() <= completedAt.getTime()) {
       lease.finishIn((completedAt.getTime() - changed.lastModified.getTime()) / 1000 + 1);
       return;
@@ -149,12 +194,19 @@ export async function completeDestination(blob: PageBlob, lease: Lease, { footer
     // This Last-Modified would look like a later write by another client, so the blob must not stay complete.
     ({ date } = await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'writing' }), conditions));
   }
-  throw new VhdupError('transfer-failed', `${blob.uri}: the service took too long to complete it, ${MAX_COMPLETIONS} times`, { hint: 'run the same command again' });
+  throw new VhdupError(
+    'transfer-failed',
+    `${blob.uri}: the service took too long to complete it, ${MAX_COMPLETIONS} times`,
+    { hint: 'run the same command again' },
+  );
 }
 
 /** The properties of a blob that has to be there. */
 export async function present(blob: PageBlob): Promise<BlobProperties> {
   const properties = await blob.properties();
-  if (!properties) throw new VhdupError('transfer-failed', `${blob.uri}: it was deleted while it was written to`, { hint: 'run the same command to start again' });
+  if (!properties)
+    throw new VhdupError('transfer-failed', `${blob.uri}: it was deleted while it was written to`, {
+      hint: 'run the same command to start again',
+    });
   return properties;
 }

@@ -13,8 +13,14 @@ const STEP = 1024;
  *
  * `source`: digest of the disk's files. `base`: what tells it from others; `undefined` for a full push.
  */
-export function fingerprintOf(source: string, base: readonly unknown[] | undefined, { size, gap, maxGap, clear, write }: Pick<PushPlan, 'size' | 'gap' | 'maxGap' | 'clear' | 'write'>): string {
-  const hash = createHash('sha256').update(`${JSON.stringify({ source, base }).slice(0, -1)},"plan":[${size},${gap === maxGap ? gap : `[${gap},${maxGap}]`},[`);
+export function fingerprintOf(
+  source: string,
+  base: readonly unknown[] | undefined,
+  { size, gap, maxGap, clear, write }: Pick<PushPlan, 'size' | 'gap' | 'maxGap' | 'clear' | 'write'>,
+): string {
+  const hash = createHash('sha256').update(
+    `${JSON.stringify({ source, base }).slice(0, -1)},"plan":[${size},${gap === maxGap ? gap : `[${gap},${maxGap}]`},[`,
+  );
   updateWith(hash, clear);
   hash.update('],[');
   updateWith(hash, write);
@@ -23,7 +29,10 @@ export function fingerprintOf(source: string, base: readonly unknown[] | undefin
 
 function updateWith(hash: Hash, ranges: RangeSet): void {
   for (let from = 0; from < ranges.length; from += STEP) {
-    const text = ranges.slice(from, from + STEP).map(({ offset, length }) => `[${offset},${length}]`).join();
+    const text = ranges
+      .slice(from, from + STEP)
+      .map(({ offset, length }) => `[${offset},${length}]`)
+      .join();
     hash.update(from === 0 ? text : `,${text}`);
   }
 }

@@ -5,7 +5,13 @@ import { stateOf } from '../blob/metadata.js';
 import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
 import { pause } from '../blob/retry.js';
 import { hasStatus } from '../blob/service-error.js';
-import { deleteLeaseRecord, readLeaseRecord, updateLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
+import {
+  deleteLeaseRecord,
+  readLeaseRecord,
+  updateLeaseRecord,
+  writeLeaseRecord,
+  type LeaseRecord,
+} from '../state/lease-record.js';
 import { judgeOwner, thisOwner } from '../state/owner.js';
 import { busy } from './busy.js';
 import { present } from './destination.js';
@@ -40,7 +46,12 @@ export interface LeaseClaim {
  *
  * Otherwise it is taken without a proof. Throws `destination-busy` if a running process renews it.
  */
-export async function hold(session: Session, blob: PageBlob, stateFolder: string, { root, noted, seen, untouched }: LeaseClaim): Promise<Lease> {
+export async function hold(
+  session: Session,
+  blob: PageBlob,
+  stateFolder: string,
+  { root, noted, seen, untouched }: LeaseClaim,
+): Promise<Lease> {
   const own: LeaseRecord = { uri: blob.uri, leaseId: root, owner: thisOwner() };
   const { former, etag: left } = await noteClaim(stateFolder, own);
   const held = async (lease: Lease) => {
@@ -54,7 +65,7 @@ export async function hold(session: Session, blob: PageBlob, stateFolder: string
   const deadline = performance.now() + (LEASE_SECONDS + 5) * 1000;
   let roots = former;
   for (let looks = 0; ; looks++) {
-    const properties = (looks === 0 ? seen : undefined) ?? await present(blob);
+    const properties = (looks === 0 ? seen : undefined) ?? (await present(blob));
     const { state, infinite } = properties.lease;
     const isExpired = state === 'expired';
     if (isExpired && noted !== undefined) roots = [...roots, noted];
@@ -64,8 +75,12 @@ export async function hold(session: Session, blob: PageBlob, stateFolder: string
     const taken = state === 'leased' || state === 'breaking' ? undefined : await acquireFree(session, blob, root);
     if (taken) return held(taken);
     if (infinite) throw busy(blob, 'it is leased without end', properties.metadata);
-    if (performance.now() > deadline) throw busy(blob, 'another push is writing to it and holds its lease', properties.metadata);
-    if (state === 'leased' && looks === 0) session.note(`${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`);
+    if (performance.now() > deadline)
+      throw busy(blob, 'another push is writing to it and holds its lease', properties.metadata);
+    if (state === 'leased' && looks === 0)
+      session.note(
+        `${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`,
+      );
     await pause(POLL_MS, session.stop);
   }
 }
@@ -74,7 +89,10 @@ export async function hold(session: Session, blob: PageBlob, stateFolder: string
  * Records a lease before it is taken, so that a crash in between leaves its id; but does not replace the record of a running
  * process. Returns what the record was before: the roots that the lease may have, and the ETag from an orderly end.
  */
-async function noteClaim(stateFolder: string, own: LeaseRecord): Promise<{ former: readonly string[]; etag: string | undefined }> {
+async function noteClaim(
+  stateFolder: string,
+  own: LeaseRecord,
+): Promise<{ former: readonly string[]; etag: string | undefined }> {
   let former: readonly string[] = [];
   let etag: string | undefined;
   await updateLeaseRecord(stateFolder, own.uri, (current) => {
@@ -87,7 +105,12 @@ async function noteClaim(stateFolder: string, own: LeaseRecord): Promise<{ forme
 }
 
 /** Takes the lease if the blob has this ETag; returns `undefined` if not. */
-async function acquireUnchanged(session: Session, blob: PageBlob, root: string, etag: string): Promise<Lease | undefined> {
+async function acquireUnchanged(
+  session: Session,
+  blob: PageBlob,
+  root: string,
+  etag: string,
+): Promise<Lease | undefined> {
   try {
     return await Lease.acquire(blob, { root, step: 1 }, session.abort, { ifMatch: etag });
   } catch (error) {
@@ -105,7 +128,12 @@ async function acquireFree(session: Session, blob: PageBlob, root: string): Prom
   }
 }
 
-async function takeOver(session: Session, blob: PageBlob, roots: readonly string[], root: string): Promise<Lease | undefined> {
+async function takeOver(
+  session: Session,
+  blob: PageBlob,
+  roots: readonly string[],
+  root: string,
+): Promise<Lease | undefined> {
   for (const held of roots.flatMap(idsOf)) {
     const lease = await Lease.takeOver(blob, held, root, session.abort);
     if (lease) return lease;
@@ -120,7 +148,8 @@ async function takeOver(session: Session, blob: PageBlob, roots: readonly string
 export async function letGo(lease: Lease, blob: PageBlob, stateFolder: string): Promise<void> {
   const last = await lease.lastLook();
   const ended: LeaseRecord = { uri: blob.uri, leaseId: lease.root, owner: thisOwner(), hasEnded: true };
-  const keep = (record: LeaseRecord | undefined) => updateLeaseRecord(stateFolder, blob.uri, (current) => (current?.leaseId === lease.root ? record : current));
+  const keep = (record: LeaseRecord | undefined) =>
+    updateLeaseRecord(stateFolder, blob.uri, (current) => (current?.leaseId === lease.root ? record : current));
   // The next run can renew an expired lease, if nothing has taken it since: that is a proof, which a new lease is not.
   if (last === 'refused' && !lease.isHeldOn) return keep(ended);
   const isFinished = typeof last === 'object' && stateOf(last.metadata)?.state === 'complete';
@@ -128,7 +157,7 @@ export async function letGo(lease: Lease, blob: PageBlob, stateFolder: string): 
   const etag = typeof last === 'object' && !isFinished && lease.isProved ? last.etag : undefined;
   if (etag !== undefined) await keep({ ...ended, etag });
   // A lease that could not be given back (no network) is the next run's to take over.
-  if (await lease.release() && etag === undefined) await keep(undefined);
+  if ((await lease.release()) && etag === undefined) await keep(undefined);
 }
 
 /**
@@ -139,14 +168,17 @@ export async function letGoCrashed(blob: PageBlob, found: BlobProperties, stateF
   const record = await readLeaseRecord(stateFolder, blob.uri);
   const roots = rootsOf(record);
   if (found.lease.state === 'leased' && !found.lease.infinite) {
-    for (const id of roots.flatMap(idsOf)) if (await endLeaseIn(blob, textOf(id), unnoticedFor(found)) === 'ended') break;
+    for (const id of roots.flatMap(idsOf))
+      if ((await endLeaseIn(blob, textOf(id), unnoticedFor(found))) === 'ended') break;
   }
   if (roots.length > 0) await deleteLeaseRecord(stateFolder, blob.uri);
 }
 
 /** Returns the roots that a lease may have, from the record of a process that is gone, or that ended its work. */
 function rootsOf(record: LeaseRecord | undefined): string[] {
-  return record && (record.hasEnded === true || judgeOwner(record.owner) === 'gone') ? [record.leaseId, ...record.formerIds ?? []].slice(0, MAX_FORMER) : [];
+  return record && (record.hasEnded === true || judgeOwner(record.owner) === 'gone')
+    ? [record.leaseId, ...(record.formerIds ?? [])].slice(0, MAX_FORMER)
+    : [];
 }
 
 /** Returns the ids that a lease may have, the likeliest first. */
@@ -157,7 +189,9 @@ function idsOf(root: string): LeaseId[] {
 /** Seconds for which a write to a finished blob could still have the time of its completion. */
 export function unnoticedFor({ metadata, date }: BlobProperties): number {
   const { completedAt, completedSlackMs } = stateOf(metadata) ?? {};
-  return completedAt === undefined || completedSlackMs !== 0 ? 0 : Math.min(MAX_BREAK_SECONDS, Math.max(0, Math.ceil((completedAt.getTime() - date.getTime()) / 1000) + 1));
+  return completedAt === undefined || completedSlackMs !== 0
+    ? 0
+    : Math.min(MAX_BREAK_SECONDS, Math.max(0, Math.ceil((completedAt.getTime() - date.getTime()) / 1000) + 1));
 }
 
 /** Waits until a lease that is about to end has ended; returns the blob as it is then. */

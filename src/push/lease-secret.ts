@@ -41,7 +41,10 @@ export class LeaseSecret {
       await disk.read(offset, page);
       hash.update(page);
     }
-    return new LeaseSecret(Buffer.from(hkdfSync('sha256', hash.digest(), fingerprint, 'vhdup lease 1', 32)), fingerprint);
+    return new LeaseSecret(
+      Buffer.from(hkdfSync('sha256', hash.digest(), fingerprint, 'vhdup lease 1', 32)),
+      fingerprint,
+    );
   }
 
   /** Encrypts the root (a GUID); returns text for metadata, another one at each call. */
@@ -56,7 +59,9 @@ export class LeaseSecret {
   open(text: string): string | undefined {
     const bytes = Buffer.from(text, 'base64url');
     if (bytes.length !== NONCE_BYTES + ROOT_BYTES + TAG_BYTES) return undefined;
-    const cipher = createDecipheriv(CIPHER, this.#key, bytes.subarray(0, NONCE_BYTES)).setAAD(Buffer.from(this.#fingerprint)).setAuthTag(bytes.subarray(NONCE_BYTES + ROOT_BYTES));
+    const cipher = createDecipheriv(CIPHER, this.#key, bytes.subarray(0, NONCE_BYTES))
+      .setAAD(Buffer.from(this.#fingerprint))
+      .setAuthTag(bytes.subarray(NONCE_BYTES + ROOT_BYTES));
     const root = cipher.update(bytes.subarray(NONCE_BYTES, NONCE_BYTES + ROOT_BYTES)).toString('hex');
     try {
       cipher.final();
@@ -75,7 +80,11 @@ function* samplesOf(ranges: RangeSet): Generator<number> {
   let next = 0;
   for (const { offset, length } of ranges) {
     const end = before + length / PAGE;
-    for (let page = Math.floor((next * pages) / count); next < count && page < end; page = Math.floor((++next * pages) / count)) {
+    for (
+      let page = Math.floor((next * pages) / count);
+      next < count && page < end;
+      page = Math.floor((++next * pages) / count)
+    ) {
       yield offset + (page - before) * PAGE;
     }
     before = end;

@@ -14,31 +14,42 @@ import { vacate } from './vacate.js';
 const TEMPORARY = 'vhdup_temporary';
 
 /** A destination that is there. */
-export type Made = (Ours & {
-  /** Its ETag if it is sure that nothing was written to it since the service made it. A lease taken under this ETag is proved. */
-  readonly untouched?: string | undefined;
-}) | Complete;
+export type Made =
+  | (Ours & {
+      /** Its ETag if it is sure that nothing was written to it since the service made it. A lease taken under this ETag is proved. */
+      readonly untouched?: string | undefined;
+    })
+  | Complete;
 
 /**
  * Makes the destination, unless it is there from an earlier run: a copy of the base that says `clearing`, or an empty
  * blob that says `writing`, since nothing has to be cleared in it.
  */
-export async function makeDestination(session: Session, { destination, base, plan, identity, found }: Preparation, wanted: Wanted, stateFolder: string): Promise<Made> {
+export async function makeDestination(
+  session: Session,
+  { destination, base, plan, identity, found }: Preparation,
+  wanted: Wanted,
+  stateFolder: string,
+): Promise<Made> {
   if (found.kind !== 'free') return base ? awaitCopied(session, destination, base, found) : found;
-  const conditions = found.replaces ? await vacate(session, destination, found.replaces, stateFolder) : found.conditions;
+  const conditions = found.replaces
+    ? await vacate(session, destination, found.replaces, stateFolder)
+    : found.conditions;
   const state = withState({}, { ...identity, state: base ? 'clearing' : 'writing' });
   let etag: string | undefined;
   try {
-    if (base) await startCopy(destination, await copySource(base, destination, identity.fingerprint), state, conditions);
+    if (base)
+      await startCopy(destination, await copySource(base, destination, identity.fingerprint), state, conditions);
     else etag = await destination.create(plan.size, state, conditions);
   } catch (error) {
     const again = await afterRefusal(destination, base, wanted, error);
     if (again && again.kind !== 'free') return base ? awaitCopied(session, destination, base, again) : again;
     throw error;
   }
-  const copied = base && await awaitCopy(session, destination, base);
+  const copied = base && (await awaitCopy(session, destination, base));
   const made = await inspectDestination(destination, { ...wanted, overwrite: false });
-  if (made.kind === 'free') throw new VhdupError('destination-busy', `${destination.uri}: it was deleted or replaced as soon as it was made`);
+  if (made.kind === 'free')
+    throw new VhdupError('destination-busy', `${destination.uri}: it was deleted or replaced as soon as it was made`);
   return made.kind === 'ours' ? { ...made, untouched: etag ?? untouchedCopy(copied) } : made;
 }
 
@@ -58,16 +69,30 @@ async function awaitCopied(session: Session, destination: PageBlob, base: Base, 
  */
 function untouchedCopy(properties: BlobProperties | undefined): string | undefined {
   const completedAt = properties?.copy?.status === 'success' ? properties.copy.completedAt : undefined;
-  return properties && completedAt && properties.lastModified.getTime() <= completedAt.getTime() ? properties.etag : undefined;
+  return properties && completedAt && properties.lastModified.getTime() <= completedAt.getTime()
+    ? properties.etag
+    : undefined;
 }
 
 /**
  * After a refusal because of a condition: the base has changed, or somebody made the destination meanwhile. That
  * somebody may be this push itself, when the answer to its request was lost.
  */
-async function afterRefusal(destination: PageBlob, base: Base | undefined, wanted: Wanted, error: unknown): Promise<Found | undefined> {
-  const { status, code } = error instanceof VhdupError ? failureOf(error.cause) : { status: undefined, code: undefined };
-  if (code === 'LeaseIdMissing') throw busy(destination, 'it cannot be replaced: it is leased', (await destination.properties())?.metadata ?? {}, error);
+async function afterRefusal(
+  destination: PageBlob,
+  base: Base | undefined,
+  wanted: Wanted,
+  error: unknown,
+): Promise<Found | undefined> {
+  const { status, code } =
+    error instanceof VhdupError ? failureOf(error.cause) : { status: undefined, code: undefined };
+  if (code === 'LeaseIdMissing')
+    throw busy(
+      destination,
+      'it cannot be replaced: it is leased',
+      (await destination.properties())?.metadata ?? {},
+      error,
+    );
   if (status !== 409 && status !== 412 && status !== 404) return undefined;
   if (base) await checkUnchanged(base, 'after it was checked', error);
   const found = await inspectDestination(destination, { ...wanted, overwrite: false });
@@ -78,16 +103,25 @@ async function afterRefusal(destination: PageBlob, base: Base | undefined, wante
 export async function checkUnchanged({ blob, properties }: Base, when: string, cause?: unknown): Promise<void> {
   const now = await blob.properties();
   if (now?.etag === properties.etag) return;
-  throw new VhdupError('base-mismatch', `the base ${blob.uri}: it ${now ? 'changed' : 'was deleted'} ${when}`, { cause, hint: 'run the command again to check it anew, with --overwrite where the copy was begun' });
+  throw new VhdupError('base-mismatch', `the base ${blob.uri}: it ${now ? 'changed' : 'was deleted'} ${when}`, {
+    cause,
+    hint: 'run the command again to check it anew, with --overwrite where the copy was begun',
+  });
 }
 
 /** Waits for the service's copy to end, and returns the blob's properties then. Throws `base-mismatch` if it failed and the base has changed, `transfer-failed` if it failed otherwise. */
 export async function awaitCopy(session: Session, destination: PageBlob, base: Base): Promise<BlobProperties> {
-  const properties = await settleCopy(destination, (done, total) => { session.progress('copy', done, total); });
+  const properties = await settleCopy(destination, (done, total) => {
+    session.progress('copy', done, total);
+  });
   const { copy } = properties;
   if (copy && copy.status !== 'success') {
     await checkUnchanged(base, 'while it was copied');
-    throw new VhdupError('transfer-failed', `${destination.uri}: the service's copy of the base was ${copy.status}: ${copy.description ?? 'no reason given'}`, { hint: 'run the same command to start the copy again' });
+    throw new VhdupError(
+      'transfer-failed',
+      `${destination.uri}: the service's copy of the base was ${copy.status}: ${copy.description ?? 'no reason given'}`,
+      { hint: 'run the same command to start the copy again' },
+    );
   }
   return properties;
 }
@@ -96,10 +130,16 @@ export async function awaitCopy(session: Session, destination: PageBlob, base: B
  * What to copy from. Azurite lets a copy share its pages with its source, and writing to the one changes the other;
  * so there the copy is made from a snapshot that is deleted before the first write.
  */
-async function copySource({ blob, properties: { emulator, etag } }: Base, destination: PageBlob, fingerprint: string): Promise<CopySource> {
+async function copySource(
+  { blob, properties: { emulator, etag } }: Base,
+  destination: PageBlob,
+  fingerprint: string,
+): Promise<CopySource> {
   if (!emulator) return { uri: blob.uri, secretUrl: blob.secretUrl, etag };
   if (blob.location.snapshot !== undefined) {
-    throw new VhdupError('base-mismatch', `the base ${blob.uri}: an emulator would let the copy change this snapshot`, { hint: 'name the blob itself as the base, or use the real service' });
+    throw new VhdupError('base-mismatch', `the base ${blob.uri}: an emulator would let the copy change this snapshot`, {
+      hint: 'name the blob itself as the base, or use the real service',
+    });
   }
   const snapshot = blob.atSnapshot(await blob.snapshot({ [TEMPORARY]: fingerprint }, { ifMatch: etag }));
   // A snapshot has the ETag of its blob. Within an account Azurite asks for no SAS, and would refuse a container's for a snapshot.
@@ -108,13 +148,19 @@ async function copySource({ blob, properties: { emulator, etag } }: Base, destin
 }
 
 /** Deletes what `copySource` made, also in an earlier run. Before this nothing may be written to the copy. */
-export async function dropCopySource(session: Session, { blob, properties }: Pick<Base, 'blob' | 'properties'>, fingerprint: string): Promise<void> {
+export async function dropCopySource(
+  session: Session,
+  { blob, properties }: Pick<Base, 'blob' | 'properties'>,
+  fingerprint: string,
+): Promise<void> {
   if (!properties.emulator) return;
   try {
     await session.containerOf(blob).deleteSnapshots(blob, TEMPORARY, fingerprint);
   } catch (error) {
     // Azurite lets no container SAS delete a snapshot. Left there it does no harm: the base has a list of pages of its own.
     if (!(error instanceof VhdupError) || error.code !== 'not-authorised') throw error;
-    session.warn(`the temporary snapshot of ${blob.uri} could not be deleted with this SAS: delete it with the account's key`);
+    session.warn(
+      `the temporary snapshot of ${blob.uri} could not be deleted with this SAS: delete it with the account's key`,
+    );
   }
 }

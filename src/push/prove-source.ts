@@ -29,22 +29,40 @@ export interface Proof {
  * the push began, they do. Otherwise proves all of it anew, up to three times. Throws `source-changed`; with `verify` also
  * `content-differs`.
  */
-export async function proveSource(session: Session, preparation: Preparation, digests: Digests, proof: Proof): Promise<Proved> {
+export async function proveSource(
+  session: Session,
+  preparation: Preparation,
+  digests: Digests,
+  proof: Proof,
+): Promise<Proved> {
   const { guard, identity } = preparation;
-  const { conditions, gaps, options: { verify } } = proof;
+  const {
+    conditions,
+    gaps,
+    options: { verify },
+  } = proof;
   if (await guard.isUntouched()) {
     if (verify === undefined) return { identity, digests };
-    await verifyUntorn(preparation, () => verifyPushed(session, guard.disk, preparation, { scope: verify, gaps, conditions, mends: true }));
+    await verifyUntorn(preparation, () =>
+      verifyPushed(session, guard.disk, preparation, { scope: verify, gaps, conditions, mends: true }),
+    );
     if (await guard.isUntouched()) return { identity, digests };
   }
   return guard.repeatUntilUntouched(() => proveAnew(session, preparation, digests, proof));
 }
 
 /** Compares a complete blob with the disk; again, if a file was touched meanwhile. Throws `content-differs` or `source-changed`. */
-export async function verifyComplete(session: Session, preparation: Preparation, scope: VerifyScope, { etag }: BlobProperties): Promise<void> {
+export async function verifyComplete(
+  session: Session,
+  preparation: Preparation,
+  scope: VerifyScope,
+  { etag }: BlobProperties,
+): Promise<void> {
   const { guard, plan } = preparation;
   const verification = { scope, gaps: gapsOf(plan), conditions: { ifMatch: etag }, mends: false };
-  await guard.repeatUntilUntouched(() => verifyUntorn(preparation, () => verifyPushed(session, guard.disk, preparation, verification)));
+  await guard.repeatUntilUntouched(() =>
+    verifyUntorn(preparation, () => verifyPushed(session, guard.disk, preparation, verification)),
+  );
 }
 
 /**
@@ -61,7 +79,12 @@ export async function verifyComplete(session: Session, preparation: Preparation,
  *
  * All this holds for one state only if the guard finds the files untouched afterwards.
  */
-async function proveAnew(session: Session, preparation: Preparation, { md5 }: Digests, { conditions, gaps, options }: Proof): Promise<Proved> {
+async function proveAnew(
+  session: Session,
+  preparation: Preparation,
+  { md5 }: Digests,
+  { conditions, gaps, options }: Proof,
+): Promise<Proved> {
   const { guard, base, stream, identity: before } = preparation;
   const { disk } = guard;
   const identity = identityOf(guard, base, await planOf(disk, base, options.gap));
@@ -72,7 +95,12 @@ async function proveAnew(session: Session, preparation: Preparation, { md5 }: Di
       throw isMismatch(error) ? guard.changed('the base is no longer what the ancestor is', error) : error;
     });
   }
-  await verifyPushed(session, disk, preparation, { scope: options.verify ?? 'sent', gaps, conditions, mends: true }).catch((error: unknown) => {
+  await verifyPushed(session, disk, preparation, {
+    scope: options.verify ?? 'sent',
+    gaps,
+    conditions,
+    mends: true,
+  }).catch((error: unknown) => {
     throw isDifference(error) ? guard.changed('it is not what was sent', error) : error;
   });
   return { identity, digests: await digests.of(0, { md5: md5 && stream, tree: true }, 'digest') };
@@ -83,7 +111,7 @@ async function verifyUntorn({ guard }: Preparation, verify: () => Promise<void>)
   try {
     await verify();
   } catch (error) {
-    if (!isDifference(error) || await guard.isUntouched()) throw error;
+    if (!isDifference(error) || (await guard.isUntouched())) throw error;
     throw guard.changed('it was touched while it was compared with the destination, and differs', error);
   }
 }

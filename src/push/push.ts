@@ -32,7 +32,11 @@ export async function push(opened: Disk, options: PushOptions): Promise<PushResu
   // Throws if there is no such folder: before the disk and its base are read, which may take hours.
   const stateFolder = options.stateFolder ?? defaultStateFolder();
   const prepared = await prepare(session, opened, options);
-  const { destination, guard: { disk, structure }, plan } = prepared;
+  const {
+    destination,
+    guard: { disk, structure },
+    plan,
+  } = prepared;
   if (prepared.found.kind === 'complete') return alreadyThere(session, prepared, prepared.found, options, stateFolder);
   const secret = await LeaseSecret.of(disk, { structure, fingerprint: prepared.identity.fingerprint, plan });
 
@@ -49,12 +53,20 @@ export async function push(opened: Disk, options: PushOptions): Promise<PushResu
       await digests[Symbol.asyncDispose]();
       tellOfMissingMd5(session, destination, found.properties, options);
       lease.finishIn(unnoticedFor(found.properties));
-      return done(session, preparation, 'already-there', { contentMd5: found.properties.contentMd5, seal: await sealed() });
+      return done(session, preparation, 'already-there', {
+        contentMd5: found.properties.contentMd5,
+        seal: await sealed(),
+      });
     }
-    if (found.kind !== 'ours') throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
+    if (found.kind !== 'ours')
+      throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
     await signOn(destination, found, preparation.identity, lease.conditions);
     const filled = await fill(session, disk, preparation, found.properties, digests, lease, options);
-    return done(session, preparation, prepared.found.kind === 'ours' ? 'resumed' : 'pushed', { contentMd5: filled.digests.md5, sent: filled.sent, seal: await sealed() });
+    return done(session, preparation, prepared.found.kind === 'ours' ? 'resumed' : 'pushed', {
+      contentMd5: filled.digests.md5,
+      sent: filled.sent,
+      seal: await sealed(),
+    });
   } finally {
     await letGo(lease, destination, stateFolder);
   }
@@ -74,12 +86,18 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
 }
 
 /** The destination is complete, and nobody holds it. */
-async function alreadyThere(session: Session, preparation: Preparation, { properties }: Complete, options: PushOptions, stateFolder: string): Promise<PushResult> {
+async function alreadyThere(
+  session: Session,
+  preparation: Preparation,
+  { properties }: Complete,
+  options: PushOptions,
+  stateFolder: string,
+): Promise<PushResult> {
   const { destination } = preparation;
   tellOfMissingMd5(session, destination, properties, options);
   await letGoCrashed(destination, properties, stateFolder);
   if (options.verify !== undefined) await verifyComplete(session, preparation, options.verify, properties);
-  const seal = options.seal && await sealFree(session, destination, properties, options.seal, stateFolder);
+  const seal = options.seal && (await sealFree(session, destination, properties, options.seal, stateFolder));
   return done(session, preparation, 'already-there', { contentMd5: properties.contentMd5, seal });
 }
 
@@ -87,29 +105,62 @@ async function alreadyThere(session: Session, preparation: Preparation, { proper
 const MOSTLY_UNSENT = 2;
 
 /** Digests for which most is read that is not sent get on with it while the service copies and clears. */
-function beginDigests(session: Session, disk: Disk, { digests, stream, plan, base }: Preparation, { contentMd5 = true }: PushOptions): BegunPass {
+function beginDigests(
+  session: Session,
+  disk: Disk,
+  { digests, stream, plan, base }: Preparation,
+  { contentMd5 = true }: PushOptions,
+): BegunPass {
   const ready = digests.pass(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest', base === undefined);
   const sent = totalLength(plan.write);
-  return beginPass(session, disk, ready, ({ needs, isHeldUp }) => isHeldUp === true || totalLength(needs) > MOSTLY_UNSENT * sent);
+  return beginPass(
+    session,
+    disk,
+    ready,
+    ({ needs, isHeldUp }) => isHeldUp === true || totalLength(needs) > MOSTLY_UNSENT * sent,
+  );
 }
 
-function tellOfMissingMd5(session: Session, { uri }: PageBlob, found: BlobProperties, { contentMd5 = true }: PushOptions): void {
+function tellOfMissingMd5(
+  session: Session,
+  { uri }: PageBlob,
+  found: BlobProperties,
+  { contentMd5 = true }: PushOptions,
+): void {
   if (contentMd5 && !found.contentMd5) session.warn(`${uri} has no Content-MD5: it was pushed with --no-md5`);
 }
 
 /** Writes this run's holder and lease to the metadata of an earlier run's push, and leaves the rest of it as it is. */
-async function signOn(destination: PageBlob, { state, properties }: Ours, { holder, lease }: Identity, conditions: Conditions): Promise<void> {
-  if (state.lease !== lease) await destination.setMetadata(withState(properties.metadata, { ...state, holder, ...(lease === undefined ? {} : { lease }) }), conditions);
+async function signOn(
+  destination: PageBlob,
+  { state, properties }: Ours,
+  { holder, lease }: Identity,
+  conditions: Conditions,
+): Promise<void> {
+  if (state.lease !== lease)
+    await destination.setMetadata(
+      withState(properties.metadata, { ...state, holder, ...(lease === undefined ? {} : { lease }) }),
+      conditions,
+    );
 }
 
 /** From a destination that this process holds to a complete one. */
-async function fill(session: Session, disk: Disk, preparation: Preparation, found: BlobProperties, pass: BegunPass, lease: Lease, options: PushOptions): Promise<{ sent: Sent; digests: Digests }> {
+async function fill(
+  session: Session,
+  disk: Disk,
+  preparation: Preparation,
+  found: BlobProperties,
+  pass: BegunPass,
+  lease: Lease,
+  options: PushOptions,
+): Promise<{ sent: Sent; digests: Digests }> {
   const { destination, base, plan, stream, identity } = preparation;
   if (base) await dropCopySource(session, base, identity.fingerprint);
   const { conditions } = lease;
   // Before the first byte changes, nothing vouches for the blob any longer.
   if (found.contentMd5) await destination.setContentMd5(undefined, found, conditions);
-  if (lease.isProved && stateOf(found.metadata)?.state === 'clearing') await clearDestination(session, destination, found, identity, plan, conditions);
+  if (lease.isProved && stateOf(found.metadata)?.state === 'clearing')
+    await clearDestination(session, destination, found, identity, plan, conditions);
   else if (lease.isProved) await recheckWritten(session, disk, preparation, { found, conditions });
   else await recheckAll(session, disk, preparation, { found, conditions });
   await lease.fence();
@@ -127,10 +178,33 @@ async function fill(session: Session, disk: Disk, preparation: Preparation, foun
   // Before the footer is written: until then the blob is no disk.
   const proved = await proveSource(session, preparation, digests, { conditions: lease.conditions, gaps, options });
   session.progress('finish', 0, 0);
-  await completeDestination(destination, lease, { footer: { bytes: stream.footer, md5: md5(stream.footer) }, plan, identity: proved.identity, digests: proved.digests });
-  return { sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 }, digests: proved.digests };
+  await completeDestination(destination, lease, {
+    footer: { bytes: stream.footer, md5: md5(stream.footer) },
+    plan,
+    identity: proved.identity,
+    digests: proved.digests,
+  });
+  return {
+    sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 },
+    digests: proved.digests,
+  };
 }
 
-function done(session: Session, { destination, base, plan, identity }: Preparation, outcome: PushResult['outcome'], { contentMd5, sent, seal }: { contentMd5: Uint8Array | undefined; sent?: Sent; seal: Seal | undefined }): PushResult {
-  return summarise({ destination: destination.uri, id: identity.id, base: base && summaryOf(base), plan, outcome, contentMd5, sent, seal, warnings: session.warnings });
+function done(
+  session: Session,
+  { destination, base, plan, identity }: Preparation,
+  outcome: PushResult['outcome'],
+  { contentMd5, sent, seal }: { contentMd5: Uint8Array | undefined; sent?: Sent; seal: Seal | undefined },
+): PushResult {
+  return summarise({
+    destination: destination.uri,
+    id: identity.id,
+    base: base && summaryOf(base),
+    plan,
+    outcome,
+    contentMd5,
+    sent,
+    seal,
+    warnings: session.warnings,
+  });
 }

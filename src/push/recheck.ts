@@ -13,7 +13,11 @@ import { repair } from './repair.js';
  * Returns true if it costs less to copy the base again than to compare a blob whose content is not proved. Copying again means
  * to send again what was written; comparing means to fetch all that was copied and written.
  */
-export async function isCheaperToCopyAgain({ destination, base, plan }: Preparation, found: BlobProperties, conditions: Conditions): Promise<boolean> {
+export async function isCheaperToCopyAgain(
+  { destination, base, plan }: Preparation,
+  found: BlobProperties,
+  conditions: Conditions,
+): Promise<boolean> {
   if (!base) return false;
   if (stateOf(found.metadata)?.state === 'clearing') return true;
   const written = totalLength(intersect(plan.write, rangeSet(await destination.pageRanges(conditions))));
@@ -24,15 +28,28 @@ export async function isCheaperToCopyAgain({ destination, base, plan }: Preparat
  * Compares all content of a blob in state `writing` with the disk, because others may have written to it while no lease was
  * held, and repairs what differs. Every step may be repeated.
  */
-export async function recheckAll(session: Session, disk: Disk, preparation: Preparation, { found, conditions }: Recheck): Promise<void> {
+export async function recheckAll(
+  session: Session,
+  disk: Disk,
+  preparation: Preparation,
+  { found, conditions }: Recheck,
+): Promise<void> {
   const { destination, base, plan, identity } = preparation;
   if (found.size !== plan.size) await destination.resize(plan.size, conditions);
   await destination.clear(plan.footer, conditions);
   const pages = rangeSet(await destination.pageRanges(conditions));
-  if (pages.length > 0) session.note('others may have written to the blob meanwhile: what is there is compared with the disk first');
+  if (pages.length > 0)
+    session.note('others may have written to the blob meanwhile: what is there is compared with the disk first');
   const within = [{ offset: 0, length: disk.size }];
-  const elsewhere = subtract(intersect(rangeSet([...base ? await dataRanges(disk) : [], ...pages]), within), plan.write);
-  await compareAndRepair(session, disk, preparation, { ranges: union(intersect(plan.write, pages), elsewhere), pages, conditions });
+  const elsewhere = subtract(
+    intersect(rangeSet([...(base ? await dataRanges(disk) : []), ...pages]), within),
+    plan.write,
+  );
+  await compareAndRepair(session, disk, preparation, {
+    ranges: union(intersect(plan.write, pages), elsewhere),
+    pages,
+    conditions,
+  });
   await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
 }
 
@@ -46,13 +63,22 @@ export interface Recheck {
  * Compares what this push has written with the disk if the times of its files have changed since: a sector may have
  * been changed in place. Without its footer, the blob is no disk meanwhile.
  */
-export async function recheckWritten(session: Session, disk: Disk, preparation: Preparation, { found, conditions }: Recheck): Promise<void> {
+export async function recheckWritten(
+  session: Session,
+  disk: Disk,
+  preparation: Preparation,
+  { found, conditions }: Recheck,
+): Promise<void> {
   const { destination, plan, identity } = preparation;
   await destination.clear(plan.footer, conditions);
   if (stateOf(found.metadata)?.times === identity.times) return;
   session.note('the files of the disk have other times than when this push began: what was sent is compared first');
   const pages = rangeSet(await destination.pageRanges(conditions));
-  await compareAndRepair(session, disk, preparation, { ranges: union(intersect(plan.write, pages), gapsOf(plan)), pages, conditions });
+  await compareAndRepair(session, disk, preparation, {
+    ranges: union(intersect(plan.write, pages), gapsOf(plan)),
+    pages,
+    conditions,
+  });
   await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
 }
 
@@ -63,7 +89,17 @@ interface Stretches {
   readonly conditions: Conditions;
 }
 
-async function compareAndRepair(session: Session, disk: Disk, preparation: Preparation, stretches: Stretches): Promise<void> {
-  const { differences } = await compare(session, { disk, blob: preparation.destination, ...stretches, phase: 'compare-written' });
+async function compareAndRepair(
+  session: Session,
+  disk: Disk,
+  preparation: Preparation,
+  stretches: Stretches,
+): Promise<void> {
+  const { differences } = await compare(session, {
+    disk,
+    blob: preparation.destination,
+    ...stretches,
+    phase: 'compare-written',
+  });
   await repair(preparation, differences, stretches.conditions);
 }

@@ -12,11 +12,16 @@ import type { Preparation } from './prepare.js';
  * base's bytes are written; they are read from the base, not from the disk, because later proofs rely on them. Without a base,
  * all ranges are cleared.
  */
-export async function repair({ destination, base, plan }: Preparation, ranges: RangeSet, conditions: Conditions): Promise<void> {
+export async function repair(
+  { destination, base, plan }: Preparation,
+  ranges: RangeSet,
+  conditions: Conditions,
+): Promise<void> {
   const own = changedBy(plan);
   const elsewhere = subtract(ranges, own);
   // One request clears many differences; what it clears between them is sent again.
-  for (const range of union(intersect(rangeSet(ranges, MAX_WRITE), own), elsewhere)) await destination.clear(range, conditions);
+  for (const range of union(intersect(rangeSet(ranges, MAX_WRITE), own), elsewhere))
+    await destination.clear(range, conditions);
   if (!base) return;
   const copied = intersect(elsewhere, [{ offset: 0, length: base.properties.size - PAGE }]);
   for (const range of splitAt(copied, MAX_WRITE)) {

@@ -66,10 +66,26 @@ export interface Outcome {
 }
 
 export function summaryOf(base: Base): BaseSummary {
-  return { uri: base.blob.uri, id: base.id, layer: base.layer, check: base.check, protection: base.properties.protection };
+  return {
+    uri: base.blob.uri,
+    id: base.id,
+    layer: base.layer,
+    check: base.check,
+    protection: base.properties.protection,
+  };
 }
 
-export function summarise({ destination, outcome, id, base, plan, contentMd5, sent, seal, warnings }: Outcome): PushResult {
+export function summarise({
+  destination,
+  outcome,
+  id,
+  base,
+  plan,
+  contentMd5,
+  sent,
+  seal,
+  warnings,
+}: Outcome): PushResult {
   const worked = outcome !== 'already-there';
   return {
     destination,

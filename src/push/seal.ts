@@ -21,7 +21,13 @@ export interface Seal {
 }
 
 /** Seals a finished blob whose lease this process holds: it is under a lease all the time. */
-export async function sealHeld(session: Session, blob: PageBlob, lease: Lease, wish: SealWish, stateFolder: string): Promise<Seal> {
+export async function sealHeld(
+  session: Session,
+  blob: PageBlob,
+  lease: Lease,
+  wish: SealWish,
+  stateFolder: string,
+): Promise<Seal> {
   if (wish.kind === 'immutable') return sealUntil(blob, wish.until);
   const id = randomUUID();
   // Noted before it is held: an infinite lease with an id that nobody knows would have to be broken.
@@ -35,7 +41,13 @@ export async function sealHeld(session: Session, blob: PageBlob, lease: Lease, w
  * `destination-busy` if somebody holds a lease. A blob that is sealed already stays as it is. A seal that an earlier run of
  * this machine began is completed under its recorded id.
  */
-export async function sealFree(session: Session, blob: PageBlob, { etag }: BlobProperties, wish: SealWish, stateFolder: string): Promise<Seal> {
+export async function sealFree(
+  session: Session,
+  blob: PageBlob,
+  { etag }: BlobProperties,
+  wish: SealWish,
+  stateFolder: string,
+): Promise<Seal> {
   // Since the blob was seen, the lease of a crashed run may have been broken.
   const { lease } = await awaitBreak(session, blob, await present(blob));
   if (wish.kind === 'immutable') {
@@ -46,9 +58,12 @@ export async function sealFree(session: Session, blob: PageBlob, { etag }: BlobP
   }
   const known = await readSealRecord(stateFolder, blob.uri);
   if (lease.infinite) {
-    return known && await isHeldBy(blob, known.leaseId) ? { kind: 'lease', leaseId: known.leaseId } : { kind: 'lease' };
+    return known && (await isHeldBy(blob, known.leaseId))
+      ? { kind: 'lease', leaseId: known.leaseId }
+      : { kind: 'lease' };
   }
-  if (known && lease.state === 'leased' && await completeSeal(blob, known.leaseId, etag)) return { kind: 'lease', leaseId: known.leaseId };
+  if (known && lease.state === 'leased' && (await completeSeal(blob, known.leaseId, etag)))
+    return { kind: 'lease', leaseId: known.leaseId };
   const id = randomUUID();
   const before = await note(session, blob, id, stateFolder);
   try {
@@ -57,7 +72,9 @@ export async function sealFree(session: Session, blob: PageBlob, { etag }: BlobP
     // Refused: another process of this machine may have been faster, and its record counts. Without an answer the blob may be
     // sealed under this id.
     if (hasStatus(error, 404, 409, 412)) await withdrawSealRecord(stateFolder, { uri: blob.uri, leaseId: id }, before);
-    throw error instanceof VhdupError && failureOf(error.cause).code === 'ConditionNotMet' ? changed(blob, error) : error;
+    throw error instanceof VhdupError && failureOf(error.cause).code === 'ConditionNotMet'
+      ? changed(blob, error)
+      : error;
   }
   return { kind: 'lease', leaseId: id };
 }
@@ -77,15 +94,25 @@ async function completeSeal(blob: PageBlob, id: string, etag: string): Promise<b
 }
 
 function changed({ uri }: PageBlob, cause?: unknown): VhdupError {
-  return new VhdupError('seal-refused', `${uri}: it was changed before it could be sealed`, { cause, hint: 'see who writes to it, then run the same command' });
+  return new VhdupError('seal-refused', `${uri}: it was changed before it could be sealed`, {
+    cause,
+    hint: 'see who writes to it, then run the same command',
+  });
 }
 
 /** Keeps the id of a seal; what was kept before. */
-async function note(session: Session, blob: PageBlob, leaseId: string, stateFolder: string): Promise<SealRecord | undefined> {
+async function note(
+  session: Session,
+  blob: PageBlob,
+  leaseId: string,
+  stateFolder: string,
+): Promise<SealRecord | undefined> {
   try {
     return await writeSealRecord(stateFolder, { uri: blob.uri, leaseId });
   } catch (error) {
-    session.warn(`the id of the seal cannot be kept on this machine (${messageOf(error)}): keep it yourself, ${leaseId}`);
+    session.warn(
+      `the id of the seal cannot be kept on this machine (${messageOf(error)}): keep it yourself, ${leaseId}`,
+    );
     return undefined;
   }
 }

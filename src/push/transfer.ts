@@ -3,7 +3,16 @@ import { hashingFor } from '../digest/hash-workers.js';
 import type { Hashing } from '../digest/hashing.js';
 import { nonZeroRanges } from '../plan/non-zero.js';
 import { MAX_WRITE, mayBeSent, type PushPlan } from '../plan/push-plan.js';
-import { RangeCursor, endOf, intersect, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../plan/range.js';
+import {
+  RangeCursor,
+  endOf,
+  intersect,
+  rangeSet,
+  subtract,
+  totalLength,
+  type Range,
+  type RangeSet,
+} from '../plan/range.js';
 import type { Consumer, View } from '../session/disk-pass.js';
 import { Slots, type Lanes } from '../session/parallel.js';
 import { MIN_LINK_BYTES, PROBE_BYTES } from '../session/request-price.js';
@@ -90,14 +99,17 @@ export class Upload implements Consumer, AsyncDisposable {
   *#writes(offset: number, bytes: Uint8Array, { ranges, written }: Places): Generator<() => Promise<void>> {
     const contentOf = (range: Range) => bytes.subarray(range.offset - offset, endOf(range) - offset);
     const { gap } = this.#target.plan;
-    const data = ranges.flatMap((range) => nonZeroRanges(contentOf(range), gap).map((part) => ({ ...part, offset: range.offset + part.offset })));
+    const data = ranges.flatMap((range) =>
+      nonZeroRanges(contentOf(range), gap).map((part) => ({ ...part, offset: range.offset + part.offset })),
+    );
     let zeros = totalLength(ranges);
     for (const range of this.#joined(data, written)) {
       const gaps = subtract([range], ranges);
       const wanted = range.length - totalLength(gaps);
       this.#gaps.push(...gaps);
       zeros -= wanted;
-      for (const request of this.#session.traffic.requests(range)) yield () => this.#write(request.offset, contentOf(request), wanted / range.length);
+      for (const request of this.#session.traffic.requests(range))
+        yield () => this.#write(request.offset, contentOf(request), wanted / range.length);
     }
     this.#zeros += zeros;
     this.#report();
@@ -112,7 +124,11 @@ export class Upload implements Consumer, AsyncDisposable {
       const { offset } = first;
       let end = endOf(first);
       let count = 1;
-      for (let other = data[next + count]; other && other.offset - end <= limit && endOf(other) - offset <= most; other = data[next + ++count]) {
+      for (
+        let other = data[next + count];
+        other && other.offset - end <= limit && endOf(other) - offset <= most;
+        other = data[next + ++count]
+      ) {
         if (intersect([{ offset: end, length: other.offset - end }], written).length > 0) break;
         end = endOf(other);
       }

@@ -12,7 +12,12 @@ import { POLL_MS, letGoCrashed } from './hold.js';
  * is given back, or waited for where it was another machine's. Returns under which conditions it may be replaced.
  * Throws `destination-busy` where somebody is at work on it.
  */
-export async function vacate(session: Session, blob: PageBlob, found: BlobProperties, stateFolder: string): Promise<Conditions> {
+export async function vacate(
+  session: Session,
+  blob: PageBlob,
+  found: BlobProperties,
+  stateFolder: string,
+): Promise<Conditions> {
   const seen = found.copy?.status === 'pending' ? await withoutCopy(session, blob, found.copy.id) : found;
   if (isLocked(seen)) {
     await letGoCrashed(blob, seen, stateFolder);
@@ -37,7 +42,10 @@ async function untilUnlocked(session: Session, blob: PageBlob, etag: string): Pr
     if (!isLocked(properties)) return;
     if (properties.lease.infinite) throw busy(blob, 'it is leased without end', properties.metadata);
     if (performance.now() > deadline) throw busy(blob, 'another push holds its lease', properties.metadata);
-    if (!waited && properties.lease.state === 'leased') session.note(`${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`);
+    if (!waited && properties.lease.state === 'leased')
+      session.note(
+        `${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`,
+      );
     await pause(POLL_MS, session.stop);
   }
 }

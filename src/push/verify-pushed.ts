@@ -28,22 +28,40 @@ export interface Verification {
 }
 
 /** Fetches what is at the destination and compares it with the disk. Throws `content-differs`. */
-export async function verifyPushed(session: Session, disk: Disk, preparation: Preparation, { scope, gaps, conditions, mends }: Verification): Promise<void> {
+export async function verifyPushed(
+  session: Session,
+  disk: Disk,
+  preparation: Preparation,
+  { scope, gaps, conditions, mends }: Verification,
+): Promise<void> {
   const { destination, plan } = preparation;
   const pages = rangeSet(await destination.pageRanges(conditions));
   const within = [{ offset: 0, length: disk.size }];
   const own = intersect(union(changedBy(plan), gaps), within);
-  const ranges = scope === 'sent' ? own : intersect(rangeSet([...await dataRanges(disk), ...pages]), within);
-  const { differences } = await compare(session, { disk, blob: destination, ranges, pages, conditions, phase: 'verify' });
+  const ranges = scope === 'sent' ? own : intersect(rangeSet([...(await dataRanges(disk)), ...pages]), within);
+  const { differences } = await compare(session, {
+    disk,
+    blob: destination,
+    ranges,
+    pages,
+    conditions,
+    phase: 'verify',
+  });
   const [first] = differences;
   if (!first) return;
   const isOwn = subtract(differences, own).length === 0;
   if (mends) await repairSafely(preparation, intersect(differences, own), conditions);
-  throw new VhdupError('content-differs', `${destination.uri}: ${totalLength(differences)} bytes differ from the disk, the first at offset ${first.offset}`, {
-    hint: !mends ? 'somebody wrote to the finished blob: delete it, then push it anew'
-      : isOwn ? 'run the same command again: what differs was removed, and is sent anew'
-      : 'the service\'s copy of the base is not what the local ancestor has: push without --base, or over another base',
-  });
+  throw new VhdupError(
+    'content-differs',
+    `${destination.uri}: ${totalLength(differences)} bytes differ from the disk, the first at offset ${first.offset}`,
+    {
+      hint: !mends
+        ? 'somebody wrote to the finished blob: delete it, then push it anew'
+        : isOwn
+          ? 'run the same command again: what differs was removed, and is sent anew'
+          : "the service's copy of the base is not what the local ancestor has: push without --base, or over another base",
+    },
+  );
 }
 
 /** Repairs ranges. If this is interrupted, the next run compares what was written, with `verify` or without. */

@@ -51,7 +51,13 @@ export interface PassHelp {
 export const WINDOWS = 5;
 
 /** Readies digests for a pass over `content`. Whoever takes it closes it. */
-export async function startDigestPass(session: Session, content: Content, wish: DigestWish, phase: Phase, { isSent = false, known, keep = () => Promise.resolve() }: PassHelp = {}): Promise<DigestPass> {
+export async function startDigestPass(
+  session: Session,
+  content: Content,
+  wish: DigestWish,
+  phase: Phase,
+  { isSent = false, known, keep = () => Promise.resolve() }: PassHelp = {},
+): Promise<DigestPass> {
   const { size } = content;
   const data = await dataRanges(content);
   const toHash = (wish.md5 ? size : 0) + (wish.tree === true ? totalLength(known ? rangeSet(known.changed) : data) : 0);
@@ -61,7 +67,10 @@ export async function startDigestPass(session: Session, content: Content, wish: 
     session.progress(phase, Math.min(done, size), size);
   };
   const md5 = wish.md5 && new Md5Consumer(size, data, wish.md5, hashing, progress);
-  const tree = wish.tree === true ? new TreeConsumer(size, data, known, hashing, keep, md5 ? () => undefined : progress) : undefined;
+  const tree =
+    wish.tree === true
+      ? new TreeConsumer(size, data, known, hashing, keep, md5 ? () => undefined : progress)
+      : undefined;
   return {
     consumers: [md5, tree].filter((consumer) => consumer !== undefined),
     finish: async () => {
@@ -82,7 +91,12 @@ export async function digestsOf(session: Session, content: Content, wish: Digest
 }
 
 /** Reads for a pass alone, so many windows at a time, and closes it. */
-export async function passOverAll(session: Session, content: Content, pass: DigestPass, windows: number): Promise<Digests> {
+export async function passOverAll(
+  session: Session,
+  content: Content,
+  pass: DigestPass,
+  windows: number,
+): Promise<Digests> {
   await using begun = beginPass(session, content, Promise.resolve(pass), () => false);
   return await begun.finish([], () => windows);
 }
@@ -97,7 +111,12 @@ export interface BegunPass extends AsyncDisposable {
  * Begins a pass as soon as it is ready. Consumers that are `apart` read on their own, from now on; the rest reads with
  * others later. What fails is told to the session at once, and thrown by `finish`.
  */
-export function beginPass(session: Session, content: Content, ready: Promise<DigestPass>, isApart: (consumer: Consumer) => boolean): BegunPass {
+export function beginPass(
+  session: Session,
+  content: Content,
+  ready: Promise<DigestPass>,
+  isApart: (consumer: Consumer) => boolean,
+): BegunPass {
   let isClosed = false;
   const supervisor: Supervisor = {
     throwIfStopped: () => {
@@ -108,7 +127,9 @@ export function beginPass(session: Session, content: Content, ready: Promise<Dig
       if (!isClosed) session.fail(error);
     },
   };
-  const apart = ready.then(({ consumers }) => passOver(supervisor, content, consumers.filter(isApart), () => READ_AHEAD));
+  const apart = ready.then(({ consumers }) =>
+    passOver(supervisor, content, consumers.filter(isApart), () => READ_AHEAD),
+  );
   apart.catch(supervisor.fail);
   const close = async () => {
     isClosed = true;
@@ -121,9 +142,13 @@ export function beginPass(session: Session, content: Content, ready: Promise<Dig
     finish: async (others, windows) => {
       const pass = await ready;
       const shared = pass.consumers.filter((consumer) => !isApart(consumer));
-      await together(passOver(session, content, [...others, ...shared], () => windows() + READ_AHEAD), apart, session.fail);
+      await together(
+        passOver(session, content, [...others, ...shared], () => windows() + READ_AHEAD),
+        apart,
+        session.fail,
+      );
       return pass.finish();
     },
-    [Symbol.asyncDispose]: () => closed ??= close(),
+    [Symbol.asyncDispose]: () => (closed ??= close()),
   };
 }

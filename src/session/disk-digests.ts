@@ -4,7 +4,15 @@ import { TreeHasher } from '../digest/tree.js';
 import { RangeMerger, rangeSet, type Range, type RangeSet } from '../plan/range.js';
 import type { DigestCache } from '../state/digest-cache.js';
 import type { LeafFile } from '../state/leaf-file.js';
-import { WINDOWS, digestsOf, passOverAll, startDigestPass, type DigestPass, type DigestWish, type Digests } from './digest-pass.js';
+import {
+  WINDOWS,
+  digestsOf,
+  passOverAll,
+  startDigestPass,
+  type DigestPass,
+  type DigestWish,
+  type Digests,
+} from './digest-pass.js';
 import type { Phase } from './events.js';
 import { LeafKeeper } from './leaf-keeper.js';
 import type { BlobForm } from './md5-consumer.js';
@@ -66,7 +74,11 @@ export class DiskDigests {
     let pass: DigestPass;
     try {
       const known = leaves && { runs: leaves.file.runs(), changed: await changedAbove(disk, leaves.layer - layer) };
-      pass = await startDigestPass(this.#session, disk, missing, phase, { isSent, known, keep: (run) => keeper.add(run) });
+      pass = await startDigestPass(this.#session, disk, missing, phase, {
+        isSent,
+        known,
+        keep: (run) => keeper.add(run),
+      });
     } catch (error) {
       await leaves?.file.close();
       await keeper.discard();
@@ -80,7 +92,7 @@ export class DiskDigests {
           await keeper.discard();
           return digestsOf(this.#session, disk, missing, phase);
         });
-        if (this.#cache && mayKeep && await this.#isStill(layer, identity)) {
+        if (this.#cache && mayKeep && (await this.#isStill(layer, identity))) {
           if (md5 && md5Key !== undefined) await this.#cache.keepMd5(md5Key, md5);
           if (tree) await keeper.commit(identity, tree);
           await this.#cache.trim();
@@ -139,7 +151,12 @@ async function changedAbove(disk: Disk, layer: number): Promise<RangeSet> {
 
 /** What makes the content of a chain what it is: on this machine, the same text only for the same bytes. */
 function identityOf(files: readonly SourceFile[]): string {
-  return ['vhdup digest 1', ...files.map(({ fileId, size, mtimeNs, ctimeNs, structure }) => `${fileId} ${size} ${mtimeNs} ${ctimeNs} ${structure}`)].join('\n');
+  return [
+    'vhdup digest 1',
+    ...files.map(
+      ({ fileId, size, mtimeNs, ctimeNs, structure }) => `${fileId} ${size} ${mtimeNs} ${ctimeNs} ${structure}`,
+    ),
+  ].join('\n');
 }
 
 function formText({ padding, footer }: BlobForm): string {

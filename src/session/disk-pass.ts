@@ -44,7 +44,12 @@ export interface View {
  * windows are in memory as `windows` says at the time. A failure ends the rest: `supervisor.fail` is told, what runs is
  * waited for, and it is thrown.
  */
-export async function passOver(supervisor: Supervisor, disk: Pick<Disk, 'size' | 'read'>, consumers: readonly Consumer[], windows: () => number): Promise<void> {
+export async function passOver(
+  supervisor: Supervisor,
+  disk: Pick<Disk, 'size' | 'read'>,
+  consumers: readonly Consumer[],
+  windows: () => number,
+): Promise<void> {
   const pool = new BufferPool(WINDOW);
   const pending = windowsOf(consumers, disk.size);
   const ahead: Promise<Loaded>[] = [];
@@ -61,7 +66,11 @@ export async function passOver(supervisor: Supervisor, disk: Pick<Disk, 'size' |
       fail(error);
       break;
     }
-    while (!next.done && ahead.length < READ_AHEAD && (running.size + ahead.length === 0 || running.size + ahead.length < windows())) {
+    while (
+      !next.done &&
+      ahead.length < READ_AHEAD &&
+      (running.size + ahead.length === 0 || running.size + ahead.length < windows())
+    ) {
       const loaded = load(disk, next.value, pool);
       loaded.catch(() => undefined);
       ahead.push(loaded);
@@ -75,11 +84,14 @@ export async function passOver(supervisor: Supervisor, disk: Pick<Disk, 'size' |
     try {
       const { window, bytes, release } = await first;
       // Also where one of them fails, the others are waited for: they read the bytes, and may have requests under way.
-      const task = Promise.all(window.takers.map(({ consumer, ranges }) => consumer.take({ offset: window.offset, bytes, ranges }).catch(fail)))
-        .then(() => {
-          release();
-          running.delete(task);
-        });
+      const task = Promise.all(
+        window.takers.map(({ consumer, ranges }) =>
+          consumer.take({ offset: window.offset, bytes, ranges }).catch(fail),
+        ),
+      ).then(() => {
+        release();
+        running.delete(task);
+      });
       running.add(task);
     } catch (error) {
       fail(error);
@@ -110,7 +122,9 @@ function* windowsOf(consumers: readonly Consumer[], size: number): Generator<Win
   let read: Range[] = [];
   const window = (): Window => {
     const length = Math.min(WINDOW, size - offset);
-    const takers = cursors.map(({ consumer, cursor }) => ({ consumer, ranges: cursor.within({ offset, length }) })).filter(({ ranges }) => ranges.length > 0);
+    const takers = cursors
+      .map(({ consumer, cursor }) => ({ consumer, ranges: cursor.within({ offset, length }) }))
+      .filter(({ ranges }) => ranges.length > 0);
     return { offset, length, read, takers };
   };
   for (const piece of splitAt(all, WINDOW)) {
@@ -129,7 +143,9 @@ function* windowsOf(consumers: readonly Consumer[], size: number): Generator<Win
 async function load(disk: Pick<Disk, 'read'>, window: Window, pool: BufferPool): Promise<Loaded> {
   const buffer = pool.take();
   const bytes = buffer.subarray(0, window.length);
-  const release = () => { pool.give(buffer); };
+  const release = () => {
+    pool.give(buffer);
+  };
   const isSeen = window.takers.some(({ consumer }) => consumer.seesAll);
   let filled = 0;
   try {

@@ -25,5 +25,9 @@ export function holderInWords(text: string | undefined): string | undefined {
 }
 
 function plainHost(): string {
-  return hostname().replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 64) || '_';
+  return (
+    hostname()
+      .replace(/[^A-Za-z0-9._-]/g, '_')
+      .slice(0, 64) || '_'
+  );
 }

@@ -142,7 +142,7 @@ export class Pace {
     const before = this.#before;
     if (epoch.latency > LONGEST_MS && epoch.lanes > 1) {
       this.#settle(undefined);
-      this.#change(Math.floor(epoch.lanes * LONGEST_MS / epoch.latency), now);
+      this.#change(Math.floor((epoch.lanes * LONGEST_MS) / epoch.latency), now);
     } else if (!before) {
       if (this.#trial === 'grow') this.#grow(epoch, now);
       else this.#settle(epoch);

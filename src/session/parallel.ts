@@ -7,11 +7,19 @@ export interface Lanes {
  * Does `work` for each item, so many at a time as there are lanes, taking items only as they are needed.
  * After the first failure `failed` is told and no more is started; what runs is waited for, then the failure is thrown.
  */
-export async function inParallel<T>(items: Iterable<T> | AsyncIterable<T>, lanes: Lanes, work: (item: T) => Promise<void>, failed: (error: unknown) => void): Promise<void> {
+export async function inParallel<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  lanes: Lanes,
+  work: (item: T) => Promise<void>,
+  failed: (error: unknown) => void,
+): Promise<void> {
   const failures: unknown[] = [];
   let running = 0;
   let wake: () => void = () => undefined;
-  const oneEnds = () => new Promise<void>((resolve) => { wake = resolve; });
+  const oneEnds = () =>
+    new Promise<void>((resolve) => {
+      wake = resolve;
+    });
   const fail = (error: unknown) => {
     if (failures.push(error) === 1) failed(error);
   };
@@ -20,10 +28,12 @@ export async function inParallel<T>(items: Iterable<T> | AsyncIterable<T>, lanes
       while (running > 0 && running >= lanes.count) await oneEnds();
       if (failures.length > 0) break;
       running++;
-      void work(item).catch(fail).finally(() => {
-        running--;
-        wake();
-      });
+      void work(item)
+        .catch(fail)
+        .finally(() => {
+          running--;
+          wake();
+        });
     }
   } catch (error) {
     fail(error);
@@ -62,7 +72,13 @@ export class Slots {
           this.#leave();
           break;
         }
-        running.push(piece().catch(fail).finally(() => { this.#leave(); }));
+        running.push(
+          piece()
+            .catch(fail)
+            .finally(() => {
+              this.#leave();
+            }),
+        );
       }
     } catch (error) {
       fail(error);
@@ -91,7 +107,11 @@ export class Slots {
 }
 
 /** Waits for both, also where one fails: then `failed` is told at once, so that the other ends soon, and its error is thrown. */
-export async function together<A, B>(first: Promise<A>, second: Promise<B>, failed: (error: unknown) => void): Promise<[A, B]> {
+export async function together<A, B>(
+  first: Promise<A>,
+  second: Promise<B>,
+  failed: (error: unknown) => void,
+): Promise<[A, B]> {
   first.catch(failed);
   second.catch(failed);
   await Promise.allSettled([first, second]);

@@ -30,7 +30,14 @@ class Windows {
     this.#maxAgeMs = MAX_AGE_MS[kind];
   }
 
-  add(now: number, { requests, bytes, milliseconds }: { readonly requests: number; readonly bytes: number; readonly milliseconds: number }): void {
+  add(
+    now: number,
+    {
+      requests,
+      bytes,
+      milliseconds,
+    }: { readonly requests: number; readonly bytes: number; readonly milliseconds: number },
+  ): void {
     const weight = this.isKnown(now) ? WEIGHT : 0;
     this.requests = this.requests * weight + requests;
     this.bytes = this.bytes * weight + bytes;

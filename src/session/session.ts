@@ -25,9 +25,19 @@ export class Session {
     this.stop = { cancel: options.signal ?? new AbortController().signal, abort: this.#abort.signal };
     this.traffic = new Traffic(this.stop, options.concurrency, options.limit);
     this.tell = options.onEvent ?? (() => undefined);
-    this.#retrier = new Retrier(this.stop, (message) => { this.note(message); }, options.retry, this.traffic);
+    this.#retrier = new Retrier(
+      this.stop,
+      (message) => {
+        this.note(message);
+      },
+      options.retry,
+      this.traffic,
+    );
     // A limit delays whole requests, not those under way. Still, the floor stays well below it, so that no request fails because of it.
-    this.#floor = new ThroughputFloor(Math.min(FLOOR_BYTES_PER_SECOND, (options.limit ?? Infinity) / 4), options.retry?.floorWindowMs);
+    this.#floor = new ThroughputFloor(
+      Math.min(FLOOR_BYTES_PER_SECOND, (options.limit ?? Infinity) / 4),
+      options.retry?.floorWindowMs,
+    );
   }
 
   /** Cuts off whatever runs; it fails with `reason`. */
@@ -46,7 +56,15 @@ export class Session {
   };
 
   async blob(location: BlobLocation): Promise<PageBlob> {
-    return new PageBlob(location, await accessTo(location, this.#options.environment, { allowHttp: this.#options.allowHttp, deadlineMs: this.#options.retry?.deadlineMs, floor: this.#floor }), this.#retrier);
+    return new PageBlob(
+      location,
+      await accessTo(location, this.#options.environment, {
+        allowHttp: this.#options.allowHttp,
+        deadlineMs: this.#options.retry?.deadlineMs,
+        floor: this.#floor,
+      }),
+      this.#retrier,
+    );
   }
 
   containerOf({ location, access }: PageBlob): Container {

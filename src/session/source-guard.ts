@@ -83,7 +83,9 @@ export class SourceGuard implements Watch {
 
   async checkTimes(): Promise<void> {
     if (performance.now() - this.#checkedAt < LOOK_EVERY_MS) return;
-    this.#checking ??= this.#compareTimes().finally(() => { this.#checking = undefined; });
+    this.#checking ??= this.#compareTimes().finally(() => {
+      this.#checking = undefined;
+    });
     await this.#checking;
   }
 
@@ -108,7 +110,9 @@ export class SourceGuard implements Watch {
   #error(problem: string, cause?: unknown): VhdupError {
     return new VhdupError('source-changed', `the disk changed meanwhile: ${problem}`, {
       cause,
-      hint: this.#options.hint ?? 'stop what writes to it, then run the same command: what was sent is compared before it is used',
+      hint:
+        this.#options.hint ??
+        'stop what writes to it, then run the same command: what was sent is compared before it is used',
     });
   }
 
@@ -161,11 +165,16 @@ export class SourceGuard implements Watch {
   #throwIfChanged(now: readonly (FileState | SourceFile)[]): void {
     for (const [index, before] of this.#files.entries()) {
       const after = now[index];
-      const change = after?.fileId !== before.fileId ? 'another file is in its place'
-        : after.size !== before.size ? `its size was ${before.size} bytes and is ${after.size}`
-        : after.mtimeNs !== before.mtimeNs ? 'it was written to (modification time)'
-        : 'structure' in after && after.structure !== before.structure ? 'its footer, header or block table is another one'
-        : undefined;
+      const change =
+        after?.fileId !== before.fileId
+          ? 'another file is in its place'
+          : after.size !== before.size
+            ? `its size was ${before.size} bytes and is ${after.size}`
+            : after.mtimeNs !== before.mtimeNs
+              ? 'it was written to (modification time)'
+              : 'structure' in after && after.structure !== before.structure
+                ? 'its footer, header or block table is another one'
+                : undefined;
       if (change !== undefined) throw this.#error(`${before.path}: ${change}`);
     }
   }

@@ -35,7 +35,11 @@ export class Traffic implements Pacer {
     this.#price.restart();
     const pace = this.#pace;
     const most = this.#isFixed || memory === 0 ? Infinity : Math.floor(MEMORY / memory);
-    return { get count() { return Math.min(pace.lanes, most); } };
+    return {
+      get count() {
+        return Math.min(pace.lanes, most);
+      },
+    };
   }
 
   /** A range in parts, each for a request; how large the next one is is decided when it is asked for. */
@@ -53,7 +57,7 @@ export class Traffic implements Pacer {
   }
 
   async admit(bytes: number): Promise<void> {
-    const wait = bytes > 0 ? this.#limit?.reserve(performance.now(), bytes) ?? 0 : 0;
+    const wait = bytes > 0 ? (this.#limit?.reserve(performance.now(), bytes) ?? 0) : 0;
     if (wait > 0) await pause(wait, this.#stop);
   }
 

@@ -34,7 +34,14 @@ export class TreeConsumer implements Consumer {
   #last: Promise<void> = Promise.resolve();
 
   /** `data`: where the disk stores bytes. `keep` gets all leaves but zeros nobody stores, in order. `progress` may throw, to stop. */
-  constructor(size: number, data: RangeSet, known: KnownLeaves | undefined, hashing: Hashing, keep: (run: LeafRun) => Promise<void>, progress: (done: number) => void) {
+  constructor(
+    size: number,
+    data: RangeSet,
+    known: KnownLeaves | undefined,
+    hashing: Hashing,
+    keep: (run: LeafRun) => Promise<void>,
+    progress: (done: number) => void,
+  ) {
     const leaves = alignedOut(data, LEAF, size);
     const changed = known && alignedOut(known.changed, LEAF, size);
     this.needs = changed ? intersect(leaves, changed) : leaves;
@@ -46,7 +53,10 @@ export class TreeConsumer implements Consumer {
   }
 
   async take({ offset, bytes, ranges }: View): Promise<void> {
-    const hashed = ranges.map(async (range) => ({ index: range.offset / LEAF, values: await this.#hashing.leaves(bytes.subarray(range.offset - offset, endOf(range) - offset)) }));
+    const hashed = ranges.map(async (range) => ({
+      index: range.offset / LEAF,
+      values: await this.#hashing.leaves(bytes.subarray(range.offset - offset, endOf(range) - offset)),
+    }));
     const all = Promise.allSettled(hashed).then(() => Promise.all(hashed));
     all.catch(() => undefined);
     this.#last = this.#last.then(async () => {
@@ -109,7 +119,8 @@ class KnownIterator {
       }
       const count = Math.min(run.values.length / VALUE, index - run.index);
       yield { index: run.index, values: run.values.subarray(0, count * VALUE) };
-      if (count < run.values.length / VALUE) this.#waiting.unshift({ index: run.index + count, values: run.values.subarray(count * VALUE) });
+      if (count < run.values.length / VALUE)
+        this.#waiting.unshift({ index: run.index + count, values: run.values.subarray(count * VALUE) });
     }
   }
 
@@ -129,7 +140,12 @@ class KnownIterator {
     const count = Math.min(values.length / VALUE, this.#end - index);
     if (count <= 0) return [];
     const whole = { offset: index * LEAF, length: count * LEAF };
-    for (let range = this.#changed[this.#nextChanged]; range && endOf(range) <= whole.offset; range = this.#changed[this.#nextChanged]) this.#nextChanged++;
+    for (
+      let range = this.#changed[this.#nextChanged];
+      range && endOf(range) <= whole.offset;
+      range = this.#changed[this.#nextChanged]
+    )
+      this.#nextChanged++;
     const changed: Range[] = [];
     for (let at = this.#nextChanged; (this.#changed[at]?.offset ?? Infinity) < endOf(whole); at++) {
       const range = this.#changed[at];

@@ -68,7 +68,9 @@ export function isCode(error: unknown, ...codes: readonly string[]): boolean {
 /** Removes an announcement and its mark. The announcement goes first: without it, its process does not hold the lock. */
 export async function removeAnnouncement(folder: string, token: string): Promise<void> {
   for (const path of [join(folder, token), heldPath(folder, token)]) {
-    await unlink(path).catch((error: unknown) => { if (!isCode(error, 'ENOENT')) throw error; });
+    await unlink(path).catch((error: unknown) => {
+      if (!isCode(error, 'ENOENT')) throw error;
+    });
   }
 }
 
@@ -106,7 +108,7 @@ export class Announcement {
     for (;;) {
       await makeFolder(this.#folder);
       try {
-        return this.#file = await open(join(this.#folder, this.token), 'wx');
+        return (this.#file = await open(join(this.#folder, this.token), 'wx'));
       } catch (error) {
         // The process that has just released the lock removed the folder.
         if (!isCode(error, 'ENOENT')) throw error;
@@ -132,7 +134,7 @@ export class Announcement {
 
   /** Returns true if the announcement and its mark are still there. */
   async isHeld(): Promise<boolean> {
-    return await isThere(join(this.#folder, this.token)) && await isThere(heldPath(this.#folder, this.token));
+    return (await isThere(join(this.#folder, this.token))) && (await isThere(heldPath(this.#folder, this.token)));
   }
 
   /** Removes the announcement, and the folder if it is empty then. Never throws. */
@@ -165,7 +167,12 @@ async function makeFolder(path: string): Promise<void> {
   } catch (error) {
     if (!isCode(error, 'EEXIST')) throw error;
     const found = await statIfThere(path);
-    if (found && !found.isDirectory()) throw new VhdupError('output-unwritable', `${path}: this is not the folder of a lock, but a ${found.isSymbolicLink() ? 'symbolic link' : 'file of another kind'}`, { hint: 'remove it, if it is not needed' });
+    if (found && !found.isDirectory())
+      throw new VhdupError(
+        'output-unwritable',
+        `${path}: this is not the folder of a lock, but a ${found.isSymbolicLink() ? 'symbolic link' : 'file of another kind'}`,
+        { hint: 'remove it, if it is not needed' },
+      );
   }
 }
 

@@ -88,15 +88,24 @@ export class DigestCache {
   /** Deletes the longest unused records where there are too many. Never throws. */
   async trim(maxBytes = MAX_BYTES): Promise<void> {
     const names = await readdir(this.#folder).catch(() => []);
-    const files = (await Promise.all(names.filter((name) => RECORD.test(name) || FRESH.test(name)).map(async (name) => {
-      const path = join(this.#folder, name);
-      const found = await lstat(path).catch(() => undefined);
-      return found && { path, isFresh: FRESH.test(name), size: found.size, usedMs: found.mtimeMs };
-    }))).filter((file) => file !== undefined).sort((a, b) => b.usedMs - a.usedMs);
+    const files = (
+      await Promise.all(
+        names
+          .filter((name) => RECORD.test(name) || FRESH.test(name))
+          .map(async (name) => {
+            const path = join(this.#folder, name);
+            const found = await lstat(path).catch(() => undefined);
+            return found && { path, isFresh: FRESH.test(name), size: found.size, usedMs: found.mtimeMs };
+          }),
+      )
+    )
+      .filter((file) => file !== undefined)
+      .sort((a, b) => b.usedMs - a.usedMs);
     let kept = 0;
     for (const { path, isFresh, size, usedMs } of files) {
       kept += size;
-      if (isFresh ? Date.now() - usedMs > STALE_MS : kept > maxBytes) await rm(path, { force: true }).catch(() => undefined);
+      if (isFresh ? Date.now() - usedMs > STALE_MS : kept > maxBytes)
+        await rm(path, { force: true }).catch(() => undefined);
     }
   }
 }

@@ -52,7 +52,9 @@ export async function openLeafFile(folder: string, key: string): Promise<LeafFil
 /** The digest that a file names, where it is about `key`. */
 async function digestIn(handle: FileHandle, key: string): Promise<Buffer | undefined> {
   const header = await exactly(handle, HEADER, 0);
-  const isOurs = header.subarray(0, MAGIC.length).equals(MAGIC) && header.subarray(MAGIC.length, MAGIC.length + 32).equals(hashOf(key));
+  const isOurs =
+    header.subarray(0, MAGIC.length).equals(MAGIC) &&
+    header.subarray(MAGIC.length, MAGIC.length + 32).equals(hashOf(key));
   return isOurs ? header.subarray(MAGIC.length + 32) : undefined;
 }
 

@@ -50,7 +50,11 @@ export async function writeLeaseRecord(folder: string, record: LeaseRecord): Pro
  * Replaces the record for a blob by what `change` returns, under a lock: see `updateRecord`. Never throws. If the folder
  * cannot be written, nothing is recorded, and `change` may not be called.
  */
-export async function updateLeaseRecord(folder: string, uri: string, change: (current: LeaseRecord | undefined) => LeaseRecord | undefined): Promise<void> {
+export async function updateLeaseRecord(
+  folder: string,
+  uri: string,
+  change: (current: LeaseRecord | undefined) => LeaseRecord | undefined,
+): Promise<void> {
   await updateRecord(LEASE, folder, uri, change).catch(() => undefined);
 }
 
@@ -60,11 +64,26 @@ export async function deleteLeaseRecord(folder: string, uri: string): Promise<vo
 
 function parseLeaseRecord(value: unknown): LeaseRecord | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { uri, leaseId, formerIds, etag, hasEnded, owner: recorded } = value as Readonly<Record<keyof LeaseRecord, unknown>>;
+  const {
+    uri,
+    leaseId,
+    formerIds,
+    etag,
+    hasEnded,
+    owner: recorded,
+  } = value as Readonly<Record<keyof LeaseRecord, unknown>>;
   const owner = parseOwner(recorded);
   if (typeof uri !== 'string' || typeof leaseId !== 'string' || !owner) return undefined;
-  if (!isAbsentOr(isTextArray, formerIds) || !isAbsentOr(isText, etag) || !isAbsentOr(isBoolean, hasEnded)) return undefined;
-  return { uri, leaseId, owner, ...(formerIds === undefined ? {} : { formerIds }), ...(etag === undefined ? {} : { etag }), ...(hasEnded === undefined ? {} : { hasEnded }) };
+  if (!isAbsentOr(isTextArray, formerIds) || !isAbsentOr(isText, etag) || !isAbsentOr(isBoolean, hasEnded))
+    return undefined;
+  return {
+    uri,
+    leaseId,
+    owner,
+    ...(formerIds === undefined ? {} : { formerIds }),
+    ...(etag === undefined ? {} : { etag }),
+    ...(hasEnded === undefined ? {} : { hasEnded }),
+  };
 }
 
 function isAbsentOr<T>(is: (value: unknown) => value is T, value: unknown): value is T | undefined {

@@ -67,14 +67,14 @@ export class Lock implements AsyncDisposable {
     const watch = new Watch(silenceMs, options.onWait);
     for (;;) {
       signal?.throwIfAborted();
-      if (!await removeOldLock(path, watch, signal)) return { holder: undefined };
+      if (!(await removeOldLock(path, watch, signal))) return { holder: undefined };
       const announcement = await Announcement.write(path, silenceMs / HEARTBEATS);
       let isKept = false;
       try {
         const outcome = await contend(path, announcement, watch, signal);
         if (outcome !== 'free' && outcome !== 'lost') return outcome;
         // Lost: another process took this one for dead and removed its announcement. Start again.
-        isKept = outcome === 'free' && await announcement.hold();
+        isKept = outcome === 'free' && (await announcement.hold());
         if (isKept) return new Lock(path, announcement);
       } finally {
         if (!isKept) await announcement.withdraw();
@@ -90,7 +90,11 @@ export class Lock implements AsyncDisposable {
   /** Throws `destination-busy` if another process took this one for dead, and so may hold the lock. */
   async check(): Promise<void> {
     if (await this.#announcement.isHeld()) return;
-    throw new VhdupError('destination-busy', `${this.#path}: this process stood still for so long that another one could take over its work`, { hint: 'run the same command again: it says whether another one works on it' });
+    throw new VhdupError(
+      'destination-busy',
+      `${this.#path}: this process stood still for so long that another one could take over its work`,
+      { hint: 'run the same command again: it says whether another one works on it' },
+    );
   }
 
   /** Releases the lock. Never throws. */
@@ -108,14 +112,24 @@ export async function withLock<T>(path: string, work: (lock: Lock) => Promise<T>
       return await work(lock);
     }
     const { holder } = result;
-    if (performance.now() > deadline) throw new VhdupError('destination-busy', `${path}: ${holder ? `process ${holder.pid} on ${holder.host}` : 'another process'} holds it and does not go on`, { hint: 'end that process, then run the same command' });
+    if (performance.now() > deadline)
+      throw new VhdupError(
+        'destination-busy',
+        `${path}: ${holder ? `process ${holder.pid} on ${holder.host}` : 'another process'} holds it and does not go on`,
+        { hint: 'end that process, then run the same command' },
+      );
     // At random, so that two waiting processes do not collide again and again.
     await sleep(5 + Math.random() * 40);
   }
 }
 
 /** Waits until the lock is free, or another process has it; returns `lost` if its own announcement is gone. */
-async function contend(path: string, { token }: Announcement, watch: Watch, signal: AbortSignal | undefined): Promise<'free' | 'lost' | Busy> {
+async function contend(
+  path: string,
+  { token }: Announcement,
+  watch: Watch,
+  signal: AbortSignal | undefined,
+): Promise<'free' | 'lost' | Busy> {
   for (;;) {
     const contenders = await list(path);
     if (!contenders.get(token)?.isAnnounced) return 'lost';
@@ -160,7 +174,10 @@ async function removeOldLock(path: string, watch: Watch, signal: AbortSignal | u
     const life = watch.judge('', sighting, true);
     if (life === 'alive') return false;
     // This never removes a folder, so it cannot hit the lock that another contender has made instead.
-    if (life === 'dead') await unlink(path).catch(async (error: unknown) => { if (await look(path)) throw error; });
+    if (life === 'dead')
+      await unlink(path).catch(async (error: unknown) => {
+        if (await look(path)) throw error;
+      });
     else await sleep(POLL_MS, undefined, { signal });
   }
 }

@@ -28,7 +28,12 @@ let own: Owner | undefined;
 
 /** Returns this process. */
 export function thisOwner(): Owner {
-  return own ??= { host: hostname(), pid: process.pid, ...(process.platform === 'linux' ? linuxIdentity() : { boot: Math.round(Date.now() / 1000 - uptime()) }), token: TOKEN };
+  return (own ??= {
+    host: hostname(),
+    pid: process.pid,
+    ...(process.platform === 'linux' ? linuxIdentity() : { boot: Math.round(Date.now() / 1000 - uptime()) }),
+    token: TOKEN,
+  });
 }
 
 /**
@@ -52,11 +57,19 @@ export function judgeOwner(owner: Owner | undefined): Verdict {
 export function parseOwner(value: unknown): Owner | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { host, pid, boot, namespace, startedAt, token } = value as Readonly<Record<keyof Owner, unknown>>;
-  if (!isText(host) || !isText(token) || typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  if (!isText(host) || !isText(token) || typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0)
+    return undefined;
   if (boot !== undefined && typeof boot !== 'number' && !isText(boot)) return undefined;
   if (namespace !== undefined && !isText(namespace)) return undefined;
   if (startedAt !== undefined && typeof startedAt !== 'number') return undefined;
-  return { host, pid, ...(boot === undefined ? {} : { boot }), ...(namespace === undefined ? {} : { namespace }), ...(startedAt === undefined ? {} : { startedAt }), token };
+  return {
+    host,
+    pid,
+    ...(boot === undefined ? {} : { boot }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(startedAt === undefined ? {} : { startedAt }),
+    token,
+  };
 }
 
 function isText(value: unknown): value is string {
@@ -89,7 +102,11 @@ function linuxIdentity(): Pick<Owner, 'boot' | 'namespace' | 'startedAt'> {
     const pids = /^NSpid:(.*)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]?.trim().split(/\s+/);
     if (pids?.length !== 1 || Number(pids[0]) !== process.pid) return {};
     const startedAt = readStat(process.pid)?.startedAt;
-    return { boot: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(), namespace: readlinkSync('/proc/self/ns/pid'), ...(startedAt === undefined ? {} : { startedAt }) };
+    return {
+      boot: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
+      namespace: readlinkSync('/proc/self/ns/pid'),
+      ...(startedAt === undefined ? {} : { startedAt }),
+    };
   } catch {
     return {};
   }

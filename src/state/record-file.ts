@@ -20,9 +20,17 @@ export interface RecordKind<R extends object> {
 }
 
 /** Returns the record about `key`, such as a blob's URI; `undefined` if there is none, it is damaged, or something else has its name. */
-export async function readRecord<R extends object>({ name, parse }: RecordKind<R>, folder: string, key: string): Promise<R | undefined> {
+export async function readRecord<R extends object>(
+  { name, parse }: RecordKind<R>,
+  folder: string,
+  key: string,
+): Promise<R | undefined> {
   try {
-    const { crc, ...stored } = JSON.parse((await readRegular(fileFor(name, folder, key), MAX_BYTES)).toString()) as { crc: unknown; key: unknown; record: unknown };
+    const { crc, ...stored } = JSON.parse((await readRegular(fileFor(name, folder, key), MAX_BYTES)).toString()) as {
+      crc: unknown;
+      key: unknown;
+      record: unknown;
+    };
     return crc === crc32.str(JSON.stringify(stored)) && stored.key === key ? parse(stored.record) : undefined;
   } catch {
     return undefined;
@@ -30,14 +38,23 @@ export async function readRecord<R extends object>({ name, parse }: RecordKind<R
 }
 
 /** Writes a record, readable by its owner only. A reader sees the old one or the new one. Throws if the folder cannot be written. */
-export async function writeRecord<R extends object>({ name }: RecordKind<R>, folder: string, key: string, record: R): Promise<void> {
+export async function writeRecord<R extends object>(
+  { name }: RecordKind<R>,
+  folder: string,
+  key: string,
+  record: R,
+): Promise<void> {
   const path = fileFor(name, folder, key);
   const stored = { key, record };
   // Random, because process ids are not unique across namespaces.
   const fresh = `${path}.${randomBytes(8).toString('hex')}`;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeFile(fresh, JSON.stringify({ crc: crc32.str(JSON.stringify(stored)), ...stored }), { mode: 0o600, flag: 'wx', flush: true });
+    await writeFile(fresh, JSON.stringify({ crc: crc32.str(JSON.stringify(stored)), ...stored }), {
+      mode: 0o600,
+      flag: 'wx',
+      flush: true,
+    });
     await rename(fresh, path);
   } catch (error) {
     await rm(fresh, { force: true }).catch(() => undefined);
@@ -45,7 +62,11 @@ export async function writeRecord<R extends object>({ name }: RecordKind<R>, fol
   }
 }
 
-export async function deleteRecord<R extends object>({ name }: RecordKind<R>, folder: string, key: string): Promise<void> {
+export async function deleteRecord<R extends object>(
+  { name }: RecordKind<R>,
+  folder: string,
+  key: string,
+): Promise<void> {
   await rm(fileFor(name, folder, key), { force: true }).catch(() => undefined);
 }
 
@@ -53,7 +74,12 @@ export async function deleteRecord<R extends object>({ name }: RecordKind<R>, fo
  * Replaces a record by what `change` returns, under a lock, so that no update is lost. `undefined` deletes the record; the
  * same object leaves it as it is. Throws if the folder cannot be written.
  */
-export async function updateRecord<R extends object>(kind: RecordKind<R>, folder: string, key: string, change: (current: R | undefined) => R | undefined): Promise<void> {
+export async function updateRecord<R extends object>(
+  kind: RecordKind<R>,
+  folder: string,
+  key: string,
+  change: (current: R | undefined) => R | undefined,
+): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await withLock(`${fileFor(kind.name, folder, key)}.lock`, async (lock) => {
     const current = await readRecord(kind, folder, key);
@@ -65,13 +91,21 @@ export async function updateRecord<R extends object>(kind: RecordKind<R>, folder
 }
 
 /** Removes the oldest records of a kind if there are more than `max` of them. Never throws. */
-export async function trimRecords<R extends object>({ name }: RecordKind<R>, folder: string, max: number): Promise<void> {
-  const names = (await readdir(folder).catch(() => [])).filter((file) => RECORD.test(file) && file.endsWith(`.${name}.json`));
+export async function trimRecords<R extends object>(
+  { name }: RecordKind<R>,
+  folder: string,
+  max: number,
+): Promise<void> {
+  const names = (await readdir(folder).catch(() => [])).filter(
+    (file) => RECORD.test(file) && file.endsWith(`.${name}.json`),
+  );
   if (names.length <= max) return;
-  const files = await Promise.all(names.map(async (file) => {
-    const path = join(folder, file);
-    return { path, writtenMs: (await lstat(path).catch(() => undefined))?.mtimeMs ?? 0 };
-  }));
+  const files = await Promise.all(
+    names.map(async (file) => {
+      const path = join(folder, file);
+      return { path, writtenMs: (await lstat(path).catch(() => undefined))?.mtimeMs ?? 0 };
+    }),
+  );
   const oldest = files.sort((a, b) => a.writtenMs - b.writtenMs).slice(0, files.length - max);
   for (const { path } of oldest) await rm(path, { force: true }).catch(() => undefined);
 }

@@ -30,8 +30,14 @@ export async function writeSealRecord(folder: string, record: SealRecord): Promi
 }
 
 /** Replaces the record by `before` (`undefined`: none) if it still is the one for `leaseId`. Never throws. */
-export async function withdrawSealRecord(folder: string, { uri, leaseId }: SealRecord, before: SealRecord | undefined): Promise<void> {
-  await updateRecord(SEAL, folder, uri, (current) => (current?.leaseId === leaseId ? before : current)).catch(() => undefined);
+export async function withdrawSealRecord(
+  folder: string,
+  { uri, leaseId }: SealRecord,
+  before: SealRecord | undefined,
+): Promise<void> {
+  await updateRecord(SEAL, folder, uri, (current) => (current?.leaseId === leaseId ? before : current)).catch(
+    () => undefined,
+  );
 }
 
 function parseSealRecord(value: unknown): SealRecord | undefined {

@@ -7,19 +7,38 @@ export type UserFolder = 'state' | 'cache';
 
 /** The variable that names each folder, and its default: a path below the home folder, or below a folder that a variable of the system names. */
 const FOLDERS = {
-  state: { variable: 'VHDUP_STATE_DIR', linux: ['XDG_DATA_HOME', '.local/share/vhdup'], darwin: 'Library/Application Support/vhdup', win32: 'vhdup/Data' },
-  cache: { variable: 'VHDUP_CACHE_DIR', linux: ['XDG_CACHE_HOME', '.cache/vhdup'], darwin: 'Library/Caches/vhdup', win32: 'vhdup/Cache' },
+  state: {
+    variable: 'VHDUP_STATE_DIR',
+    linux: ['XDG_DATA_HOME', '.local/share/vhdup'],
+    darwin: 'Library/Application Support/vhdup',
+    win32: 'vhdup/Data',
+  },
+  cache: {
+    variable: 'VHDUP_CACHE_DIR',
+    linux: ['XDG_CACHE_HOME', '.cache/vhdup'],
+    darwin: 'Library/Caches/vhdup',
+    win32: 'vhdup/Cache',
+  },
 } as const;
 
 /**
  * Returns the user's folder for files of this kind: the one that the environment names, else the platform's default. Throws
  * `usage` if the environment names none and the user has no home folder: nobody would find a folder in the working folder again.
  */
-export function userFolder(kind: UserFolder, environment: Readonly<Record<string, string | undefined>> = process.env): string {
-  const { variable, linux: [xdg, below], darwin, win32 } = FOLDERS[kind];
+export function userFolder(
+  kind: UserFolder,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): string {
+  const {
+    variable,
+    linux: [xdg, below],
+    darwin,
+    win32,
+  } = FOLDERS[kind];
   const named = environment[variable];
   if (named) return named;
-  if (process.platform === 'win32') return join(absolute(environment['LOCALAPPDATA']) ?? join(home(variable), 'AppData', 'Local'), win32);
+  if (process.platform === 'win32')
+    return join(absolute(environment['LOCALAPPDATA']) ?? join(home(variable), 'AppData', 'Local'), win32);
   if (process.platform === 'darwin') return join(home(variable), darwin);
   const base = absolute(environment[xdg]);
   return base === undefined ? join(home(variable), below) : join(base, 'vhdup');
@@ -38,7 +57,11 @@ function home(variable: string): string {
     // HOME is not set, and the system does not know the user.
   }
   if (folder !== undefined && isAbsolute(folder)) return folder;
-  throw new VhdupError('usage', `there is no home folder for the files of this user: ${folder === undefined ? 'HOME is not set' : `HOME is "${folder}"`}`, {
-    hint: `set ${variable}, or HOME, to a folder that this user can write to`,
-  });
+  throw new VhdupError(
+    'usage',
+    `there is no home folder for the files of this user: ${folder === undefined ? 'HOME is not set' : `HOME is "${folder}"`}`,
+    {
+      hint: `set ${variable}, or HOME, to a folder that this user can write to`,
+    },
+  );
 }

@@ -48,7 +48,10 @@ export class Watch {
     const before = this.#seen.get(token);
     // If this process stood still, the other one may have too (a suspended machine): that does not count as silence.
     const stepMs = before ? Math.min(now - before.atMs, this.#silenceMs / 10) : 0;
-    const seen = before?.sign === sign ? { ...before, quietMs: before.quietMs + stepMs, atMs: now } : { sign, hasMoved: before !== undefined, quietMs: 0, atMs: now };
+    const seen =
+      before?.sign === sign
+        ? { ...before, quietMs: before.quietMs + stepMs, atMs: now }
+        : { sign, hasMoved: before !== undefined, quietMs: 0, atMs: now };
     this.#seen.set(token, seen);
     return seen;
   }

@@ -35,7 +35,10 @@ export interface Compared {
 }
 
 /** Compares ranges of a disk with a blob, in parallel. In memory are at most two pieces of 4 MiB for each request at a time. */
-export async function compare(session: Session, { disk, blob, ranges, pages, conditions, phase }: Comparison): Promise<Compared> {
+export async function compare(
+  session: Session,
+  { disk, blob, ranges, pages, conditions, phase }: Comparison,
+): Promise<Compared> {
   const near = rangeSet(pages, NEAR);
   const total = totalLength(ranges);
   const [ours, theirs] = [new BufferPool(PIECE), new BufferPool(PIECE)];
@@ -43,24 +46,35 @@ export async function compare(session: Session, { disk, blob, ranges, pages, con
   let done = 0;
   let fetched = 0;
   session.progress(phase, 0, total);
-  await inParallel(piecesOf(ranges, near), session.traffic.lanes(2 * PIECE), async ({ piece, fetch }) => {
-    throwIfStopped(session.stop);
-    await ours.use(piece.length, async (here) => {
-      await disk.read(piece.offset, here);
-      await theirs.use(piece.length, async (there) => {
-        zeroFill(there);
-        for (const range of fetch) {
-          for (const { offset, length } of session.traffic.requests(range)) {
-            await read(blob, offset, there.subarray(offset - piece.offset, offset - piece.offset + length), conditions);
-            fetched += length;
+  await inParallel(
+    piecesOf(ranges, near),
+    session.traffic.lanes(2 * PIECE),
+    async ({ piece, fetch }) => {
+      throwIfStopped(session.stop);
+      await ours.use(piece.length, async (here) => {
+        await disk.read(piece.offset, here);
+        await theirs.use(piece.length, async (there) => {
+          zeroFill(there);
+          for (const range of fetch) {
+            for (const { offset, length } of session.traffic.requests(range)) {
+              await read(
+                blob,
+                offset,
+                there.subarray(offset - piece.offset, offset - piece.offset + length),
+                conditions,
+              );
+              fetched += length;
+            }
           }
-        }
-        for (const { offset, length } of differingPages(here, there)) differences.push({ offset: piece.offset + offset, length });
+          for (const { offset, length } of differingPages(here, there))
+            differences.push({ offset: piece.offset + offset, length });
+        });
       });
-    });
-    done += piece.length;
-    session.progress(phase, done, total);
-  }, session.fail);
+      done += piece.length;
+      session.progress(phase, done, total);
+    },
+    session.fail,
+  );
   return { differences: rangeSet(differences), fetched };
 }
 
@@ -79,14 +93,21 @@ async function read(blob: PageBlob, offset: number, into: Uint8Array, conditions
   try {
     await blob.readInto(offset, into, conditions);
   } catch (error) {
-    if (conditions.ifMatch === undefined || !(error instanceof VhdupError) || failureOf(error.cause).status !== 412) throw error;
-    throw new VhdupError('source-changed', `${blob.uri}: it changed while it was compared`, { cause: error, hint: 'run the same command again' });
+    if (conditions.ifMatch === undefined || !(error instanceof VhdupError) || failureOf(error.cause).status !== 412)
+      throw error;
+    throw new VhdupError('source-changed', `${blob.uri}: it changed while it was compared`, {
+      cause: error,
+      hint: 'run the same command again',
+    });
   }
 }
 
 /** The pages in which two buffers of one length differ, neighbours as one range. */
 export function differingPages(a: Uint8Array, b: Uint8Array): Range[] {
-  const [left, right] = [Buffer.from(a.buffer, a.byteOffset, a.byteLength), Buffer.from(b.buffer, b.byteOffset, b.byteLength)];
+  const [left, right] = [
+    Buffer.from(a.buffer, a.byteOffset, a.byteLength),
+    Buffer.from(b.buffer, b.byteOffset, b.byteLength),
+  ];
   if (left.equals(right)) return [];
   const found: Range[] = [];
   for (let offset = 0; offset < left.length; offset += PAGE) {

@@ -26,14 +26,21 @@ const NAMED = 20;
 export async function verify(disk: Disk, uri: string, options: VerifyOptions = {}): Promise<VerifyResult> {
   const session = new Session(options);
   const guard = await SourceGuard.begin(disk, {
-    onTouched: (path) => { session.note(`${path} was touched: all is compared again`); },
+    onTouched: (path) => {
+      session.note(`${path} was touched: all is compared again`);
+    },
     hint: 'stop what writes to it, then run the same command again',
   });
   const blob = await session.blob(parseBlobUri(uri));
   return guard.repeatUntilUntouched(() => compareAll(session, guard.disk, blob, options));
 }
 
-async function compareAll(session: Session, disk: Disk, blob: PageBlob, { deep = true }: VerifyOptions): Promise<VerifyResult> {
+async function compareAll(
+  session: Session,
+  disk: Disk,
+  blob: PageBlob,
+  { deep = true }: VerifyOptions,
+): Promise<VerifyResult> {
   const properties = await present(blob);
   const conditions = { ifMatch: properties.etag };
   const { size } = properties;
@@ -54,8 +61,17 @@ async function compareAll(session: Session, disk: Disk, blob: PageBlob, { deep =
   );
   const behind = deep ? await notZero(session, disk, blob, properties, pages) : [];
 
-  const all = rangeSet([...differences, ...behind, ...(tail.differs ? [{ offset: content, length: size - content }] : [])]);
-  const problems = [...problemsOf(properties), ...tail.problems, ...(digests.contentMd5 === 'other' ? ['its Content-MD5 is not that of the disk'] : []), ...(digests.tree === 'other' ? ['its tree digest is not that of the disk'] : [])];
+  const all = rangeSet([
+    ...differences,
+    ...behind,
+    ...(tail.differs ? [{ offset: content, length: size - content }] : []),
+  ]);
+  const problems = [
+    ...problemsOf(properties),
+    ...tail.problems,
+    ...(digests.contentMd5 === 'other' ? ['its Content-MD5 is not that of the disk'] : []),
+    ...(digests.tree === 'other' ? ['its tree digest is not that of the disk'] : []),
+  ];
   return {
     blob: blob.uri,
     equal: all.length === 0 && problems.length === 0,
@@ -72,8 +88,15 @@ async function compareAll(session: Session, disk: Disk, blob: PageBlob, { deep =
 
 async function present(blob: PageBlob): Promise<BlobProperties> {
   const properties = await blob.properties();
-  if (!properties) throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, { hint: 'check the name, and that the credential may read it' });
-  if (properties.type !== 'PageBlob') throw new VhdupError('destination-exists', `${blob.uri}: it is a ${properties.type ?? 'blob of unknown type'}, not a page blob`);
+  if (!properties)
+    throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, {
+      hint: 'check the name, and that the credential may read it',
+    });
+  if (properties.type !== 'PageBlob')
+    throw new VhdupError(
+      'destination-exists',
+      `${blob.uri}: it is a ${properties.type ?? 'blob of unknown type'}, not a page blob`,
+    );
   return properties;
 }
 
@@ -81,7 +104,9 @@ function problemsOf({ metadata, contentMd5, copy }: BlobProperties): string[] {
   const push = stateOf(metadata);
   return [
     copy?.status === 'pending' ? ['it is still being copied to'] : [],
-    push && push.state !== 'complete' ? [`an unfinished push (${push.state}): run the same push again to resume it`] : [],
+    push && push.state !== 'complete'
+      ? [`an unfinished push (${push.state}): run the same push again to resume it`]
+      : [],
     isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? ['an unfinished upload of another tool'] : [],
   ].flat();
 }
@@ -99,31 +124,65 @@ async function tailOf(blob: PageBlob, { size, etag }: BlobProperties, disk: Disk
   const wrongSize = padding < 0 ? [`it has ${size} bytes, the disk with its footer ${disk.size + FOOTER_LENGTH}`] : [];
   if (size < FOOTER_LENGTH) return { differs: false, problems: wrongSize, stream: undefined };
   const bytes = await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag });
-  if (padding === 0 && bytes.equals(disk.footer)) return { differs: false, problems: [], stream: new FixedStream(disk) };
+  if (padding === 0 && bytes.equals(disk.footer))
+    return { differs: false, problems: [], stream: new FixedStream(disk) };
   const tail = parseFixedTail(bytes);
-  const problem = typeof tail === 'string' ? `it ends with no footer of a fixed VHD: ${tail}`
-    : tail.id === undefined || tail.id !== disk.id ? `its unique id is ${tail.id ?? 'all zeros'}, the disk's is ${disk.id ?? 'all zeros'}`
-    : tail.size !== disk.size && tail.size !== disk.size + padding ? `its footer says ${tail.size} bytes, the disk has ${disk.size}`
-    : undefined;
+  const problem =
+    typeof tail === 'string'
+      ? `it ends with no footer of a fixed VHD: ${tail}`
+      : tail.id === undefined || tail.id !== disk.id
+        ? `its unique id is ${tail.id ?? 'all zeros'}, the disk's is ${disk.id ?? 'all zeros'}`
+        : tail.size !== disk.size && tail.size !== disk.size + padding
+          ? `its footer says ${tail.size} bytes, the disk has ${disk.size}`
+          : undefined;
   const problems = [...wrongSize, ...(problem === undefined ? [] : [problem])];
-  return { differs: problem !== undefined, problems, stream: problems.length > 0 ? undefined : new FixedStream(disk, { footer: bytes, padding }) };
+  return {
+    differs: problem !== undefined,
+    problems,
+    stream: problems.length > 0 ? undefined : new FixedStream(disk, { footer: bytes, padding }),
+  };
 }
 
 /** What lies between the disk's end and the footer has to be zero. */
-async function notZero(session: Session, disk: Disk, blob: PageBlob, { size, etag }: BlobProperties, pages: RangeSet): Promise<Range[]> {
+async function notZero(
+  session: Session,
+  disk: Disk,
+  blob: PageBlob,
+  { size, etag }: BlobProperties,
+  pages: RangeSet,
+): Promise<Range[]> {
   const padding = { offset: disk.size, length: Math.max(0, size - FOOTER_LENGTH - disk.size) };
   const read = (_: number, into: Uint8Array): Promise<void> => {
     zeroFill(into);
     return Promise.resolve();
   };
-  const { differences } = await compare(session, { disk: { read }, blob, ranges: intersect(pages, [padding]), pages, conditions: { ifMatch: etag }, phase: 'compare' });
+  const { differences } = await compare(session, {
+    disk: { read },
+    blob,
+    ranges: intersect(pages, [padding]),
+    pages,
+    conditions: { ifMatch: etag },
+    phase: 'compare',
+  });
   return differences;
 }
 
-async function compareDigests(session: Session, { contentMd5, metadata }: BlobProperties, stream: FixedStream | undefined): Promise<Pick<VerifyResult, 'contentMd5' | 'tree'>> {
+async function compareDigests(
+  session: Session,
+  { contentMd5, metadata }: BlobProperties,
+  stream: FixedStream | undefined,
+): Promise<Pick<VerifyResult, 'contentMd5' | 'tree'>> {
   const noted = notedTree(stateOf(metadata), contentMd5);
-  const verdict = (theirs: Buffer | undefined, ours: Buffer | undefined) => (!theirs ? 'absent' : !ours ? 'unchecked' : theirs.equals(ours) ? 'equal' : 'other');
+  const verdict = (theirs: Buffer | undefined, ours: Buffer | undefined) =>
+    !theirs ? 'absent' : !ours ? 'unchecked' : theirs.equals(ours) ? 'equal' : 'other';
   // The tree is that of a disk without padding.
-  const ours = stream && await digestsOf(session, stream.disk, { md5: contentMd5 && stream, tree: noted !== undefined && stream.padding === 0 }, 'digest');
+  const ours =
+    stream &&
+    (await digestsOf(
+      session,
+      stream.disk,
+      { md5: contentMd5 && stream, tree: noted !== undefined && stream.padding === 0 },
+      'digest',
+    ));
   return { contentMd5: verdict(contentMd5, ours?.md5), tree: verdict(noted, ours?.tree) };
 }

@@ -29,49 +29,86 @@ const MAX_SHOWN = 10;
 
 /** In this order, again and again: those that take their time come first, and the others fill it. */
 const KINDS: readonly StormKind[] = [
-  'stopped, another namespace', 'killed in a namespace', 'five at once', 'planted', 'two namespaces', 'five at once', 'pid of another', 'stopped', 'five at once', 'five at once',
-  'five at once', 'five at once', 'two namespaces', 'five at once', 'five at once', 'five at once', 'five at once', 'five at once', 'five at once', 'five at once',
+  'stopped, another namespace',
+  'killed in a namespace',
+  'five at once',
+  'planted',
+  'two namespaces',
+  'five at once',
+  'pid of another',
+  'stopped',
+  'five at once',
+  'five at once',
+  'five at once',
+  'five at once',
+  'two namespaces',
+  'five at once',
+  'five at once',
+  'five at once',
+  'five at once',
+  'five at once',
+  'five at once',
+  'five at once',
 ];
 const IN_NAMESPACES: readonly StormKind[] = ['two namespaces', 'killed in a namespace', 'stopped, another namespace'];
 
-t.test('however many pulls meet at one output, and however they end: exit code 0 stands on a file that is the blob and stays so', async (t) => {
-  const folder = await temporaryFolder(t);
-  t.comment(`VHDUP_SEED=${SEED} VHDUP_LOCK_STORMS=${STORMS}`);
-  const noNamespaces = withoutNamespaces();
-  const azurite = await startAzurite();
-  const free = await Promise.all(Array.from({ length: LANES }, (_, index) => startPullScene(azurite, join(folder, `lane ${index}`))));
-  const scenes = [...free];
-  t.teardown(async () => {
-    for (const scene of scenes) await scene.stop();
-    await azurite.stop();
-  });
-  const sums = { storms: 0, falseSuccesses: 0, stormsWithThem: 0, troubles: 0 };
-  const byKind = new Map<StormKind, { storms: number; wrong: number }>();
-  const indices = ONLY === undefined ? Array.from({ length: STORMS }, (_, index) => index) : [Number(ONLY)];
-  await inParallel(indices, { count: LANES }, async (index) => {
-    const kind = KINDS[index % KINDS.length] ?? 'five at once';
-    if (noNamespaces !== undefined && IN_NAMESPACES.includes(kind)) return;
-    const scene = free.pop();
-    if (!scene) throw new Error('no lane is free');
-    const random = new Random(SEED + Math.imul(index + 1, 0x9e3779b1));
-    const storm = await Storm.begin(scene, random);
-    await letHappen(kind, scene, storm, random);
-    const { falseSuccesses, troubles, log } = await storm.finish();
-    free.push(scene);
-    const own = byKind.get(kind) ?? { storms: 0, wrong: 0 };
-    byKind.set(kind, { storms: own.storms + 1, wrong: own.wrong + (falseSuccesses.length > 0 ? 1 : 0) });
-    const shown = sums.stormsWithThem + sums.troubles;
-    sums.storms++;
-    sums.falseSuccesses += falseSuccesses.length;
-    sums.stormsWithThem += falseSuccesses.length > 0 ? 1 : 0;
-    sums.troubles += troubles.length;
-    if ((shown < MAX_SHOWN && falseSuccesses.length + troubles.length > 0) || ONLY !== undefined) {
-      t.comment([`VHDUP_SEED=${SEED} VHDUP_ROUND=${index}: ${kind}`, ...falseSuccesses.map((what) => `FALSE SUCCESS: ${what}`), ...troubles.map((what) => `TROUBLE: ${what}`), ...log].join('\n'));
-    }
-  }, () => undefined);
-  t.comment(`lock storms: ${sums.storms}; in ${sums.stormsWithThem} of them false successes (${sums.falseSuccesses}), ${sums.troubles} other troubles`);
-  for (const [kind, { storms, wrong }] of byKind) t.comment(`  ${kind}: ${storms}, wrong in ${wrong}`);
-  t.equal(sums.falseSuccesses, 0, 'no false success');
-  t.equal(sums.troubles, 0, 'no lock that nobody holds is in the way for long');
-  t.pass('pulls in process-id namespaces of their own too', noNamespaces === undefined ? {} : { skip: noNamespaces });
-});
+t.test(
+  'however many pulls meet at one output, and however they end: exit code 0 stands on a file that is the blob and stays so',
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    t.comment(`VHDUP_SEED=${SEED} VHDUP_LOCK_STORMS=${STORMS}`);
+    const noNamespaces = withoutNamespaces();
+    const azurite = await startAzurite();
+    const free = await Promise.all(
+      Array.from({ length: LANES }, (_, index) => startPullScene(azurite, join(folder, `lane ${index}`))),
+    );
+    const scenes = [...free];
+    t.teardown(async () => {
+      for (const scene of scenes) await scene.stop();
+      await azurite.stop();
+    });
+    const sums = { storms: 0, falseSuccesses: 0, stormsWithThem: 0, troubles: 0 };
+    const byKind = new Map<StormKind, { storms: number; wrong: number }>();
+    const indices = ONLY === undefined ? Array.from({ length: STORMS }, (_, index) => index) : [Number(ONLY)];
+    await inParallel(
+      indices,
+      { count: LANES },
+      async (index) => {
+        const kind = KINDS[index % KINDS.length] ?? 'five at once';
+        if (noNamespaces !== undefined && IN_NAMESPACES.includes(kind)) return;
+        const scene = free.pop();
+        if (!scene) throw new Error('no lane is free');
+        const random = new Random(SEED + Math.imul(index + 1, 0x9e3779b1));
+        const storm = await Storm.begin(scene, random);
+        await letHappen(kind, scene, storm, random);
+        const { falseSuccesses, troubles, log } = await storm.finish();
+        free.push(scene);
+        const own = byKind.get(kind) ?? { storms: 0, wrong: 0 };
+        byKind.set(kind, { storms: own.storms + 1, wrong: own.wrong + (falseSuccesses.length > 0 ? 1 : 0) });
+        const shown = sums.stormsWithThem + sums.troubles;
+        sums.storms++;
+        sums.falseSuccesses += falseSuccesses.length;
+        sums.stormsWithThem += falseSuccesses.length > 0 ? 1 : 0;
+        sums.troubles += troubles.length;
+        if ((shown < MAX_SHOWN && falseSuccesses.length + troubles.length > 0) || ONLY !== undefined) {
+          t.comment(
+            [
+              `VHDUP_SEED=${SEED} VHDUP_ROUND=${index}: ${kind}`,
+              ...falseSuccesses.map((what) => `FALSE SUCCESS: ${what}`),
+              ...troubles.map((what) => `TROUBLE: ${what}`),
+              ...log,
+            ].join('\n'),
+          );
+        }
+      },
+      () => undefined,
+    );
+    t.comment(
+      `lock storms: ${sums.storms}; in ${sums.stormsWithThem} of them false successes (${sums.falseSuccesses}), ${sums.troubles} other troubles`,
+    );
+    for (const [kind, { storms, wrong }] of byKind) t.comment(`  ${kind}: ${storms}, wrong in ${wrong}`);
+    t.equal(sums.falseSuccesses, 0, 'no false success');
+    t.equal(sums.troubles, 0, 'no lock that nobody holds is in the way for long');
+    t.pass('pulls in process-id namespaces of their own too', noNamespaces === undefined ? {} : { skip: noNamespaces });
+  },
+);

@@ -38,7 +38,14 @@ export async function play(world: World, round: Round): Promise<Verdict> {
 }
 
 class Game {
-  readonly verdict = { taken: 0, refused: 0, falseSuccesses: [] as string[], gaps: [] as { what: string; why: string }[], troubles: [] as string[], log: [] as string[] };
+  readonly verdict = {
+    taken: 0,
+    refused: 0,
+    falseSuccesses: [] as string[],
+    gaps: [] as { what: string; why: string }[],
+    troubles: [] as string[],
+    log: [] as string[],
+  };
   readonly #world: World;
   readonly #round: Round;
   readonly #name: string;
@@ -66,10 +73,21 @@ class Game {
     this.#folder = await mkdtemp(join(chain.folder, '..', `${this.#name}-`));
     if (isOverBase) this.#base = await this.#takeBase(actions);
     const state = join(chain.folder, '..', 'state');
-    await this.#push({ path: chain.child, state, way: first, interruption, actions: actions.filter(({ at }) => at.run === 1) });
+    await this.#push({
+      path: chain.child,
+      state,
+      way: first,
+      interruption,
+      actions: actions.filter(({ at }) => at.run === 1),
+    });
     for (const action of actions) if (action.at.run === 'between') await this.#act(action);
     const path = machine.files === 'same' ? chain.child : await copyChain(chain, join(this.#folder, 'copies'));
-    const again = { path, state: machine.state === 'same' ? state : join(this.#folder, 'state'), way: second, interruption: undefined };
+    const again = {
+      path,
+      state: machine.state === 'same' ? state : join(this.#folder, 'state'),
+      way: second,
+      interruption: undefined,
+    };
     await this.#push({ ...again, actions: actions.filter(({ at }) => at.run === 2) });
     if (!this.#isWrong) await this.#finish(again);
   }
@@ -99,20 +117,33 @@ class Game {
   }
 
   /** Runs the command once, and looks at the truth if it ends with exit code 0. */
-  async #push(run: { path: string; state: string; way: Round['first']; interruption: Round['interruption'] | undefined; actions: readonly Action[] }): Promise<PushEnd> {
+  async #push(run: {
+    path: string;
+    state: string;
+    way: Round['first'];
+    interruption: Round['interruption'] | undefined;
+    actions: readonly Action[];
+  }): Promise<PushEnd> {
     this.#run++;
     const base = this.#base && this.#world.uri(this.#base.name);
     const end = await runPush(this.#world, {
-      ...run, name: this.#name, base,
+      ...run,
+      name: this.#name,
+      base,
       onMoment: async (record, nth, side) => {
         this.#follow(record, side);
-        for (const action of run.actions) if (action.at.request === nth && action.at.side === side) await this.#act(action);
+        for (const action of run.actions)
+          if (action.at.request === nth && action.at.side === side) await this.#act(action);
       },
       breakLease: () => this.#breakLease(),
     });
     this.verdict.log.push(`run ${this.#run}: ${end.code} ${end.what}`);
     if (end.code === 1) this.verdict.troubles.push(`run ${this.#run}: an unexpected error: ${end.what}`);
-    if (end.code === 0) this.#judge(`run ${this.#run} (${end.what})`, await liesAt(this.#world, this.#name, this.#world.chain.childBlob, this.#base));
+    if (end.code === 0)
+      this.#judge(
+        `run ${this.#run} (${end.what})`,
+        await liesAt(this.#world, this.#name, this.#world.chain.childBlob, this.#base),
+      );
     return end;
   }
 
@@ -124,15 +155,25 @@ class Game {
 
   async #breakLease(): Promise<void> {
     const blob = this.#world.container.getPageBlobClient(this.#name);
-    const found = await blob.exists() ? await blob.getProperties() : undefined;
+    const found = (await blob.exists()) ? await blob.getProperties() : undefined;
     if (found && isComplete(found) && isLeased(found)) this.#isBroken = true;
     await breakLease(blob);
   }
 
   async #act(action: Action): Promise<void> {
     const deeds = await act(this.#world, this.#name, this.#base?.name ?? '', action);
-    this.#note(deeds, `${action.force === 'none' ? '' : `${action.force}, `}${action.deed} at ${action.spot.place}, run ${action.at.run}, request ${action.at.request} ${action.at.side}`);
-    if (action.deed !== 'write-base' && action.force !== 'none' && deeds.before && isComplete(deeds.before) && isLeased(deeds.before)) this.#isBroken = true;
+    this.#note(
+      deeds,
+      `${action.force === 'none' ? '' : `${action.force}, `}${action.deed} at ${action.spot.place}, run ${action.at.run}, request ${action.at.request} ${action.at.side}`,
+    );
+    if (
+      action.deed !== 'write-base' &&
+      action.force !== 'none' &&
+      deeds.before &&
+      isComplete(deeds.before) &&
+      isLeased(deeds.before)
+    )
+      this.#isBroken = true;
     if (deeds.outcome !== 'taken') return;
     if (action.deed === 'write-base' && this.#base) {
       this.#isBaseChanged = true;
@@ -146,7 +187,9 @@ class Game {
   #note({ outcome, before }: Deeds, what: string): void {
     if (outcome === 'taken') this.verdict.taken++;
     if (outcome === 'refused') this.verdict.refused++;
-    this.verdict.log.push(`${outcome}: ${what} (blob ${before?.metadata?.['vhdup_state'] ?? 'not ours'}, lease ${before?.leaseState ?? 'none'})`);
+    this.verdict.log.push(
+      `${outcome}: ${what} (blob ${before?.metadata?.['vhdup_state'] ?? 'not ours'}, lease ${before?.leaseState ?? 'none'})`,
+    );
   }
 
   /**
@@ -159,9 +202,15 @@ class Game {
       this.#isReplaced = true;
       const isHidden = modified <= completedIn(before.metadata);
       if (isHidden && !this.#isBroken) return;
-      this.#gap = { why: isHidden ? 'its lease was broken within the second of completion' : 'it was complete, then changed before the command ended', run: isHidden ? undefined : this.#run };
+      this.#gap = {
+        why: isHidden
+          ? 'its lease was broken within the second of completion'
+          : 'it was complete, then changed before the command ended',
+        run: isHidden ? undefined : this.#run,
+      };
     } else if (modified <= (before?.copyCompletedOn?.getTime() ?? 0) && !deed.startsWith('recreate')) {
-      if (!this.#wasHeld || force !== 'none' || this.#round.machine.state === 'other') this.#gap = { why: 'a copy was changed within the second of its completion', run: undefined };
+      if (!this.#wasHeld || force !== 'none' || this.#round.machine.state === 'other')
+        this.#gap = { why: 'a copy was changed within the second of its completion', run: undefined };
     }
   }
 
@@ -172,25 +221,32 @@ class Game {
       return;
     }
     const gap = this.#gap;
-    if (gap && (gap.run === undefined || gap.run === this.#run)) this.verdict.gaps.push({ what: `${what}: ${lies.join(', ')}`, why: gap.why });
+    if (gap && (gap.run === undefined || gap.run === this.#run))
+      this.verdict.gaps.push({ what: `${what}: ${lies.join(', ')}`, why: gap.why });
     else this.verdict.falseSuccesses.push(`${what}: ${lies.join(', ')}`);
   }
 
   /** With nobody in the way any more, the same command gets there; then the finished blob is attacked. */
   async #finish(again: { path: string; state: string; way: Round['first']; interruption: undefined }): Promise<void> {
     let end: PushEnd | undefined;
-    for (let runs = 0; runs < MAX_RUNS && end?.code !== 0; runs++) end = await this.#push({ ...again, way: { ...again.way, isProcess: false }, actions: [] });
-    const isAllowed = end?.code === 0 || (end?.code === 5 && (this.#isReplaced || this.#isBaseChanged)) || (end?.code === 4 && this.#isBaseChanged);
+    for (let runs = 0; runs < MAX_RUNS && end?.code !== 0; runs++)
+      end = await this.#push({ ...again, way: { ...again.way, isProcess: false }, actions: [] });
+    const isAllowed =
+      end?.code === 0 ||
+      (end?.code === 5 && (this.#isReplaced || this.#isBaseChanged)) ||
+      (end?.code === 4 && this.#isBaseChanged);
     if (!isAllowed) this.verdict.troubles.push(`after ${MAX_RUNS} runs it still ends with ${end?.code}: ${end?.what}`);
     if (end?.code !== 0 || this.#round.afterwards === 'nothing' || this.#isWrong) return;
     const blob = this.#world.container.getPageBlobClient(this.#name);
     const finished = await blob.getProperties();
-    if (this.#round.afterwards === 'broken-into') await sleep(Math.max(0, completedIn(finished.metadata) + 1001 - Date.now()));
+    if (this.#round.afterwards === 'broken-into')
+      await sleep(Math.max(0, completedIn(finished.metadata) + 1001 - Date.now()));
     if (this.#round.afterwards !== 'overwritten') await this.#breakLease();
     const deeds = await overwriteWhenFree(this.#world, this.#name, this.#round.lastSpot);
     this.#note(deeds, `the finished blob is ${this.#round.afterwards} at ${this.#round.lastSpot.place}`);
     const isHidden = (deeds.after?.lastModified?.getTime() ?? 0) <= completedIn(finished.metadata);
-    if (isHidden && this.#isBroken) this.#gap = { why: 'the finished blob was sabotaged within the second of completion', run: undefined };
+    if (isHidden && this.#isBroken)
+      this.#gap = { why: 'the finished blob was sabotaged within the second of completion', run: undefined };
     await this.#tryAgain(again);
   }
 
@@ -198,11 +254,25 @@ class Game {
   async #tryAgain(again: { path: string; state: string; way: Round['first']; interruption: undefined }): Promise<void> {
     const { chain, uri } = this.#world;
     const same = await this.#push({ ...again, way: { ...again.way, isProcess: false }, actions: [] });
-    if (same.code === 0 && !this.#isWrong) this.verdict.troubles.push(`a finished blob that was overwritten is ${same.what}`);
-    const over = await runPush(this.#world, { ...again, path: chain.grandchild, way: { isProcess: false, concurrency: 2 }, name: `${this.#name}-over`, base: uri(this.#name), onMoment: async () => undefined, breakLease: async () => undefined });
+    if (same.code === 0 && !this.#isWrong)
+      this.verdict.troubles.push(`a finished blob that was overwritten is ${same.what}`);
+    const over = await runPush(this.#world, {
+      ...again,
+      path: chain.grandchild,
+      way: { isProcess: false, concurrency: 2 },
+      name: `${this.#name}-over`,
+      base: uri(this.#name),
+      onMoment: async () => undefined,
+      breakLease: async () => undefined,
+    });
     this.verdict.log.push(`a push over it: ${over.code} ${over.what}`);
-    if (over.code === 0) this.#judge('a push over a finished blob that was overwritten', await liesAt(this.#world, `${this.#name}-over`, chain.grandchildBlob, undefined));
-    else if (over.code !== 4 && over.code !== 5) this.verdict.troubles.push(`a push over it ends with ${over.code}: ${over.what}`);
+    if (over.code === 0)
+      this.#judge(
+        'a push over a finished blob that was overwritten',
+        await liesAt(this.#world, `${this.#name}-over`, chain.grandchildBlob, undefined),
+      );
+    else if (over.code !== 4 && over.code !== 5)
+      this.verdict.troubles.push(`a push over it ends with ${over.code}: ${over.what}`);
   }
 }
 
@@ -226,11 +296,13 @@ async function liesAt(world: World, name: string, content: Buffer, base: BaseSta
   const bytes = await bytesOf(world.container, name);
   const lies: string[] = [];
   if (!bytes.equals(content)) lies.push(differenceOf(bytes, content));
-  if (facts.contentMd5 !== createHash('md5').update(bytes).digest('base64')) lies.push('Content-MD5 is not that of the bytes');
+  if (facts.contentMd5 !== createHash('md5').update(bytes).digest('base64'))
+    lies.push('Content-MD5 is not that of the bytes');
   if (facts.metadata['vhdup_state'] !== 'complete') lies.push(`its state is ${facts.metadata['vhdup_state']}`);
   if (base) {
     const now = await baseStateOf(world, base.name);
-    if (!now.bytes.equals(base.bytes) || JSON.stringify(now.facts) !== JSON.stringify(base.facts)) lies.push('the base is not as it was');
+    if (!now.bytes.equals(base.bytes) || JSON.stringify(now.facts) !== JSON.stringify(base.facts))
+      lies.push('the base is not as it was');
   }
   return lies;
 }
@@ -238,6 +310,7 @@ async function liesAt(world: World, name: string, content: Buffer, base: BaseSta
 function differenceOf(bytes: Buffer, content: Buffer): string {
   if (bytes.length !== content.length) return `${bytes.length} bytes instead of ${content.length}`;
   const pages: number[] = [];
-  for (let page = 0; page < bytes.length; page += 512) if (!bytes.subarray(page, page + 512).equals(content.subarray(page, page + 512))) pages.push(page);
+  for (let page = 0; page < bytes.length; page += 512)
+    if (!bytes.subarray(page, page + 512).equals(content.subarray(page, page + 512))) pages.push(page);
   return `${pages.length} wrong pages, the first at ${pages[0]}`;
 }

@@ -78,7 +78,13 @@ export async function runPush(world: World, run: PushRun): Promise<PushEnd> {
   }
 }
 
-async function interrupt(run: PushRun, { kind, request, moment }: Interruption, record: GateRecord, nth: number, running: Running | undefined): Promise<OwnAnswer | 'drop' | undefined> {
+async function interrupt(
+  run: PushRun,
+  { kind, request, moment }: Interruption,
+  record: GateRecord,
+  nth: number,
+  running: Running | undefined,
+): Promise<OwnAnswer | 'drop' | undefined> {
   if (kind === 'forbidden' && nth >= request && record.kind !== 'lease') return FORBIDDEN;
   if (kind === 'forbidden-with-leases' && nth >= request) return FORBIDDEN;
   if (nth !== request) return undefined;
@@ -95,24 +101,59 @@ function startCall(world: World, { path, name, base, state, way }: PushRun): Run
     try {
       await using disk = await openDisk(path);
       const { outcome } = await push(disk, {
-        to: world.uri(name), base, concurrency: way.concurrency, environment: world.gate.env, stateFolder: state, cacheFolder: `${state}-cache`,
-        signal: controller.signal, retry: { attempts: 3, firstDelayMs: 1, maxDelayMs: 4, deadlineMs: 10_000 },
+        to: world.uri(name),
+        base,
+        concurrency: way.concurrency,
+        environment: world.gate.env,
+        stateFolder: state,
+        cacheFolder: `${state}-cache`,
+        signal: controller.signal,
+        retry: { attempts: 3, firstDelayMs: 1, maxDelayMs: 4, deadlineMs: 10_000 },
       });
       return { code: 0, what: outcome };
     } catch (error) {
-      if (!(error instanceof VhdupError)) return { code: 1, what: error instanceof Error ? String(error.stack) : String(error) };
+      if (!(error instanceof VhdupError))
+        return { code: 1, what: error instanceof Error ? String(error.stack) : String(error) };
       return { code: exitCodeOf(error.code), what: `${error.code}: ${error.message}` };
     }
   };
-  return { ended: work(), interrupt: () => { controller.abort(); }, kill: () => { throw new Error('a call cannot be killed'); } };
+  return {
+    ended: work(),
+    interrupt: () => {
+      controller.abort();
+    },
+    kill: () => {
+      throw new Error('a call cannot be killed');
+    },
+  };
 }
 
 function startProcess(world: World, { path, name, base, state, way }: PushRun): Running {
-  const args = ['push', path, '--to', world.uri(name), ...(base === undefined ? [] : ['--base', base]), '--concurrency', String(way.concurrency), '--json'];
-  const { child, ended } = startCli(args, { ...world.gate.env, VHDUP_STATE_DIR: state, VHDUP_CACHE_DIR: `${state}-cache` });
+  const args = [
+    'push',
+    path,
+    '--to',
+    world.uri(name),
+    ...(base === undefined ? [] : ['--base', base]),
+    '--concurrency',
+    String(way.concurrency),
+    '--json',
+  ];
+  const { child, ended } = startCli(args, {
+    ...world.gate.env,
+    VHDUP_STATE_DIR: state,
+    VHDUP_CACHE_DIR: `${state}-cache`,
+  });
   return {
-    ended: ended.then(({ exitCode, signal, stdout, stderr }) => ({ code: exitCode ?? -1, what: `a process: ${signal ?? /"(outcome|message)": *"[^"]*"/.exec(stdout)?.[0] ?? stderr.slice(-500)}` })),
-    interrupt: () => { child.kill('SIGINT'); },
-    kill: () => { child.kill('SIGKILL'); },
+    ended: ended.then(({ exitCode, signal, stdout, stderr }) => ({
+      code: exitCode ?? -1,
+      what: `a process: ${signal ?? /"(outcome|message)": *"[^"]*"/.exec(stdout)?.[0] ?? stderr.slice(-500)}`,
+    })),
+    interrupt: () => {
+      child.kill('SIGINT');
+    },
+    kill: () => {
+      child.kill('SIGKILL');
+    },
   };
 }

@@ -9,7 +9,17 @@ export interface Moment {
 
 /** How a third party gets past a lease: not at all, by breaking it, or when its time has passed. */
 export type Force = 'none' | 'break' | 'expire';
-export type Deed = 'write' | 'clear' | 'metadata' | 'set-md5' | 'remove-md5' | 'recreate' | 'recreate-alike' | 'own-lease' | 'keep-lease' | 'write-base';
+export type Deed =
+  | 'write'
+  | 'clear'
+  | 'metadata'
+  | 'set-md5'
+  | 'remove-md5'
+  | 'recreate'
+  | 'recreate-alike'
+  | 'own-lease'
+  | 'keep-lease'
+  | 'write-base';
 /** A page that is still to be written, was written, comes from the base, is the footer's, or is none of the push's. */
 export type Place = 'to-write' | 'written' | 'copied' | 'footer' | 'outside';
 
@@ -71,8 +81,35 @@ export interface Round {
 /** Pushes of these chains take about as many requests. */
 const REQUESTS = { base: 38, full: 24 } as const;
 
-const INTERRUPTIONS = ['none', 'none', 'kill', 'kill', 'kill', 'kill', 'ctrl-c', 'forbidden', 'forbidden-with-leases', 'lease-broken', 'lease-broken'] as const;
-const DEEDS = ['write', 'write', 'write', 'write', 'clear', 'clear', 'metadata', 'set-md5', 'remove-md5', 'recreate', 'recreate-alike', 'own-lease', 'own-lease', 'keep-lease'] as const;
+const INTERRUPTIONS = [
+  'none',
+  'none',
+  'kill',
+  'kill',
+  'kill',
+  'kill',
+  'ctrl-c',
+  'forbidden',
+  'forbidden-with-leases',
+  'lease-broken',
+  'lease-broken',
+] as const;
+const DEEDS = [
+  'write',
+  'write',
+  'write',
+  'write',
+  'clear',
+  'clear',
+  'metadata',
+  'set-md5',
+  'remove-md5',
+  'recreate',
+  'recreate-alike',
+  'own-lease',
+  'own-lease',
+  'keep-lease',
+] as const;
 const PLACES = ['to-write', 'written', 'copied', 'footer', 'outside'] as const;
 
 /** The round with this index of a seed: always the same one. */
@@ -84,10 +121,17 @@ export function roundOf(seed: number, index: number): Round {
   const moment = random.pick(['before', 'during', 'after'] as const);
   const interruption: Interruption = { kind, request: 1 + random.below(most), moment };
   const isSingle = kind === 'none';
-  const spot = (places: readonly Place[] = PLACES): Spot => ({ place: random.pick(places), pick: random.below(2 ** 31) });
+  const spot = (places: readonly Place[] = PLACES): Spot => ({
+    place: random.pick(places),
+    pick: random.below(2 ** 31),
+  });
   const actions = Array.from({ length: 1 + random.below(3) }, (): Action => {
     const run = isSingle ? 1 : random.pick([1, 'between', 'between', 'between', 2] as const);
-    const at: Moment = { run, request: 1 + random.below(run === 1 && !isSingle ? interruption.request : most), side: random.pick(['before', 'after'] as const) };
+    const at: Moment = {
+      run,
+      request: 1 + random.below(run === 1 && !isSingle ? interruption.request : most),
+      side: random.pick(['before', 'after'] as const),
+    };
     const force = random.pick(['none', 'break', 'expire'] as const);
     const deed = isOverBase && random.chance(25) ? 'write-base' : random.pick(DEEDS);
     return { at, force, deed, spot: spot(), pages: random.pick([1, 1, 2, 8]), inNextSecond: random.chance(3) };
@@ -97,9 +141,15 @@ export function roundOf(seed: number, index: number): Round {
     isEmulator: random.chance(3),
     isOverBase,
     interruption,
-    first: { isProcess: kind === 'kill' || (kind === 'ctrl-c' && random.chance(2)), concurrency: random.pick([1, 2, 4]) },
+    first: {
+      isProcess: kind === 'kill' || (kind === 'ctrl-c' && random.chance(2)),
+      concurrency: random.pick([1, 2, 4]),
+    },
     second: { isProcess: random.chance(8), concurrency: random.pick([1, 2, 4]) },
-    machine: { state: random.pick(['same', 'same', 'other'] as const), files: random.pick(['same', 'same', 'copies'] as const) },
+    machine: {
+      state: random.pick(['same', 'same', 'other'] as const),
+      files: random.pick(['same', 'same', 'copies'] as const),
+    },
     actions,
     afterwards: random.pick(['nothing', 'overwritten', 'overwritten', 'broken-into', 'sabotaged'] as const),
     lastSpot: spot(PLACES.filter((place) => place !== 'to-write')),

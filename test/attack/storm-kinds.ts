@@ -6,7 +6,14 @@ import type { Random } from '../support/mutations.js';
 import type { PullScene, Storm } from './storm.js';
 
 /** What happens around a lock. */
-export type StormKind = 'five at once' | 'two namespaces' | 'killed in a namespace' | 'stopped' | 'stopped, another namespace' | 'planted' | 'pid of another';
+export type StormKind =
+  | 'five at once'
+  | 'two namespaces'
+  | 'killed in a namespace'
+  | 'stopped'
+  | 'stopped, another namespace'
+  | 'planted'
+  | 'pid of another';
 
 /** A process-id namespace of its own: every process in it counts from 1. */
 const NAMESPACE = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
@@ -24,7 +31,7 @@ const STALE_MS = 20_000;
 
 /** Why namespaces cannot be tried here; `undefined` where they can. */
 export function withoutNamespaces(): string | undefined {
-  if (process.platform !== 'linux') return 'process-id namespaces are Linux\'s';
+  if (process.platform !== 'linux') return "process-id namespaces are Linux's";
   if (process.getuid?.() !== 0) return 'process-id namespaces need root';
   const [program = '', ...args] = NAMESPACE;
   return spawnSync(program, [...args, 'true']).status === 0 ? undefined : 'unshare does not work here';
@@ -53,22 +60,37 @@ export async function letHappen(kind: StormKind, scene: PullScene, storm: Storm,
       break;
     }
     case 'two namespaces': {
-      const [first, second] = random.pick([[NAMESPACE, NAMESPACE], [NAMESPACE, NAMESPACE], [NAMESPACE, []], [[], NAMESPACE]]);
+      const [first, second] = random.pick([
+        [NAMESPACE, NAMESPACE],
+        [NAMESPACE, NAMESPACE],
+        [NAMESPACE, []],
+        [[], NAMESPACE],
+      ]);
       if (random.chance(3)) await killAt(scene, storm, point, random.pick([NAMESPACE, []]));
-      await heldAt(scene, point, () => storm.start('first', { within: first ?? [] }), async () => { await storm.start('second', { within: second ?? [] }).ended; });
+      await heldAt(
+        scene,
+        point,
+        () => storm.start('first', { within: first ?? [] }),
+        async () => {
+          await storm.start('second', { within: second ?? [] }).ended;
+        },
+      );
       break;
     }
     case 'killed in a namespace': {
       if (random.chance(2)) await leaveRecord(scene, storm, point);
       await killAt(scene, storm, anyPoint(random), NAMESPACE);
-      if (!await storm.untilDone('in another namespace', STALE_MS, { within: random.pick([NAMESPACE, []]) })) storm.log.push('it was still refused after the time that is allowed');
+      if (!(await storm.untilDone('in another namespace', STALE_MS, { within: random.pick([NAMESPACE, []]) })))
+        storm.log.push('it was still refused after the time that is allowed');
       break;
     }
     case 'stopped':
     case 'stopped, another namespace': {
       const within = kind === 'stopped' ? [] : NAMESPACE;
       if (random.chance(3)) await leaveRecord(scene, storm, point);
-      await stoppedAt(scene, storm, point, async () => { await storm.untilDone('while it is stopped', kind === 'stopped' ? 0 : STALE_MS, { within }); });
+      await stoppedAt(scene, storm, point, async () => {
+        await storm.untilDone('while it is stopped', kind === 'stopped' ? 0 : STALE_MS, { within });
+      });
       break;
     }
     case 'planted': {
@@ -81,9 +103,12 @@ export async function letHappen(kind: StormKind, scene: PullScene, storm: Storm,
       const pid = await killAt(scene, storm, anyPoint(random), []);
       if (pid === undefined) break;
       const other = await processWithPid(pid);
-      storm.log.push(isTaken(pid) ? 'its pid belongs to another process now' : 'its pid could not be given to another process');
+      storm.log.push(
+        isTaken(pid) ? 'its pid belongs to another process now' : 'its pid could not be given to another process',
+      );
       try {
-        if (!await storm.untilDone('beside that process', STALE_MS)) storm.troubles.push(`refused for ${STALE_MS / 1000} s by a lock whose pid belongs to another process now`);
+        if (!(await storm.untilDone('beside that process', STALE_MS)))
+          storm.troubles.push(`refused for ${STALE_MS / 1000} s by a lock whose pid belongs to another process now`);
       } finally {
         other?.kill('SIGKILL');
       }
@@ -100,7 +125,7 @@ function atPoint(gate: PullScene['gate'], { nth, afterMs }: Point, happens: () =
   let count = 0;
   gate.onRequest = async () => {
     if (++count !== nth) return undefined;
-    if (afterMs === 0) return await happens() ?? undefined;
+    if (afterMs === 0) return (await happens()) ?? undefined;
     setTimeout(happens, afterMs);
     return undefined;
   };
@@ -109,13 +134,21 @@ function atPoint(gate: PullScene['gate'], { nth, afterMs }: Point, happens: () =
 /** A pull that is refused for good in the middle: it leaves its part file and a record of what is durable. */
 async function leaveRecord({ gate }: PullScene, storm: Storm, { nth }: Point): Promise<void> {
   let count = 0;
-  gate.onRequest = ({ kind }) => (kind === 'read' && ++count > Math.min(nth, READS - 2) ? { status: 403, headers: { 'x-ms-error-code': 'AuthenticationFailed' } } : undefined);
+  gate.onRequest = ({ kind }) =>
+    kind === 'read' && ++count > Math.min(nth, READS - 2)
+      ? { status: 403, headers: { 'x-ms-error-code': 'AuthenticationFailed' } }
+      : undefined;
   await storm.start('an earlier one', { codes: [6] }).ended;
   gate.onRequest = () => undefined;
 }
 
 /** Kills a pull; returns its pid where it was killed. */
-async function killAt({ gate }: PullScene, storm: Storm, point: Point, within: readonly string[]): Promise<number | undefined> {
+async function killAt(
+  { gate }: PullScene,
+  storm: Storm,
+  point: Point,
+  within: readonly string[],
+): Promise<number | undefined> {
   const { child, ended } = storm.start('the one that is killed', { within });
   atPoint(gate, point, () => {
     child.kill('SIGKILL');
@@ -153,7 +186,9 @@ class Barrier {
 
   constructor(count: number) {
     this.#count = count;
-    this.#opened = new Promise((resolve) => { this.#open = resolve; });
+    this.#opened = new Promise((resolve) => {
+      this.#open = resolve;
+    });
   }
 
   async pass(): Promise<void> {
@@ -165,9 +200,16 @@ class Barrier {
 }
 
 /** Holds back a request of a pull while `meanwhile` runs. */
-async function heldAt({ gate }: PullScene, { nth }: Point, begin: () => ReturnType<Storm['start']>, meanwhile: () => Promise<void>): Promise<void> {
+async function heldAt(
+  { gate }: PullScene,
+  { nth }: Point,
+  begin: () => ReturnType<Storm['start']>,
+  meanwhile: () => Promise<void>,
+): Promise<void> {
   let release: () => void = () => undefined;
-  const released = new Promise<void>((resolve) => { release = resolve; });
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
   const reached = new Promise<void>((resolve) => {
     atPoint(gate, { nth, afterMs: 0 }, () => {
       resolve();
@@ -182,7 +224,12 @@ async function heldAt({ gate }: PullScene, { nth }: Point, begin: () => ReturnTy
 }
 
 /** Stops a pull; `meanwhile` runs beside it; then it goes on to its end. */
-async function stoppedAt({ gate }: PullScene, storm: Storm, point: Point, meanwhile: () => Promise<void>): Promise<void> {
+async function stoppedAt(
+  { gate }: PullScene,
+  storm: Storm,
+  point: Point,
+  meanwhile: () => Promise<void>,
+): Promise<void> {
   const { child, ended } = storm.start('the one that is stopped');
   const reached = new Promise<void>((resolve) => {
     atPoint(gate, point, () => {
@@ -201,8 +248,12 @@ async function plant(path: string, random: Random, storm: Storm): Promise<void> 
   const what = random.pick(['an empty file', 'an empty folder', 'zeros', 'other text'] as const);
   storm.log.push(`planted: ${what}`);
   if (what === 'an empty folder') await mkdir(path).catch(() => undefined);
-  else await writeFile(path, what === 'an empty file' ? '' : what === 'zeros' ? Buffer.alloc(4096) : 'no lock').catch(() => undefined);
-  if (!await storm.untilDone('beside it', STALE_MS)) storm.troubles.push(`${what} at the name of the lock is in the way for longer than ${STALE_MS / 1000} s`);
+  else
+    await writeFile(path, what === 'an empty file' ? '' : what === 'zeros' ? Buffer.alloc(4096) : 'no lock').catch(
+      () => undefined,
+    );
+  if (!(await storm.untilDone('beside it', STALE_MS)))
+    storm.troubles.push(`${what} at the name of the lock is in the way for longer than ${STALE_MS / 1000} s`);
 }
 
 /** Makes a process with that pid, where the system gives out pids on request; `undefined` if it does not, or the pid is taken. */

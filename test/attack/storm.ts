@@ -37,14 +37,29 @@ export interface StormVerdict {
 export async function startPullScene(azurite: Azurite, folder: string): Promise<PullScene> {
   await mkdir(folder, { recursive: true });
   const size = PIECES * SPACING;
-  const writes = Array.from({ length: PIECES }, (_, index) => ({ offset: index * SPACING + 64 * 1024, data: randomBytes(32 * 1024) }));
+  const writes = Array.from({ length: PIECES }, (_, index) => ({
+    offset: index * SPACING + 64 * 1024,
+    data: randomBytes(32 * 1024),
+  }));
   const { path } = await writeImage({ path: join(folder, 'disk.vhd'), type: 'dynamic', size, writes });
   const gate = await startGate(azurite);
   const container = await containerOf(azurite, 'pulls');
   const name = `${createHash('md5').update(folder).digest('hex')}.vhd`;
   await using disk = await openDisk(path);
-  await push(disk, { to: `${gate.url}/pulls/${name}`, environment: gate.env, stateFolder: join(folder, 'state'), cacheFolder: false });
-  return { gate, folder, uri: `${gate.url}/pulls/${name}`, blob: await bytesOf(container, name), content: flatten([{ size, writes }]), stop: () => gate.stop() };
+  await push(disk, {
+    to: `${gate.url}/pulls/${name}`,
+    environment: gate.env,
+    stateFolder: join(folder, 'state'),
+    cacheFolder: false,
+  });
+  return {
+    gate,
+    folder,
+    uri: `${gate.url}/pulls/${name}`,
+    blob: await bytesOf(container, name),
+    content: flatten([{ size, writes }]),
+    stop: () => gate.stop(),
+  };
 }
 
 /** A file that some process gave its name, as it was when that process ended with exit code 0. */
@@ -102,9 +117,26 @@ export class Storm {
   }
 
   /** Starts one more pull; what it says is checked at the moment when it ends. */
-  start(who: string, { within = [], overwrite = this.#overwrite, codes = EXPECTED_CODES }: StartOptions = {}): CliProcess {
-    const args = ['pull', this.#scene.uri, this.output, '--format', this.#format, ...(overwrite ? ['--overwrite'] : []), '--concurrency', String(this.#concurrency), '--json'];
-    const { child, ended } = startCli(args, { ...this.#scene.gate.env, VHDUP_STATE_DIR: join(this.#own, 'state') }, within);
+  start(
+    who: string,
+    { within = [], overwrite = this.#overwrite, codes = EXPECTED_CODES }: StartOptions = {},
+  ): CliProcess {
+    const args = [
+      'pull',
+      this.#scene.uri,
+      this.output,
+      '--format',
+      this.#format,
+      ...(overwrite ? ['--overwrite'] : []),
+      '--concurrency',
+      String(this.#concurrency),
+      '--json',
+    ];
+    const { child, ended } = startCli(
+      args,
+      { ...this.#scene.gate.env, VHDUP_STATE_DIR: join(this.#own, 'state') },
+      within,
+    );
     return { child, ended: ended.then((run) => this.#ended(who, run, codes)) };
   }
 
@@ -123,11 +155,14 @@ export class Storm {
   /** When all have ended: what was published stands, and nothing is in the way of the same command for long. */
   async finish(): Promise<StormVerdict> {
     const { ino } = await stat(this.output, { bigint: true }).catch(() => ({ ino: undefined }));
-    for (const { who, inode } of this.#published) if (!this.#overwrite && ino !== inode) this.falseSuccesses.push(`${who}: its file does not have the name any more`);
+    for (const { who, inode } of this.#published)
+      if (!this.#overwrite && ino !== inode)
+        this.falseSuccesses.push(`${who}: its file does not have the name any more`);
     await this.#checkStands('in the end');
     // Without --overwrite a file that is there is rightly in the way.
     const overwrite = this.#overwrite || this.#published.length > 0;
-    if (!await this.untilDone('afterwards', FREE_AGAIN_MS, { overwrite })) this.troubles.push(`${FREE_AGAIN_MS / 1000} s after all had ended the same command still fails`);
+    if (!(await this.untilDone('afterwards', FREE_AGAIN_MS, { overwrite })))
+      this.troubles.push(`${FREE_AGAIN_MS / 1000} s after all had ended the same command still fails`);
     await this.#checkStands('after one more command');
     for (const { file } of this.#published) await file.close();
     await rm(this.#own, { recursive: true, force: true });
@@ -136,7 +171,9 @@ export class Storm {
 
   async #ended(who: string, run: CliRun, codes: StartOptions['codes'] = EXPECTED_CODES): Promise<CliRun> {
     const { exitCode, signal, stdout } = run;
-    this.#note(`${who}: ${signal ?? exitCode} ${(/"(outcome|message)": *"(\\.|[^"\\])*"/.exec(stdout)?.[0] ?? '').slice(0, MAX_LOGGED)}`);
+    this.#note(
+      `${who}: ${signal ?? exitCode} ${(/"(outcome|message)": *"(\\.|[^"\\])*"/.exec(stdout)?.[0] ?? '').slice(0, MAX_LOGGED)}`,
+    );
     if (exitCode === 0) {
       await this.#checkPublished(who);
     } else if (signal === null && !codes.includes(exitCode)) {
@@ -157,15 +194,18 @@ export class Storm {
     if (!file) return void this.falseSuccesses.push(`${who}: there is no file under the name`);
     const { ino, mtimeNs } = await file.stat({ bigint: true });
     this.#published.push({ who, file, hash: await hashOf(file), inode: ino, modified: mtimeNs });
-    if (!await this.#isRight()) this.falseSuccesses.push(`${who}: the file under the name is not the blob when it ends`);
+    if (!(await this.#isRight()))
+      this.falseSuccesses.push(`${who}: the file under the name is not the blob when it ends`);
   }
 
   async #checkStands(when: string): Promise<void> {
     for (const { who, file, hash, modified } of this.#published) {
-      if (await hashOf(file) !== hash) this.falseSuccesses.push(`${who}: ${when} the bytes of its file are others`);
-      else if ((await file.stat({ bigint: true })).mtimeNs !== modified) this.falseSuccesses.push(`${who}: ${when} its file was written to`);
+      if ((await hashOf(file)) !== hash) this.falseSuccesses.push(`${who}: ${when} the bytes of its file are others`);
+      else if ((await file.stat({ bigint: true })).mtimeNs !== modified)
+        this.falseSuccesses.push(`${who}: ${when} its file was written to`);
     }
-    if (this.#published.length > 0 && !await this.#isRight()) this.falseSuccesses.push(`${when} the file under the name is not the blob`);
+    if (this.#published.length > 0 && !(await this.#isRight()))
+      this.falseSuccesses.push(`${when} the file under the name is not the blob`);
   }
 
   async #isRight(): Promise<boolean> {

@@ -54,72 +54,114 @@ class Lane {
   }
 }
 
-t.test('whatever third parties do to a destination, and whenever: exit code 0 stands on the right bytes, and the same command gets there', async (t) => {
-  const folder = await temporaryFolder(t);
-  t.comment(`VHDUP_SEED=${SEED} VHDUP_THIRD_PARTIES=${DEEDS}`);
-  const lanes = await Promise.all(Array.from({ length: LANES }, async (_, index) => new Lane(await writeChain(join(folder, `lane ${index}`, 'files'), index % 2 === 0))));
-  t.teardown(async () => { for (const lane of lanes) await lane.stop(); });
-  const free = [...lanes];
-  const sums = { rounds: 0, taken: 0, refused: 0, falseSuccesses: 0, roundsWithThem: 0, gaps: 0, troubles: 0 };
-  const gaps = new Map<string, number>();
-  const indices = function* () {
-    if (ONLY !== undefined) return void (yield Number(ONLY));
-    for (let index = 0; sums.taken < DEEDS; index++) yield index;
-  };
-  await inParallel(indices(), { count: LANES }, async (index) => {
-    const lane = free.pop();
-    if (!lane) throw new Error('no lane is free');
-    const round = roundOf(SEED, index);
-    const verdict = await play(await lane.world(round.isEmulator), round);
-    free.push(lane);
-    sums.rounds++;
-    sums.taken += verdict.taken;
-    sums.refused += verdict.refused;
-    sums.gaps += verdict.gaps.length;
-    for (const { why } of verdict.gaps) gaps.set(why, (gaps.get(why) ?? 0) + 1);
-    const before = sums.roundsWithThem + sums.troubles;
-    sums.falseSuccesses += verdict.falseSuccesses.length;
-    sums.roundsWithThem += verdict.falseSuccesses.length > 0 ? 1 : 0;
-    sums.troubles += verdict.troubles.length;
-    if (before < MAX_SHOWN || ONLY !== undefined) show(verdict, `VHDUP_SEED=${SEED} VHDUP_ROUND=${index}`, round);
-  }, () => undefined);
+t.test(
+  'whatever third parties do to a destination, and whenever: exit code 0 stands on the right bytes, and the same command gets there',
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    t.comment(`VHDUP_SEED=${SEED} VHDUP_THIRD_PARTIES=${DEEDS}`);
+    const lanes = await Promise.all(
+      Array.from(
+        { length: LANES },
+        async (_, index) => new Lane(await writeChain(join(folder, `lane ${index}`, 'files'), index % 2 === 0)),
+      ),
+    );
+    t.teardown(async () => {
+      for (const lane of lanes) await lane.stop();
+    });
+    const free = [...lanes];
+    const sums = { rounds: 0, taken: 0, refused: 0, falseSuccesses: 0, roundsWithThem: 0, gaps: 0, troubles: 0 };
+    const gaps = new Map<string, number>();
+    const indices = function* () {
+      if (ONLY !== undefined) return void (yield Number(ONLY));
+      for (let index = 0; sums.taken < DEEDS; index++) yield index;
+    };
+    await inParallel(
+      indices(),
+      { count: LANES },
+      async (index) => {
+        const lane = free.pop();
+        if (!lane) throw new Error('no lane is free');
+        const round = roundOf(SEED, index);
+        const verdict = await play(await lane.world(round.isEmulator), round);
+        free.push(lane);
+        sums.rounds++;
+        sums.taken += verdict.taken;
+        sums.refused += verdict.refused;
+        sums.gaps += verdict.gaps.length;
+        for (const { why } of verdict.gaps) gaps.set(why, (gaps.get(why) ?? 0) + 1);
+        const before = sums.roundsWithThem + sums.troubles;
+        sums.falseSuccesses += verdict.falseSuccesses.length;
+        sums.roundsWithThem += verdict.falseSuccesses.length > 0 ? 1 : 0;
+        sums.troubles += verdict.troubles.length;
+        if (before < MAX_SHOWN || ONLY !== undefined) show(verdict, `VHDUP_SEED=${SEED} VHDUP_ROUND=${index}`, round);
+      },
+      () => undefined,
+    );
 
-  function show({ falseSuccesses, troubles, log, gaps }: Verdict, repeat: string, round: unknown): void {
-    if (falseSuccesses.length + troubles.length === 0 && ONLY === undefined) return;
-    t.comment(`${repeat}\n${[...falseSuccesses.map((what) => `FALSE SUCCESS: ${what}`), ...troubles.map((what) => `TROUBLE: ${what}`), ...gaps.map(({ what, why }) => `known gap: ${what}: ${why}`), ...log].join('\n')}\n${JSON.stringify(round)}`);
-  }
+    function show({ falseSuccesses, troubles, log, gaps }: Verdict, repeat: string, round: unknown): void {
+      if (falseSuccesses.length + troubles.length === 0 && ONLY === undefined) return;
+      t.comment(
+        `${repeat}\n${[...falseSuccesses.map((what) => `FALSE SUCCESS: ${what}`), ...troubles.map((what) => `TROUBLE: ${what}`), ...gaps.map(({ what, why }) => `known gap: ${what}: ${why}`), ...log].join('\n')}\n${JSON.stringify(round)}`,
+      );
+    }
 
-  t.comment(`third parties: ${sums.taken} deeds done, ${sums.refused} kept out, in ${sums.rounds} rounds; ${sums.gaps} wrong ends in known gaps; ${sums.falseSuccesses} false successes in ${sums.roundsWithThem} rounds, ${sums.troubles} other troubles`);
-  for (const [why, count] of gaps) t.comment(`  known gap, ${count} times: ${why}`);
-  t.equal(sums.falseSuccesses, 0, 'no false success');
-  t.equal(sums.troubles, 0, 'the same command gets there, or says why not');
-});
+    t.comment(
+      `third parties: ${sums.taken} deeds done, ${sums.refused} kept out, in ${sums.rounds} rounds; ${sums.gaps} wrong ends in known gaps; ${sums.falseSuccesses} false successes in ${sums.roundsWithThem} rounds, ${sums.troubles} other troubles`,
+    );
+    for (const [why, count] of gaps) t.comment(`  known gap, ${count} times: ${why}`);
+    t.equal(sums.falseSuccesses, 0, 'no false success');
+    t.equal(sums.troubles, 0, 'the same command gets there, or says why not');
+  },
+);
 
 /** By the library, on the service, one request at a time; nothing happens. */
 const QUIET: Round = {
-  index: 0, isEmulator: false, isOverBase: false, interruption: { kind: 'none', request: 0, moment: 'before' }, first: { isProcess: false, concurrency: 1 }, second: { isProcess: false, concurrency: 1 },
-  machine: { state: 'same', files: 'same' }, actions: [], afterwards: 'nothing', lastSpot: { place: 'outside', pick: 0 },
+  index: 0,
+  isEmulator: false,
+  isOverBase: false,
+  interruption: { kind: 'none', request: 0, moment: 'before' },
+  first: { isProcess: false, concurrency: 1 },
+  second: { isProcess: false, concurrency: 1 },
+  machine: { state: 'same', files: 'same' },
+  actions: [],
+  afterwards: 'nothing',
+  lastSpot: { place: 'outside', pick: 0 },
 };
 
-t.test('what somebody writes to a copy within the second of its completion is noticed on resume if a run of this machine has held the copy and ended in order', async (t) => {
-  const world = await startWorld(await writeChain(join(await temporaryFolder(t), 'files'), true), false);
-  t.teardown(() => world.stop());
-  for (let index = 0; index < 3; index++) {
-    const at = { run: 'between', request: 1, side: 'before' } as const;
-    await nextSecond();
-    const { falseSuccesses, troubles, log } = await play(world, {
-      ...QUIET, index, isOverBase: true, interruption: { kind: 'forbidden', request: 10, moment: 'before' },
-      actions: [{ at, force: 'none', deed: 'write', spot: { place: 'outside', pick: index }, pages: 1, inNextSecond: false }],
-    });
-    t.strictSame([...falseSuccesses, ...troubles], [], log.join('; '));
-  }
-});
+t.test(
+  'what somebody writes to a copy within the second of its completion is noticed on resume if a run of this machine has held the copy and ended in order',
+  async (t) => {
+    const world = await startWorld(await writeChain(join(await temporaryFolder(t), 'files'), true), false);
+    t.teardown(() => world.stop());
+    for (let index = 0; index < 3; index++) {
+      const at = { run: 'between', request: 1, side: 'before' } as const;
+      await nextSecond();
+      const { falseSuccesses, troubles, log } = await play(world, {
+        ...QUIET,
+        index,
+        isOverBase: true,
+        interruption: { kind: 'forbidden', request: 10, moment: 'before' },
+        actions: [
+          { at, force: 'none', deed: 'write', spot: { place: 'outside', pick: index }, pages: 1, inNextSecond: false },
+        ],
+      });
+      t.strictSame([...falseSuccesses, ...troubles], [], log.join('; '));
+    }
+  },
+);
 
-t.test('a lease that somebody breaks, before whichever request, ends the push with an exit code that says so, and the same command resumes', async (t) => {
-  const world = await startWorld(await writeChain(join(await temporaryFolder(t), 'files'), true), false);
-  t.teardown(() => world.stop());
-  for (let request = 3; request <= 24; request++) {
-    const { falseSuccesses, troubles, log } = await play(world, { ...QUIET, index: request, interruption: { kind: 'lease-broken', request, moment: 'before' } });
-    t.strictSame([...falseSuccesses, ...troubles], [], `before request ${request}: ${log.join('; ')}`);
-  }
-});
+t.test(
+  'a lease that somebody breaks, before whichever request, ends the push with an exit code that says so, and the same command resumes',
+  async (t) => {
+    const world = await startWorld(await writeChain(join(await temporaryFolder(t), 'files'), true), false);
+    t.teardown(() => world.stop());
+    for (let request = 3; request <= 24; request++) {
+      const { falseSuccesses, troubles, log } = await play(world, {
+        ...QUIET,
+        index: request,
+        interruption: { kind: 'lease-broken', request, moment: 'before' },
+      });
+      t.strictSame([...falseSuccesses, ...troubles], [], `before request ${request}: ${log.join('; ')}`);
+    }
+  },
+);

@@ -46,16 +46,24 @@ export async function overwriteWhenFree(world: World, name: string, spot: Spot):
     const outcome = await doneOrRefused(async () => writePages(blob, await pageAt(world, blob, spot), 1));
     if (outcome !== 'refused') return { outcome, before, after: await propertiesOf(blob) };
     if (performance.now() > deadline) world.azurite.expireLease('vhds', name);
-    if (performance.now() > deadline + LEASE_ENDS_MS) throw new Error(`${name} cannot be written to: ${before?.leaseState}`);
+    if (performance.now() > deadline + LEASE_ENDS_MS)
+      throw new Error(`${name} cannot be written to: ${before?.leaseState}`);
     await sleep(25);
   }
 }
 
-async function deed(world: World, blob: PageBlobClient, before: BlobGetPropertiesResponse, { deed, spot, pages }: Action): Promise<Outcome> {
+async function deed(
+  world: World,
+  blob: PageBlobClient,
+  before: BlobGetPropertiesResponse,
+  { deed, spot, pages }: Action,
+): Promise<Outcome> {
   const { contentLength: size = 0, metadata = {} } = before;
   switch (deed) {
-    case 'write': return writePages(blob, await pageAt(world, blob, spot), pages);
-    case 'write-base': return writePages(blob, world.chain.pages.copied[0], pages);
+    case 'write':
+      return writePages(blob, await pageAt(world, blob, spot), pages);
+    case 'write-base':
+      return writePages(blob, world.chain.pages.copied[0], pages);
     case 'clear': {
       const offset = await pageAt(world, blob, spot);
       if (offset === undefined) return 'absent';
@@ -76,7 +84,8 @@ async function deed(world: World, blob: PageBlobClient, before: BlobGetPropertie
       // The push may have made it anew by now.
       await doneOrRefused(async () => blob.create(size).then(() => 'taken'));
       return 'taken';
-    case 'recreate-alike': return recreateAlike(blob, before, await pageAt(world, blob, spot));
+    case 'recreate-alike':
+      return recreateAlike(blob, before, await pageAt(world, blob, spot));
     case 'own-lease': {
       const lease = blob.getBlobLeaseClient();
       const { leaseId = '' } = await lease.acquireLease(15);
@@ -93,12 +102,20 @@ async function deed(world: World, blob: PageBlobClient, before: BlobGetPropertie
 }
 
 /** A blob of the same name, size, metadata and bytes, but for one page. */
-async function recreateAlike(blob: PageBlobClient, { contentLength: size = 0, metadata = {}, contentMD5 }: BlobGetPropertiesResponse, page: number | undefined): Promise<Outcome> {
+async function recreateAlike(
+  blob: PageBlobClient,
+  { contentLength: size = 0, metadata = {}, contentMD5 }: BlobGetPropertiesResponse,
+  page: number | undefined,
+): Promise<Outcome> {
   const bytes = size === 0 ? Buffer.alloc(0) : await blob.downloadToBuffer();
   if (page !== undefined) randomBytes(512).copy(bytes, page);
   await blob.delete();
   await doneOrRefused(async () => {
-    await blob.create(size, { metadata, conditions: { ifNoneMatch: '*' }, blobHTTPHeaders: contentMD5 ? { blobContentMD5: contentMD5 } : {} });
+    await blob.create(size, {
+      metadata,
+      conditions: { ifNoneMatch: '*' },
+      blobHTTPHeaders: contentMD5 ? { blobContentMD5: contentMD5 } : {},
+    });
     for (let offset = 0; offset < size; offset += 1024 * 1024) {
       const piece = bytes.subarray(offset, offset + 1024 * 1024);
       if (piece.some((byte) => byte !== 0)) await blob.uploadPages(piece, offset, piece.length);
@@ -108,7 +125,12 @@ async function recreateAlike(blob: PageBlobClient, { contentLength: size = 0, me
   return 'taken';
 }
 
-async function writePages(blob: PageBlobClient, offset: number | undefined, pages: number, leaseId?: string): Promise<Outcome> {
+async function writePages(
+  blob: PageBlobClient,
+  offset: number | undefined,
+  pages: number,
+  leaseId?: string,
+): Promise<Outcome> {
   if (offset === undefined) return 'absent';
   const { contentLength: size = 0 } = await blob.getProperties();
   const length = Math.min(pages * 512, size - offset);
@@ -118,7 +140,11 @@ async function writePages(blob: PageBlobClient, offset: number | undefined, page
 }
 
 /** The offset of the page at a spot, by what is there now. */
-async function pageAt({ chain: { pages, childBlob } }: World, blob: PageBlobClient, { place, pick }: Spot): Promise<number | undefined> {
+async function pageAt(
+  { chain: { pages, childBlob } }: World,
+  blob: PageBlobClient,
+  { place, pick }: Spot,
+): Promise<number | undefined> {
   const { contentLength: size = 0 } = await blob.getProperties();
   const any = (offsets: readonly number[]) => offsets[pick % offsets.length];
   if (place === 'footer') return size >= childBlob.length ? childBlob.length - 512 : size - 512;
@@ -151,5 +177,5 @@ async function doneOrRefused(work: () => Promise<Outcome>): Promise<Outcome> {
 
 /** Waits for the start of the clock's next second. */
 export async function nextSecond(): Promise<void> {
-  await sleep(1001 - Date.now() % 1000);
+  await sleep(1001 - (Date.now() % 1000));
 }

@@ -21,7 +21,11 @@ export interface Chain {
   readonly childBlob: Buffer;
   readonly grandchildBlob: Buffer;
   /** Offsets of pages, by what a push of the child over the base does with them. */
-  readonly pages: { readonly sent: readonly number[]; readonly copied: readonly number[]; readonly untouched: readonly number[] };
+  readonly pages: {
+    readonly sent: readonly number[];
+    readonly copied: readonly number[];
+    readonly untouched: readonly number[];
+  };
 }
 
 /** A server of one kind behind a gate, with the base of a chain pushed to it. */
@@ -63,11 +67,38 @@ export async function writeChain(folder: string, grows: boolean): Promise<Chain>
     { offset: 2 * MIB + 600 * KIB, data: randomBytes(200 * KIB) },
     ...(grows ? [{ offset: childSize - 1024, data: randomBytes(512) }] : []),
   ];
-  const grandchild: Write[] = [{ offset: 8 * KIB, data: randomBytes(512) }, { offset: 500 * KIB, data: randomBytes(KIB) }];
-  const root = await writeImage({ path: join(folder, 'base.vhd'), type: 'dynamic', size, blockSize: 16 * KIB, writes: base });
-  const middle = await writeImage({ path: join(folder, 'child.vhd'), type: 'differencing', size: childSize, blockSize: 16 * KIB, parent: root, writes: child });
-  const top = await writeImage({ path: join(folder, 'grandchild.vhd'), type: 'differencing', size: childSize, blockSize: 16 * KIB, parent: middle, writes: grandchild });
-  const layers = [{ size, writes: base }, { size: childSize, writes: child }, { size: childSize, writes: grandchild }];
+  const grandchild: Write[] = [
+    { offset: 8 * KIB, data: randomBytes(512) },
+    { offset: 500 * KIB, data: randomBytes(KIB) },
+  ];
+  const root = await writeImage({
+    path: join(folder, 'base.vhd'),
+    type: 'dynamic',
+    size,
+    blockSize: 16 * KIB,
+    writes: base,
+  });
+  const middle = await writeImage({
+    path: join(folder, 'child.vhd'),
+    type: 'differencing',
+    size: childSize,
+    blockSize: 16 * KIB,
+    parent: root,
+    writes: child,
+  });
+  const top = await writeImage({
+    path: join(folder, 'grandchild.vhd'),
+    type: 'differencing',
+    size: childSize,
+    blockSize: 16 * KIB,
+    parent: middle,
+    writes: grandchild,
+  });
+  const layers = [
+    { size, writes: base },
+    { size: childSize, writes: child },
+    { size: childSize, writes: grandchild },
+  ];
   const sent = pagesIn(child);
   const ofBase = pagesIn(base).filter((page) => !sent.includes(page));
   const touched = new Set([...sent, ...ofBase]);
@@ -78,7 +109,13 @@ export async function writeChain(folder: string, grows: boolean): Promise<Chain>
     grandchild: top.path,
     childBlob: Buffer.concat([flatten(layers.slice(0, 2)), await footerOf(middle.path)]),
     grandchildBlob: Buffer.concat([flatten(layers), await footerOf(top.path)]),
-    pages: { sent, copied: ofBase, untouched: Array.from({ length: childSize / 512 }, (_, index) => index * 512).filter((page) => !touched.has(page)) },
+    pages: {
+      sent,
+      copied: ofBase,
+      untouched: Array.from({ length: childSize / 512 }, (_, index) => index * 512).filter(
+        (page) => !touched.has(page),
+      ),
+    },
   };
 }
 
@@ -94,7 +131,10 @@ export async function startWorld(chain: Chain, isEmulator: boolean): Promise<Wor
   const gate = await startGate(azurite);
   gate.hidesEmulator = !isEmulator;
   const world: World = {
-    chain, isEmulator, azurite, gate,
+    chain,
+    isEmulator,
+    azurite,
+    gate,
     container: await containerOf(azurite, 'vhds', { maxTries: 1 }),
     uri: (name) => `${gate.url}/vhds/${name}`,
     stop: async () => {
@@ -109,7 +149,12 @@ export async function startWorld(chain: Chain, isEmulator: boolean): Promise<Wor
 /** Pushes the chain's base under a name. */
 export async function pushBase({ chain, gate, uri }: World, name: string): Promise<void> {
   await using disk = await openDisk(chain.base);
-  await push(disk, { to: uri(name), environment: gate.env, stateFolder: join(chain.folder, '..', 'state'), cacheFolder: false });
+  await push(disk, {
+    to: uri(name),
+    environment: gate.env,
+    stateFolder: join(chain.folder, '..', 'state'),
+    cacheFolder: false,
+  });
 }
 
 export async function baseStateOf({ container }: World, name: string): Promise<BaseState> {
@@ -123,5 +168,7 @@ async function footerOf(path: string): Promise<Uint8Array> {
 }
 
 function pagesIn(writes: readonly Write[]): number[] {
-  return writes.flatMap(({ offset, data }) => Array.from({ length: data.length / 512 }, (_, index) => offset + index * 512));
+  return writes.flatMap(({ offset, data }) =>
+    Array.from({ length: data.length / 512 }, (_, index) => offset + index * 512),
+  );
 }

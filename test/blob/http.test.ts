@@ -3,8 +3,12 @@ import { accessTo } from '../../src/blob/credential.js';
 import { parseBlobUri } from '../../src/blob/location.js';
 import { VhdupError } from '../../src/index.js';
 
-const KEY = { AZURE_STORAGE_CONNECTION_STRING: 'AccountName=acct;AccountKey=a2V5a2V5a2V5;BlobEndpoint=http://azurite:10000/acct' };
-const SAS = { AZURE_STORAGE_CONNECTION_STRING: 'SharedAccessSignature=sv=1&sig=abcdefghij;BlobEndpoint=http://azurite:10000/acct' };
+const KEY = {
+  AZURE_STORAGE_CONNECTION_STRING: 'AccountName=acct;AccountKey=a2V5a2V5a2V5;BlobEndpoint=http://azurite:10000/acct',
+};
+const SAS = {
+  AZURE_STORAGE_CONNECTION_STRING: 'SharedAccessSignature=sv=1&sig=abcdefghij;BlobEndpoint=http://azurite:10000/acct',
+};
 
 t.test('over plain http a SAS or a key goes to this machine only, unless that is allowed', async (t) => {
   for (const [uri, environment] of [
@@ -25,13 +29,22 @@ t.test('over plain http a SAS or a key goes to this machine only, unless that is
   }
 });
 
-t.test('to allow http opens no other door: a credential stays with its account, a token with the service', async (t) => {
-  await t.rejects(accessTo(parseBlobUri('http://elsewhere:10000/acct/c/b'), KEY, { allowHttp: true }), { code: 'not-authorised' });
-  await t.rejects(accessTo(parseBlobUri('http://acct.blob.core.windows.net/c/b'), {}, { allowHttp: true }), { code: 'not-authorised' });
-});
+t.test(
+  'to allow http opens no other door: a credential stays with its account, a token with the service',
+  async (t) => {
+    await t.rejects(accessTo(parseBlobUri('http://elsewhere:10000/acct/c/b'), KEY, { allowHttp: true }), {
+      code: 'not-authorised',
+    });
+    await t.rejects(accessTo(parseBlobUri('http://acct.blob.core.windows.net/c/b'), {}, { allowHttp: true }), {
+      code: 'not-authorised',
+    });
+  },
+);
 
-t.test('a host of one\'s own gets what its own endpoint names', async (t) => {
-  const own = { AZURE_STORAGE_CONNECTION_STRING: 'BlobEndpoint=https://disks.example.com;SharedAccessSignature=sv=1&sig=abcdefghij' };
+t.test("a host of one's own gets what its own endpoint names", async (t) => {
+  const own = {
+    AZURE_STORAGE_CONNECTION_STRING: 'BlobEndpoint=https://disks.example.com;SharedAccessSignature=sv=1&sig=abcdefghij',
+  };
   t.equal((await accessTo(parseBlobUri('https://disks.example.com/c/b'), own)).kind, 'sas');
   await t.rejects(accessTo(parseBlobUri('https://others.example.com/c/b'), own), { code: 'not-authorised' });
 });

@@ -7,20 +7,46 @@ import { threeLevels } from '../support/push-scene.js';
 t.test('check tells people and programs, with exit code 0 without errors and 3 with', async (t) => {
   const { child, middle } = await threeLevels(await temporaryFolder(t));
   const sound = await runCli(['check', child]);
-  t.match(sound, { exitCode: 0, stderr: '', stdout: /^.*child\.vhd {2}differencing.*\n.*mïddle\.vhd.*\n.*base disk\.vhd.*\n3 files checked: no errors\n$/ });
+  t.match(sound, {
+    exitCode: 0,
+    stderr: '',
+    stdout: /^.*child\.vhd {2}differencing.*\n.*mïddle\.vhd.*\n.*base disk\.vhd.*\n3 files checked: no errors\n$/,
+  });
 
   const file = await readFile(middle);
   file.writeUInt32BE(1, 1536);
   file.writeUInt32BE(1, 1540);
   await writeFile(middle, file);
   const damaged = await runCli(['check', child]);
-  t.match(damaged, { exitCode: 3, stderr: '', stdout: /error: .*mïddle\.vhd: BAT entry 0 at offset 1536: sector 0x1 points into[\s\S]*BAT entry 1 at offset 1540[\s\S]*3 files checked: \d errors, no warnings\n$/ });
+  t.match(damaged, {
+    exitCode: 3,
+    stderr: '',
+    stdout:
+      /error: .*mïddle\.vhd: BAT entry 0 at offset 1536: sector 0x1 points into[\s\S]*BAT entry 1 at offset 1540[\s\S]*3 files checked: \d errors, no warnings\n$/,
+  });
   const json = await runCli(['check', child, '--json']);
   t.equal(json.exitCode, 3);
-  t.match(JSON.parse(json.stdout), { vhdup: 1, exitCode: 3, files: [{ path: child }, { path: middle }, { type: 'dynamic' }], errors: [{ severity: 'error', code: 'disk-invalid', file: middle, offset: 1536, field: 'BAT entry 0' }, { offset: 1540 }], warnings: [] });
+  t.match(JSON.parse(json.stdout), {
+    vhdup: 1,
+    exitCode: 3,
+    files: [{ path: child }, { path: middle }, { type: 'dynamic' }],
+    errors: [
+      { severity: 'error', code: 'disk-invalid', file: middle, offset: 1536, field: 'BAT entry 0' },
+      { offset: 1540 },
+    ],
+    warnings: [],
+  });
 });
 
 t.test('check takes a file, and says of others what they are not', async (t) => {
-  t.match(await runCli(['check', 'https://a.blob.core.windows.net/c/x.vhd']), { exitCode: 2, stdout: '', stderr: /local file/ });
-  t.match(await runCli(['check', 'package.json']), { exitCode: 3, stderr: '', stdout: /not a VHD[\s\S]*1 file checked: 1 error, no warnings/ });
+  t.match(await runCli(['check', 'https://a.blob.core.windows.net/c/x.vhd']), {
+    exitCode: 2,
+    stdout: '',
+    stderr: /local file/,
+  });
+  t.match(await runCli(['check', 'package.json']), {
+    exitCode: 3,
+    stderr: '',
+    stdout: /not a VHD[\s\S]*1 file checked: 1 error, no warnings/,
+  });
 });

@@ -11,23 +11,55 @@ import { stage } from '../support/stage.js';
 
 t.test('exit codes are what the documents say, and stay so', (t) => {
   const codes = {
-    'unexpected': 1, 'usage': 2, 'disk-unreadable': 3, 'disk-invalid': 3, 'disk-unsupported': 3, 'chain-broken': 3, 'base-mismatch': 4,
-    'destination-exists': 5, 'destination-busy': 5, 'destination-missing': 5, 'seal-refused': 5, 'blob-unfinished': 5, 'not-authorised': 6, 'transfer-failed': 7, 'lease-lost': 7, 'output-unwritable': 7,
-    'source-changed': 8, 'content-differs': 9, 'cancelled': 130,
+    unexpected: 1,
+    usage: 2,
+    'disk-unreadable': 3,
+    'disk-invalid': 3,
+    'disk-unsupported': 3,
+    'chain-broken': 3,
+    'base-mismatch': 4,
+    'destination-exists': 5,
+    'destination-busy': 5,
+    'destination-missing': 5,
+    'seal-refused': 5,
+    'blob-unfinished': 5,
+    'not-authorised': 6,
+    'transfer-failed': 7,
+    'lease-lost': 7,
+    'output-unwritable': 7,
+    'source-changed': 8,
+    'content-differs': 9,
+    cancelled: 130,
   } as const;
   for (const [code, exit] of Object.entries(codes)) t.equal(exitCodeOf(code as keyof typeof codes), exit, code);
   t.end();
 });
 
 t.test('help and version go to stdout; wrong words are told on stderr, with exit code 2', async (t) => {
-  for (const args of [['--help'], ['push', '--help'], ['info', '--help'], ['pull', '--help'], ['map', '--help'], ['--version']]) {
+  for (const args of [
+    ['--help'],
+    ['push', '--help'],
+    ['info', '--help'],
+    ['pull', '--help'],
+    ['map', '--help'],
+    ['--version'],
+  ]) {
     const { exitCode, stdout, stderr } = await runCli(args);
     t.equal(exitCode, 0, args.join(' '));
     t.ok(stdout.length > 5);
     t.equal(stderr, '');
   }
   const scene = await threeLevels(await temporaryFolder(t));
-  for (const args of [[], ['push'], ['push', 'x.vhd'], ['push', 'x.vhd', '--nonsense'], ['frobnicate'], ['push', 'x.vhd', '--to', 'nowhere'], ['push', 'x.vhd', '--to', 'https://a.blob.core.windows.net/c/b', '--concurrency', 'many'], ['push', 'https://a/b/c', '--to', 'x']]) {
+  for (const args of [
+    [],
+    ['push'],
+    ['push', 'x.vhd'],
+    ['push', 'x.vhd', '--nonsense'],
+    ['frobnicate'],
+    ['push', 'x.vhd', '--to', 'nowhere'],
+    ['push', 'x.vhd', '--to', 'https://a.blob.core.windows.net/c/b', '--concurrency', 'many'],
+    ['push', 'https://a/b/c', '--to', 'x'],
+  ]) {
     const { exitCode, stdout, stderr } = await runCli(args.map((arg) => (arg === 'x.vhd' ? scene.child : arg)));
     t.equal(exitCode, 2, args.join(' '));
     t.equal(stdout, '');
@@ -41,23 +73,49 @@ t.test('info and map tell of a chain, to people and to programs', async (t) => {
   const info = await runCli(['info', scene.child]);
   t.equal(info.exitCode, 0);
   t.match(info.stdout, /differencing[\s\S]*chain[\s\S]*mïddle\.vhd[\s\S]*base disk\.vhd/);
-  t.match(JSON.parse((await runCli(['info', scene.child, '--json'])).stdout), { vhdup: 1, size: scene.content.length, id: scene.ids.child, layers: [{ type: 'differencing' }, { id: scene.ids.middle }, { type: 'dynamic' }] });
-  const { extents } = JSON.parse((await runCli(['map', scene.child, '--json'])).stdout) as { extents: { offset: number; length: number }[] };
-  t.equal(extents.reduce((end, { offset, length }) => (offset === end ? end + length : Number.NaN), 0), scene.content.length);
+  t.match(JSON.parse((await runCli(['info', scene.child, '--json'])).stdout), {
+    vhdup: 1,
+    size: scene.content.length,
+    id: scene.ids.child,
+    layers: [{ type: 'differencing' }, { id: scene.ids.middle }, { type: 'dynamic' }],
+  });
+  const { extents } = JSON.parse((await runCli(['map', scene.child, '--json'])).stdout) as {
+    extents: { offset: number; length: number }[];
+  };
+  t.equal(
+    extents.reduce((end, { offset, length }) => (offset === end ? end + length : Number.NaN), 0),
+    scene.content.length,
+  );
   t.match((await runCli(['map', scene.child])).stdout, /data {2}.*child\.vhd/);
 });
 
 t.test('--parent-dir may be given more than once; --to may not', async (t) => {
   const folder = await temporaryFolder(t);
   const scene = await threeLevels(folder);
-  for (const [name, path] of [['a', scene.base], ['b', scene.middle]] as const) {
+  for (const [name, path] of [
+    ['a', scene.base],
+    ['b', scene.middle],
+  ] as const) {
     await mkdir(join(folder, name));
     await rename(path, join(folder, name, basename(path)));
   }
   const dirs = ['--parent-dir', join(folder, 'a'), '--parent-dir', join(folder, 'b')];
   t.equal((await runCli(['info', ...dirs, scene.child])).exitCode, 0);
   t.equal((await runCli(['info', ...dirs.slice(0, 2), scene.child])).exitCode, 3);
-  t.equal((await runCli(['push', ...dirs, scene.child, '--to', 'https://a.blob.core.windows.net/c/x', '--to', 'https://a.blob.core.windows.net/c/y'])).exitCode, 2);
+  t.equal(
+    (
+      await runCli([
+        'push',
+        ...dirs,
+        scene.child,
+        '--to',
+        'https://a.blob.core.windows.net/c/x',
+        '--to',
+        'https://a.blob.core.windows.net/c/y',
+      ])
+    ).exitCode,
+    2,
+  );
 });
 
 t.test('a disk that is none: exit code 3, the error as JSON where asked for', async (t) => {
@@ -82,7 +140,10 @@ t.test('no secret is in any output', async (t) => {
     [['push', scene.child, '--base', `${uri}?${sas}`], {}],
     [['push', scene.child, '--to', uri], key],
     [['push', scene.child, '--to', uri], { AZURE_STORAGE_ACCOUNT: 'devstoreaccount1', AZURE_STORAGE_SAS_TOKEN: sas }],
-    [['push', scene.child, '--to', uri], { AZURE_STORAGE_CONNECTION_STRING: `AccountName=devstoreaccount1;AccountKey=${canary};BlobEndpoint=${gate.url}` }],
+    [
+      ['push', scene.child, '--to', uri],
+      { AZURE_STORAGE_CONNECTION_STRING: `AccountName=devstoreaccount1;AccountKey=${canary};BlobEndpoint=${gate.url}` },
+    ],
     [['info', `${uri}?${sas}`], {}],
     [['push', scene.child, '--to', `nowhere?${sas}`], {}],
     [['push', scene.child, '--to', `https://?${sas}`], {}],

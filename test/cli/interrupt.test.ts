@@ -13,18 +13,39 @@ const LINGER = `data:text/javascript,${encodeURIComponent(`
 
 t.test('a signal that comes after the result was printed changes nothing: the exit code is 0', async (t) => {
   const { scene, uri, gate, options } = await manageScene(t);
-  const signals: readonly (readonly NodeJS.Signals[])[] = [['SIGINT'], ['SIGTERM'], ['SIGINT', 'SIGINT'], ['SIGINT', 'SIGTERM']];
+  const signals: readonly (readonly NodeJS.Signals[])[] = [
+    ['SIGINT'],
+    ['SIGTERM'],
+    ['SIGINT', 'SIGINT'],
+    ['SIGINT', 'SIGTERM'],
+  ];
   for (const [index, sent] of signals.entries()) {
-    const child = spawn(process.execPath, ['--import', LINGER, BIN, 'push', scene.base, '--to', uri(`b${index}`), '--quiet'], {
-      env: { PATH: process.env['PATH'] ?? '', ...gate.env, VHDUP_STATE_DIR: options.stateFolder, VHDUP_CACHE_DIR: `${options.stateFolder}-cache` }, stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      ['--import', LINGER, BIN, 'push', scene.base, '--to', uri(`b${index}`), '--quiet'],
+      {
+        env: {
+          PATH: process.env['PATH'] ?? '',
+          ...gate.env,
+          VHDUP_STATE_DIR: options.stateFolder,
+          VHDUP_CACHE_DIR: `${options.stateFolder}-cache`,
+        },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     let [stdout, stderr] = ['', ''];
-    child.stderr.on('data', (data) => { stderr += String(data); });
+    child.stderr.on('data', (data) => {
+      stderr += String(data);
+    });
     child.stdout.on('data', (data) => {
       stdout += String(data);
       for (const name of sent) child.kill(name);
     });
-    const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => child.on('exit', (...end) => { resolve(end); }));
+    const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
+      child.on('exit', (...end) => {
+        resolve(end);
+      }),
+    );
     t.match(stdout, ': complete', stderr);
     t.strictSame([code, signal], [0, null], sent.join(' '));
     t.notMatch(stderr, /stopping/);

@@ -16,7 +16,9 @@ function print({ json, count, broken }: { json: boolean; count: number; broken: 
     }
     const result = { result: { name: 'x\\u009b?sig=secret' }, list: 'items', items: items(), heading: 'heading\\u009b', line: ({ n }) => 'item ' + n + ' sig=secret' };
     try { await printLongResult(${json}, result); } catch (error) { process.exitCode = printError(${json}, error); }`;
-  return spawn(process.execPath, ['--import=tsx', '--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawn(process.execPath, ['--import=tsx', '--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 }
 
 async function run(what: Parameters<typeof print>[0]) {
@@ -31,21 +33,40 @@ t.test('a long list is one object on one line, or lines, without secrets and con
     const { stdout, exitCode } = await run({ json: true, count, broken: false });
     t.equal(exitCode, 0);
     t.equal(stdout.indexOf('\n'), stdout.length - 1);
-    t.strictSame(JSON.parse(stdout), { vhdup: 1, name: 'x\u009b?sig=REDACTED', items: Array.from({ length: count }, (_, n) => ({ n })) });
+    t.strictSame(JSON.parse(stdout), {
+      vhdup: 1,
+      name: 'x\u009b?sig=REDACTED',
+      items: Array.from({ length: count }, (_, n) => ({ n })),
+    });
     t.notMatch(stdout, '\u009b');
     const lines = await run({ json: false, count, broken: false });
-    t.equal(lines.stdout, ['heading\\x9b', ...Array.from({ length: count }, (_, n) => `item ${n} sig=REDACTED`), ''].join('\n'));
+    t.equal(
+      lines.stdout,
+      ['heading\\x9b', ...Array.from({ length: count }, (_, n) => `item ${n} sig=REDACTED`), ''].join('\n'),
+    );
   }
 });
 
-t.test('where a list breaks off, programs still get one object, with the error; people get what there was', async (t) => {
-  for (const count of [0, 20_000]) {
-    const { stdout, exitCode } = await run({ json: true, count, broken: true });
-    t.equal(exitCode, 3);
-    t.match(JSON.parse(stdout), { vhdup: 1, items: { length: count }, error: { code: 'disk-unreadable', message: 'a.vhd?sig=REDACTED broke\nvhdup: all is well' }, exitCode: 3 });
-    const lines = await run({ json: false, count, broken: true });
-    t.equal(lines.exitCode, 3);
-    t.equal(lines.stdout.split('\n').length, count + 2);
-    t.equal(lines.stderr, 'vhdup: a.vhd?sig=REDACTED broke\n  vhdup: all is well\n', 'no text in a message passes for another one');
-  }
-});
+t.test(
+  'where a list breaks off, programs still get one object, with the error; people get what there was',
+  async (t) => {
+    for (const count of [0, 20_000]) {
+      const { stdout, exitCode } = await run({ json: true, count, broken: true });
+      t.equal(exitCode, 3);
+      t.match(JSON.parse(stdout), {
+        vhdup: 1,
+        items: { length: count },
+        error: { code: 'disk-unreadable', message: 'a.vhd?sig=REDACTED broke\nvhdup: all is well' },
+        exitCode: 3,
+      });
+      const lines = await run({ json: false, count, broken: true });
+      t.equal(lines.exitCode, 3);
+      t.equal(lines.stdout.split('\n').length, count + 2);
+      t.equal(
+        lines.stderr,
+        'vhdup: a.vhd?sig=REDACTED broke\n  vhdup: all is well\n',
+        'no text in a message passes for another one',
+      );
+    }
+  },
+);

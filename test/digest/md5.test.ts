@@ -34,7 +34,10 @@ const DIGESTS = `
 t.test('where the platform forbids MD5, as in FIPS mode, it is computed all the same', async (t) => {
   const module = new URL('../../dist/digest/md5.js', import.meta.url).href;
   const forbid = `data:text/javascript,${encodeURIComponent(FORBID_MD5)}`;
-  const output = execFileSync(process.execPath, ['--import', forbid, '--input-type=module', '-e', DIGESTS, module], { encoding: 'utf8', env: { PATH: process.env['PATH'] } });
+  const output = execFileSync(process.execPath, ['--import', forbid, '--input-type=module', '-e', DIGESTS, module], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'] },
+  });
   const abc = '900150983cd24fb0d6963f7d28e17f72';
   t.strictSame(JSON.parse(output), { buffer: abc, stream: abc });
 });

@@ -14,7 +14,8 @@ function naive(content: Map<number, Buffer>, size: number): string {
   const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
   const value = (level: number, index: number): Buffer => {
     const reach = 256 ** level;
-    if (![...content.keys()].some((leaf) => leaf >= index * reach && leaf < (index + 1) * reach)) return Buffer.alloc(32);
+    if (![...content.keys()].some((leaf) => leaf >= index * reach && leaf < (index + 1) * reach))
+      return Buffer.alloc(32);
     if (level === 0) {
       const leaf = Buffer.concat([content.get(index) ?? Buffer.alloc(0)], 65_536);
       return leaf.every((byte) => byte === 0) ? Buffer.alloc(32) : sha(leaf);
@@ -46,7 +47,13 @@ t.test('the digests in docs/DIGEST.md are those of what stands beside them', asy
     digestOf(new Map(), MIB),
     digestOf(new Map(Array.from({ length: 16 }, (_, index) => [index, Buffer.alloc(LEAF, 1)])), MIB),
     digestOf(new Map([[1, Buffer.alloc(512, 0xff)]]), LEAF + 512),
-    digestOf(new Map([[0, Buffer.concat([ABC], LEAF)], [huge / LEAF - 1, Buffer.concat([Buffer.alloc(LEAF - 512), ABC], LEAF)]]), huge),
+    digestOf(
+      new Map([
+        [0, Buffer.concat([ABC], LEAF)],
+        [huge / LEAF - 1, Buffer.concat([Buffer.alloc(LEAF - 512), ABC], LEAF)],
+      ]),
+      huge,
+    ),
   ]);
 });
 
@@ -54,17 +61,23 @@ t.test('any sparse disk has the digest that the definition gives it', (t) => {
   const disks = fc.record({
     leaves: fc.integer({ min: 1, max: 70_000_000 }),
     cut: fc.nat(127),
-    places: fc.array(fc.record({ at: fc.double({ min: 0, max: 0.9999999, noNaN: true }), byte: fc.nat(3), near: fc.nat(300) }), { maxLength: 12 }),
+    places: fc.array(
+      fc.record({ at: fc.double({ min: 0, max: 0.9999999, noNaN: true }), byte: fc.nat(3), near: fc.nat(300) }),
+      { maxLength: 12 },
+    ),
   });
-  fc.assert(fc.property(disks, ({ leaves, cut, places }) => {
-    const size = leaves * LEAF - cut * 512;
-    const content = new Map<number, Buffer>();
-    for (const { at, byte, near } of places) {
-      const index = Math.min(leaves - 1, Math.floor(at * leaves) + near);
-      content.set(index, Buffer.alloc(Math.min(LEAF, size - index * LEAF), byte));
-    }
-    t.equal(digestOf(content, size), naive(content, size));
-  }), { seed, numRuns: 60 });
+  fc.assert(
+    fc.property(disks, ({ leaves, cut, places }) => {
+      const size = leaves * LEAF - cut * 512;
+      const content = new Map<number, Buffer>();
+      for (const { at, byte, near } of places) {
+        const index = Math.min(leaves - 1, Math.floor(at * leaves) + near);
+        content.set(index, Buffer.alloc(Math.min(LEAF, size - index * LEAF), byte));
+      }
+      t.equal(digestOf(content, size), naive(content, size));
+    }),
+    { seed, numRuns: 60 },
+  );
   t.end();
 });
 
@@ -89,9 +102,16 @@ t.test('leaves come in ascending order, each once, within the disk', (t) => {
   const tree = new TreeHasher(4 * LEAF);
   const value = Buffer.alloc(VALUE, 1);
   tree.add(2, value);
-  t.throws(() => { tree.add(2, value); }, RangeError);
-  t.throws(() => { tree.add(1, value); }, RangeError);
-  t.throws(() => { tree.add(256, value); tree.digest(); }, RangeError);
+  t.throws(() => {
+    tree.add(2, value);
+  }, RangeError);
+  t.throws(() => {
+    tree.add(1, value);
+  }, RangeError);
+  t.throws(() => {
+    tree.add(256, value);
+    tree.digest();
+  }, RangeError);
   t.end();
 });
 
@@ -99,15 +119,25 @@ t.test('threads give the same as one, and end', async (t) => {
   const shared = Buffer.from(new SharedArrayBuffer(1_000_448));
   for (let at = 0; at < shared.length; at += 7) shared[at] = at % 251;
   const zeros = 3_000_512;
-  const expected = createHash('md5').update(shared).update(Buffer.alloc(zeros)).update(shared.subarray(0, 512)).digest('hex');
+  const expected = createHash('md5')
+    .update(shared)
+    .update(Buffer.alloc(zeros))
+    .update(shared.subarray(0, 512))
+    .digest('hex');
   for (const hashing of [hashHere(), hashInWorkers()]) {
     const md5 = hashing.startMd5();
     const steps = [md5.update(shared), md5.zeros(zeros), md5.update(shared.subarray(0, 512))];
     const runs = await Promise.all([hashing.leaves(shared), hashing.leaves(shared.subarray(LEAF, 5 * LEAF))]);
     await Promise.all(steps);
     t.equal((await md5.digest()).toString('hex'), expected);
-    for (const bytes of [shared, shared.subarray(512, 4096)]) t.equal(Buffer.from(await hashing.md5(bytes)).toString('hex'), createHash('md5').update(bytes).digest('hex'));
-    t.strictSame(runs.map((values) => Buffer.from(values).toString('hex')), [leafValues(shared), leafValues(shared.subarray(LEAF, 5 * LEAF))].map((values) => Buffer.from(values).toString('hex')));
+    for (const bytes of [shared, shared.subarray(512, 4096)])
+      t.equal(Buffer.from(await hashing.md5(bytes)).toString('hex'), createHash('md5').update(bytes).digest('hex'));
+    t.strictSame(
+      runs.map((values) => Buffer.from(values).toString('hex')),
+      [leafValues(shared), leafValues(shared.subarray(LEAF, 5 * LEAF))].map((values) =>
+        Buffer.from(values).toString('hex'),
+      ),
+    );
     await hashing.close();
   }
 });

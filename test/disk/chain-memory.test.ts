@@ -34,8 +34,16 @@ t.test('a chain takes at most 300 MiB for its tables, however large they are tog
   const path = await chainOf(t, layers);
   const before = process.memoryUsage().arrayBuffers;
   let most = 0;
-  const look = () => { most = Math.max(most, process.memoryUsage().arrayBuffers - before); };
-  const watched: Files = { realPath: (at) => localFiles.realPath(at), open: async (at) => { look(); return localFiles.open(at); } };
+  const look = () => {
+    most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+  };
+  const watched: Files = {
+    realPath: (at) => localFiles.realPath(at),
+    open: async (at) => {
+      look();
+      return localFiles.open(at);
+    },
+  };
   await using disk = await openChain(path, watched, readVhd);
   look();
   t.match(await extentsOf(disk), [{ offset: 0, kind: 'data', layer: layers - 1 }]);
@@ -48,23 +56,56 @@ t.test('a disk is the same whether its tables are kept or read again', async (t)
   const random = randomFrom(seed);
   const block = 2 * MIB;
   const blocks = SIZE / block;
-  const bitmaps = [new Uint8Array(512).fill(0xff), new Uint8Array(512), new Uint8Array(512).fill(0xff, 10, 20).fill(0x0f, 100, 101)];
-  const layers = (await sparseChain(await temporaryFolder(t), [0, 1, 2].map((index) => ({
-    name: index === 0 ? 'root0' : `child${index}`, type: index === 0 ? 'dynamic' as const : 'differencing' as const, size: SIZE, blockSize: block,
-    // Crowds with deserts between them.
-    blocks: new Map(Array.from({ length: 40 }, () => Math.floor(random() * (blocks - 5000))).flatMap((from) => Array.from({ length: 50 }, () => [from + Math.floor(random() * 5000), bitmaps[index === 0 ? 0 : Math.floor(random() * 3)] ?? new Uint8Array(512)] as const))),
-  })))).reverse();
+  const bitmaps = [
+    new Uint8Array(512).fill(0xff),
+    new Uint8Array(512),
+    new Uint8Array(512).fill(0xff, 10, 20).fill(0x0f, 100, 101),
+  ];
+  const layers = (
+    await sparseChain(
+      await temporaryFolder(t),
+      [0, 1, 2].map((index) => ({
+        name: index === 0 ? 'root0' : `child${index}`,
+        type: index === 0 ? ('dynamic' as const) : ('differencing' as const),
+        size: SIZE,
+        blockSize: block,
+        // Crowds with deserts between them.
+        blocks: new Map(
+          Array.from({ length: 40 }, () => Math.floor(random() * (blocks - 5000))).flatMap((from) =>
+            Array.from(
+              { length: 50 },
+              () =>
+                [
+                  from + Math.floor(random() * 5000),
+                  bitmaps[index === 0 ? 0 : Math.floor(random() * 3)] ?? new Uint8Array(512),
+                ] as const,
+            ),
+          ),
+        ),
+      })),
+    )
+  ).reverse();
   const path = layers[0]?.path ?? '';
-  const openWith = (bytes: number) => openChain(path, new SparseFiles(layers), (file, options, findings) => readVhd(file, { ...options, memory: new MemoryBudget(bytes) }, findings));
+  const openWith = (bytes: number) =>
+    openChain(path, new SparseFiles(layers), (file, options, findings) =>
+      readVhd(file, { ...options, memory: new MemoryBudget(bytes) }, findings),
+    );
   await using kept = await openWith(Infinity);
   const expected = await extentsOf(kept);
   for (const bytes of [0, 40 * 16 * 1024]) {
     await using again = await openWith(bytes);
-    t.strictSame(again.openedFiles.map(({ structure }) => structure), kept.openedFiles.map(({ structure }) => structure), 'the same fingerprint');
+    t.strictSame(
+      again.openedFiles.map(({ structure }) => structure),
+      kept.openedFiles.map(({ structure }) => structure),
+      'the same fingerprint',
+    );
     t.strictSame(await extentsOf(again), expected, `${expected.length} extents`);
     for (let round = 0; round < 300; round++) {
       const near = expected[Math.floor(random() * expected.length)];
-      const offset = Math.min(SIZE - 8192, (near?.offset ?? 0) + Math.floor(random() * (near?.length ?? 1) / 512) * 512);
+      const offset = Math.min(
+        SIZE - 8192,
+        (near?.offset ?? 0) + Math.floor((random() * (near?.length ?? 1)) / 512) * 512,
+      );
       const [one, other] = [new Uint8Array(8192), new Uint8Array(8192)];
       await kept.read(offset, one);
       await again.read(offset, other);
@@ -75,9 +116,11 @@ t.test('a disk is the same whether its tables are kept or read again', async (t)
 
 t.test('a table that changes after it was checked is refused, not followed', async (t) => {
   const path = await chainOf(t, 1);
-  await using disk = await openChain(path, localFiles, (file, options, findings) => readVhd(file, { ...options, memory: new MemoryBudget(0) }, findings));
+  await using disk = await openChain(path, localFiles, (file, options, findings) =>
+    readVhd(file, { ...options, memory: new MemoryBudget(0) }, findings),
+  );
   const file = await open(path, 'r+');
-  await file.write(Buffer.from([0, 0, 0, 1]), 0, 4, await tableOffset(file) + 8192 * 4);
+  await file.write(Buffer.from([0, 0, 0, 1]), 0, 4, (await tableOffset(file)) + 8192 * 4);
   await file.close();
   await t.rejects(extentsOf(disk), { code: 'source-changed', message: /its BAT changed while it was read/ });
 });
@@ -85,7 +128,8 @@ t.test('a table that changes after it was checked is refused, not followed', asy
 t.test('a file that is closed gives back what it took', async (t) => {
   const path = await chainOf(t, 1);
   const memory = new MemoryBudget(100 * MIB);
-  const read = async () => openChain(path, localFiles, (file, options, findings) => readVhd(file, { ...options, memory }, findings));
+  const read = async () =>
+    openChain(path, localFiles, (file, options, findings) => readVhd(file, { ...options, memory }, findings));
   for (let round = 0; round < 2; round++) {
     const disk = await read();
     t.notOk(memory.take(100 * MIB), 'it takes some');
@@ -104,16 +148,29 @@ t.test('a file that cannot be read to its end gives back what it took', async (t
     realPath: (at) => localFiles.realPath(at),
     open: async (at) => {
       const file = await localFiles.open(at);
-      const read = (position: number, into: Uint8Array) => (isBad(position, into.length) ? Promise.reject(new Error('a bad sector')) : file.read(position, into));
-      return { path: file.path, size: file.size, identity: file.identity, read, statPath: () => file.statPath(), close: () => file.close() };
+      const read = (position: number, into: Uint8Array) =>
+        isBad(position, into.length) ? Promise.reject(new Error('a bad sector')) : file.read(position, into);
+      return {
+        path: file.path,
+        size: file.size,
+        identity: file.identity,
+        read,
+        statPath: () => file.statPath(),
+        close: () => file.close(),
+      };
     },
   });
   const places = new Set<number>();
-  const opened = (files: Files) => openChain(path, files, (file, options, findings) => readVhd(file, { ...options, memory }, findings));
-  await (await opened(bad((position, length) => {
-    if (length >= 4) places.add(position);
-    return false;
-  }))).close();
+  const opened = (files: Files) =>
+    openChain(path, files, (file, options, findings) => readVhd(file, { ...options, memory }, findings));
+  await (
+    await opened(
+      bad((position, length) => {
+        if (length >= 4) places.add(position);
+        return false;
+      }),
+    )
+  ).close();
   t.ok(places.size > 20, `${places.size} places`);
   // A table takes half a second: of its places a fourth, and all that come behind it.
   const tried = [...places].filter((_, index) => index % 4 === 0 || index > places.size - 6);

@@ -6,7 +6,10 @@ import { FixedStream, openDisk, parseFixedTail } from '../../src/index.js';
 import { temporaryFolder } from '../support/folder.js';
 
 const SIZE = 3 * 1024 * 1024 + 512;
-const writes = [{ offset: 1024, data: Buffer.alloc(2048, 5) }, { offset: SIZE - 512, data: Buffer.alloc(512, 6) }];
+const writes = [
+  { offset: 1024, data: Buffer.alloc(2048, 5) },
+  { offset: SIZE - 512, data: Buffer.alloc(512, 6) },
+];
 
 async function bytesOf(stream: FixedStream): Promise<Buffer> {
   const pieces: Buffer[] = [];
@@ -16,7 +19,13 @@ async function bytesOf(stream: FixedStream): Promise<Buffer> {
 
 t.test('the stream of a fixed disk is the file, byte for byte', async (t) => {
   const folder = await temporaryFolder(t);
-  const { path } = await writeImage({ path: join(folder, 'f.vhd'), type: 'fixed', size: SIZE, writes, creator: 'qem2' });
+  const { path } = await writeImage({
+    path: join(folder, 'f.vhd'),
+    type: 'fixed',
+    size: SIZE,
+    writes,
+    creator: 'qem2',
+  });
   await using disk = await openDisk(path);
   t.ok((await bytesOf(new FixedStream(disk))).equals(await readFile(path)));
 });
@@ -38,7 +47,11 @@ t.test('the stream of a sparse disk ends with its own footer, made fixed as Add-
   await disk.read(0, content);
   t.ok(bytes.subarray(0, SIZE).equals(content));
   t.match(parseFixedTail(bytes.subarray(-512)), { id, size: SIZE });
-  t.type(parseFixedTail(await readFile(path).then((file) => file.subarray(-512))), 'string', 'the footer of a dynamic disk is no tail of a blob');
+  t.type(
+    parseFixedTail(await readFile(path).then((file) => file.subarray(-512))),
+    'string',
+    'the footer of a dynamic disk is no tail of a blob',
+  );
 });
 
 t.test('older uploaders padded the disk: the stream can be had in their form', async (t) => {
@@ -57,12 +70,27 @@ t.test('the pieces are the disk as it reads, whatever their length, for every ki
   const base = { size: SIZE, blockSize: 524288, writes };
   const fixed = await writeImage({ ...base, path: join(folder, 'f.vhd'), type: 'fixed' });
   const dynamic = await writeImage({ ...base, path: join(folder, 'd.vhd'), type: 'dynamic' });
-  const child = await writeImage({ ...base, path: join(folder, 'c.vhd'), type: 'differencing', parent: dynamic, writes: [{ offset: 1536, data: Buffer.alloc(512) }, { offset: 2097152, data: Buffer.alloc(1024, 7) }] });
+  const child = await writeImage({
+    ...base,
+    path: join(folder, 'c.vhd'),
+    type: 'differencing',
+    parent: dynamic,
+    writes: [
+      { offset: 1536, data: Buffer.alloc(512) },
+      { offset: 2097152, data: Buffer.alloc(1024, 7) },
+    ],
+  });
   for (const { path } of [fixed, dynamic, child]) {
     await using disk = await openDisk(path);
     const content = Buffer.alloc(SIZE, 0xee);
     await disk.read(0, content);
-    for (const [pieceLength, padding] of [[512, 0], [1000, 1536], [65_537, 0], [2 ** 20, 2 ** 20 + 512], [2 ** 24, 512]] as const) {
+    for (const [pieceLength, padding] of [
+      [512, 0],
+      [1000, 1536],
+      [65_537, 0],
+      [2 ** 20, 2 ** 20 + 512],
+      [2 ** 24, 512],
+    ] as const) {
       const stream = new FixedStream(disk, { padding });
       const pieces: Buffer[] = [];
       for await (const piece of stream.pieces(pieceLength)) {
@@ -71,20 +99,34 @@ t.test('the pieces are the disk as it reads, whatever their length, for every ki
       }
       const bytes = Buffer.concat(pieces);
       t.equal(bytes.length, stream.size);
-      t.ok(bytes.equals(Buffer.concat([content, Buffer.alloc(padding), disk.footer])), `${disk.layers[0]?.type ?? ''}, pieces of ${pieceLength}`);
+      t.ok(
+        bytes.equals(Buffer.concat([content, Buffer.alloc(padding), disk.footer])),
+        `${disk.layers[0]?.type ?? ''}, pieces of ${pieceLength}`,
+      );
     }
   }
 });
 
-t.test('the footer of a chain is the top disk\'s: its id, time stamp and geometry, made fixed', async (t) => {
+t.test("the footer of a chain is the top disk's: its id, time stamp and geometry, made fixed", async (t) => {
   const folder = await temporaryFolder(t);
   const parent = await writeImage({ path: join(folder, 'p.vhd'), type: 'dynamic', size: SIZE, writes, timeStamp: 1 });
-  const child = await writeImage({ path: join(folder, 'c.vhd'), type: 'differencing', size: SIZE, parent: { ...parent, timeStamp: 1 }, writes: [], timeStamp: 2, creator: 'vbox' });
+  const child = await writeImage({
+    path: join(folder, 'c.vhd'),
+    type: 'differencing',
+    size: SIZE,
+    parent: { ...parent, timeStamp: 1 },
+    writes: [],
+    timeStamp: 2,
+    creator: 'vbox',
+  });
   await using disk = await openDisk(child.path);
   const own = Buffer.from((await readFile(child.path)).subarray(-512));
   const footer = Buffer.from(disk.footer);
   const changed = [...footer.keys()].filter((at) => footer[at] !== own[at]);
-  t.ok(changed.every((at) => (at >= 16 && at < 32) || (at >= 60 && at < 68)), 'nothing but data offset, creator application, type and checksum differs');
+  t.ok(
+    changed.every((at) => (at >= 16 && at < 32) || (at >= 60 && at < 68)),
+    'nothing but data offset, creator application, type and checksum differs',
+  );
   t.equal(footer.readBigUInt64BE(16), 2n ** 64n - 1n);
   t.equal(footer.subarray(28, 32).toString('hex'), '77610000');
   t.equal(footer.readUInt32BE(60), 2);

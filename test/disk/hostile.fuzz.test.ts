@@ -35,18 +35,58 @@ async function seeds(folder: string): Promise<Seed[]> {
   const data = (fill: number, length = 1024) => Buffer.alloc(length, fill);
   const write = (name: string, spec: Omit<ImageSpec, 'path'>) => writeImage({ path: join(vms, name), ...spec });
   const fixed = await write('fixed.vhd', { type: 'fixed', size: 16384, writes: [{ offset: 0, data: data(0xa1) }] });
-  const dynamic = await write('parent.vhd', { type: 'dynamic', size: 40960 - 512, blockSize: 4096, writes: [{ offset: 0, data: data(0xb1) }, { offset: 12288, data: data(0xb2, 8192) }, { offset: 39936, data: data(0xb3, 512) }], extraTableEntries: 3 });
-  const middle = await write('middle.vhd', { type: 'differencing', size: 40960, blockSize: 8192, parent: dynamic, writes: [{ offset: 512, data: data(0xc1) }, { offset: 16384, data: data(0xc2, 512) }] });
-  const top = await write('top.vhd', { type: 'differencing', size: 36864, blockSize: 4096, parent: middle, writes: [{ offset: 1024, data: data(0xd1) }, { offset: 30720, data: data(0xd2) }] });
-  const overFixed = await write('over-fixed.vhd', { type: 'differencing', size: 16384, blockSize: 16384, parent: fixed, writes: [{ offset: 4096, data: data(0xe1, 512) }] });
+  const dynamic = await write('parent.vhd', {
+    type: 'dynamic',
+    size: 40960 - 512,
+    blockSize: 4096,
+    writes: [
+      { offset: 0, data: data(0xb1) },
+      { offset: 12288, data: data(0xb2, 8192) },
+      { offset: 39936, data: data(0xb3, 512) },
+    ],
+    extraTableEntries: 3,
+  });
+  const middle = await write('middle.vhd', {
+    type: 'differencing',
+    size: 40960,
+    blockSize: 8192,
+    parent: dynamic,
+    writes: [
+      { offset: 512, data: data(0xc1) },
+      { offset: 16384, data: data(0xc2, 512) },
+    ],
+  });
+  const top = await write('top.vhd', {
+    type: 'differencing',
+    size: 36864,
+    blockSize: 4096,
+    parent: middle,
+    writes: [
+      { offset: 1024, data: data(0xd1) },
+      { offset: 30720, data: data(0xd2) },
+    ],
+  });
+  const overFixed = await write('over-fixed.vhd', {
+    type: 'differencing',
+    size: 16384,
+    blockSize: 16384,
+    parent: fixed,
+    writes: [{ offset: 4096, data: data(0xe1, 512) }],
+  });
   // What an image must not lead to, with the id that it asks for.
   const elsewhere = join(folder, 'elsewhere', 'parent.vhd');
   await writeFile(elsewhere, await readFile(dynamic.path));
   const chains = [[fixed], [dynamic], [dynamic], [middle, dynamic], [top, middle, dynamic], [overFixed, fixed]];
-  return Promise.all(chains.map(async (chain) => ({
-    top: chain[0]?.path ?? '',
-    files: new Map(await Promise.all([...chain.map(({ path }) => path), elsewhere].map(async (path) => [path, await readFile(path)] as const))),
-  })));
+  return Promise.all(
+    chains.map(async (chain) => ({
+      top: chain[0]?.path ?? '',
+      files: new Map(
+        await Promise.all(
+          [...chain.map(({ path }) => path), elsewhere].map(async (path) => [path, await readFile(path)] as const),
+        ),
+      ),
+    })),
+  );
 }
 
 interface Case {
@@ -69,11 +109,24 @@ function makeCase(chains: readonly Seed[], random: Random): { seed: Seed; mutant
     whats.push(what);
   }
   const options = { ignoreChecksum: random.chance(4), followAbsoluteParents: random.chance(4) };
-  return { seed, mutant: { top: seed.top, mutated, bytes: file, options, what: `${basename(mutated)}: ${whats.join('; ')}; ${JSON.stringify(options)}` } };
+  return {
+    seed,
+    mutant: {
+      top: seed.top,
+      mutated,
+      bytes: file,
+      options,
+      what: `${basename(mutated)}: ${whats.join('; ')}; ${JSON.stringify(options)}`,
+    },
+  };
 }
 
 /** Opens a mutant, reads what opens, checks it, and throws for whatever a reader must not do. */
-async function survive({ top, options }: Case, files: Files, { onOpen, onRead }: { onOpen?: () => void; onRead?: () => void } = {}): Promise<'opened' | 'refused'> {
+async function survive(
+  { top, options }: Case,
+  files: Files,
+  { onOpen, onRead }: { onOpen?: () => void; onRead?: () => void } = {},
+): Promise<'opened' | 'refused'> {
   const started = performance.now();
   let refused: VhdupError | undefined;
   try {
@@ -87,12 +140,15 @@ async function survive({ top, options }: Case, files: Files, { onOpen, onRead }:
     if (!CODES.includes(error.code)) throw new Error(`the code ${error.code}`, { cause: error });
     const text = `${error.message}${error.hint ?? ''}`;
     if (text.length >= 4096) throw new Error(`a message of ${text.length} characters`, { cause: error });
-    if (UNPRINTABLE.test(text)) throw new Error(`a message that is not printable: ${JSON.stringify(text)}`, { cause: error });
+    if (UNPRINTABLE.test(text))
+      throw new Error(`a message that is not printable: ${JSON.stringify(text)}`, { cause: error });
   }
   const { errors, warnings } = await checkDiskFrom(files, top, options);
-  if (errors.length + warnings.length > 1000) throw new Error(`${errors.length} errors and ${warnings.length} warnings`);
+  if (errors.length + warnings.length > 1000)
+    throw new Error(`${errors.length} errors and ${warnings.length} warnings`);
   const [first] = errors;
-  if ((first && errorOf(first).message) !== refused?.message) throw new Error(`check says ${first ? errorOf(first).message : 'nothing'}`, { cause: refused });
+  if ((first && errorOf(first).message) !== refused?.message)
+    throw new Error(`check says ${first ? errorOf(first).message : 'nothing'}`, { cause: refused });
   if (performance.now() - started > MAX_CASE_MS) throw new Error('it took too long');
   return refused ? 'refused' : 'opened';
 }
@@ -104,7 +160,8 @@ async function readAll(disk: Disk): Promise<void> {
     if (offset !== end || length <= 0) throw new Error(`an extent at ${offset}, expected at ${end}`);
     end += length;
     if (kind !== 'data') continue;
-    for (let at = offset; at < end; at += buffer.length) await disk.read(at, buffer.subarray(0, Math.min(buffer.length, end - at)));
+    for (let at = offset; at < end; at += buffer.length)
+      await disk.read(at, buffer.subarray(0, Math.min(buffer.length, end - at)));
   }
   if (end !== disk.size) throw new Error(`the extents end at ${end}, the disk at ${disk.size}`);
   const last = buffer.subarray(0, Math.min(buffer.length, disk.size));
@@ -137,39 +194,50 @@ function checkReads(files: MemoryFiles): void {
   for (const { path, position, length } of files.reads) {
     const own = blocks.get(path) ?? blocksOf(Buffer.from(files.content(path)));
     blocks.set(path, own);
-    if (!own.some(([start, end]) => position >= start && position + length <= end)) throw new Error(`${length} bytes at ${position} of ${path} are in no block`);
+    if (!own.some(([start, end]) => position >= start && position + length <= end))
+      throw new Error(`${length} bytes at ${position} of ${path} are in no block`);
   }
 }
 
-t.test(`${CASES} spoilt images in memory: each opens and reads, or is refused with one clear error, and check agrees`, { timeout: 600_000 }, async (t) => {
-  t.comment(`VHDUP_FUZZ_SEED=${SEED} VHDUP_FUZZ_CASES=${CASES}`);
-  const chains = await seeds(await temporaryFolder(t));
-  const outcomes = { opened: 0, refused: 0 };
-  const before = process.memoryUsage().arrayBuffers;
-  let most = 0;
-  for (let index = 0; index < CASES; index++) {
-    const { seed, mutant } = makeCase(chains, new Random(SEED + Math.imul(index, 0x9e3779b1)));
-    const files = new MemoryFiles([...seed.files, [mutant.mutated, mutant.bytes]]);
-    try {
-      const tree = `${resolve(dirname(mutant.top))}${sep}`;
-      const outcome = await survive(mutant, files, {
-        onOpen: () => { files.reads.length = 0; },
-        onRead: () => { checkReads(files); },
-      });
-      outcomes[outcome]++;
-      if (files.unclosed !== 0) throw new Error(`${files.unclosed} files were not closed`);
-      const astray = files.opened.find((path) => !path.startsWith(tree));
-      if (astray !== undefined && !mutant.options.followAbsoluteParents) throw new Error(`${astray} was opened`);
-      if (files.reads.some(({ length }) => length > MAX_BYTES)) throw new Error('a huge read');
-    } catch (error) {
-      throw new Error(`case ${index} of VHDUP_FUZZ_SEED=${SEED}: ${mutant.what}`, { cause: error });
+t.test(
+  `${CASES} spoilt images in memory: each opens and reads, or is refused with one clear error, and check agrees`,
+  { timeout: 600_000 },
+  async (t) => {
+    t.comment(`VHDUP_FUZZ_SEED=${SEED} VHDUP_FUZZ_CASES=${CASES}`);
+    const chains = await seeds(await temporaryFolder(t));
+    const outcomes = { opened: 0, refused: 0 };
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    for (let index = 0; index < CASES; index++) {
+      const { seed, mutant } = makeCase(chains, new Random(SEED + Math.imul(index, 0x9e3779b1)));
+      const files = new MemoryFiles([...seed.files, [mutant.mutated, mutant.bytes]]);
+      try {
+        const tree = `${resolve(dirname(mutant.top))}${sep}`;
+        const outcome = await survive(mutant, files, {
+          onOpen: () => {
+            files.reads.length = 0;
+          },
+          onRead: () => {
+            checkReads(files);
+          },
+        });
+        outcomes[outcome]++;
+        if (files.unclosed !== 0) throw new Error(`${files.unclosed} files were not closed`);
+        const astray = files.opened.find((path) => !path.startsWith(tree));
+        if (astray !== undefined && !mutant.options.followAbsoluteParents) throw new Error(`${astray} was opened`);
+        if (files.reads.some(({ length }) => length > MAX_BYTES)) throw new Error('a huge read');
+      } catch (error) {
+        throw new Error(`case ${index} of VHDUP_FUZZ_SEED=${SEED}: ${mutant.what}`, { cause: error });
+      }
+      if (index % 200 === 0) most = Math.max(most, process.memoryUsage().arrayBuffers - before);
     }
-    if (index % 200 === 0) most = Math.max(most, process.memoryUsage().arrayBuffers - before);
-  }
-  t.comment(`${outcomes.opened} opened, ${outcomes.refused} refused, at most ${Math.round(most / 1024 / 1024)} MiB of buffers`);
-  t.ok(most < MAX_BYTES, 'memory is bounded');
-  t.ok(outcomes.opened > CASES / 20 && outcomes.refused > CASES / 20, 'both outcomes are tried');
-});
+    t.comment(
+      `${outcomes.opened} opened, ${outcomes.refused} refused, at most ${Math.round(most / 1024 / 1024)} MiB of buffers`,
+    );
+    t.ok(most < MAX_BYTES, 'memory is bounded');
+    t.ok(outcomes.opened > CASES / 20 && outcomes.refused > CASES / 20, 'both outcomes are tried');
+  },
+);
 
 t.test(`${FILE_CASES} spoilt images as files`, async (t) => {
   t.comment(`VHDUP_FUZZ_SEED=${SEED}`);

@@ -39,14 +39,42 @@ async function orSkip(t: Test, make: () => Promise<void>): Promise<boolean> {
 
 t.test('a dynamic disk of 2,040 GiB opens, lists its extents and reads at its very end', async (t) => {
   const folder = await temporaryFolder(t);
-  const { path } = await writeImage({ path: join(folder, 'dynamic.vhd'), type: 'dynamic', size: SIZE, writes: [{ offset: 0, data: Buffer.alloc(512, 3) }, { offset: SIZE - 512, data: Buffer.alloc(512, 9) }] });
+  const { path } = await writeImage({
+    path: join(folder, 'dynamic.vhd'),
+    type: 'dynamic',
+    size: SIZE,
+    writes: [
+      { offset: 0, data: Buffer.alloc(512, 3) },
+      { offset: SIZE - 512, data: Buffer.alloc(512, 9) },
+    ],
+  });
   const extents = await extentsOf(path);
-  t.strictSame(extents.map(({ offset, length, kind }) => [offset, length, kind]), [[0, BLOCK, 'data'], [BLOCK, SIZE - 2 * BLOCK, 'zero'], [SIZE - BLOCK, BLOCK, 'data']]);
+  t.strictSame(
+    extents.map(({ offset, length, kind }) => [offset, length, kind]),
+    [
+      [0, BLOCK, 'data'],
+      [BLOCK, SIZE - 2 * BLOCK, 'zero'],
+      [SIZE - BLOCK, BLOCK, 'data'],
+    ],
+  );
   t.equal(await lastSector(path), 9);
   t.strictSame((await checkDisk(path)).errors, []);
 
-  const child = await writeImage({ path: join(folder, 'child.vhd'), type: 'differencing', size: SIZE, parent: { path, id: (await idOf(path)) }, writes: [{ offset: SIZE - 1024, data: Buffer.alloc(512, 5) }] });
-  t.strictSame((await extentsOf(child.path)).slice(-3).map(({ offset, kind, layer }) => [offset, kind, layer]), [[SIZE - BLOCK, 'data', 1], [SIZE - 1024, 'data', 0], [SIZE - 512, 'data', 1]]);
+  const child = await writeImage({
+    path: join(folder, 'child.vhd'),
+    type: 'differencing',
+    size: SIZE,
+    parent: { path, id: await idOf(path) },
+    writes: [{ offset: SIZE - 1024, data: Buffer.alloc(512, 5) }],
+  });
+  t.strictSame(
+    (await extentsOf(child.path)).slice(-3).map(({ offset, kind, layer }) => [offset, kind, layer]),
+    [
+      [SIZE - BLOCK, 'data', 1],
+      [SIZE - 1024, 'data', 0],
+      [SIZE - 512, 'data', 1],
+    ],
+  );
 });
 
 async function idOf(path: string): Promise<string> {
@@ -57,7 +85,7 @@ async function idOf(path: string): Promise<string> {
 t.test('a block that lies near the end of a file of 2 TiB is read from there', async (t) => {
   const folder = await temporaryFolder(t);
   const { path } = await writeImage({ path: join(folder, 'far.vhd'), type: 'dynamic', size: SIZE, writes: [] });
-  const sector = 0xffff_ff00 - (BLOCK / 512);
+  const sector = 0xffff_ff00 - BLOCK / 512;
   const made = await orSkip(t, async () => {
     await using file = await open(path, 'r+');
     const footer = Buffer.alloc(512);
@@ -76,7 +104,9 @@ t.test('a block that lies near the end of a file of 2 TiB is read from there', a
 t.test('a fixed disk of 2,040 GiB opens, is one extent, and reads at its very end', async (t) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, 'fixed.vhd');
-  const made = await orSkip(t, async () => { await writeImage({ path, type: 'fixed', size: SIZE, writes: [{ offset: SIZE - 512, data: Buffer.alloc(512, 8) }] }); });
+  const made = await orSkip(t, async () => {
+    await writeImage({ path, type: 'fixed', size: SIZE, writes: [{ offset: SIZE - 512, data: Buffer.alloc(512, 8) }] });
+  });
   if (!made) return;
   t.strictSame(await extentsOf(path), [{ offset: 0, length: SIZE, kind: 'data', layer: 0 }]);
   t.equal(await lastSector(path), 8);
@@ -85,7 +115,13 @@ t.test('a fixed disk of 2,040 GiB opens, is one extent, and reads at its very en
 
 t.test('a small file that claims a table for a disk of 2,040 GiB takes no memory for it', async (t) => {
   const folder = await temporaryFolder(t);
-  const { path } = await writeImage({ path: join(folder, 'claims.vhd'), type: 'dynamic', size: 1024 * 1024, blockSize: 4096, writes: [] });
+  const { path } = await writeImage({
+    path: join(folder, 'claims.vhd'),
+    type: 'dynamic',
+    size: 1024 * 1024,
+    blockSize: 4096,
+    writes: [],
+  });
   await using file = await open(path, 'r+');
   const { size } = await file.stat();
   const bytes = Buffer.alloc(size);

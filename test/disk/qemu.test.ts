@@ -19,7 +19,17 @@ t.test('what qemu-img writes reads as what it was made of', { skip }, async (t) 
   await writeFile(join(folder, 'disk.raw'), raw);
   for (const subformat of ['dynamic', 'fixed']) {
     const path = join(folder, `${subformat}.vhd`);
-    execFileSync('qemu-img', ['convert', '-f', 'raw', '-O', 'vpc', '-o', `subformat=${subformat},force_size=on`, join(folder, 'disk.raw'), path]);
+    execFileSync('qemu-img', [
+      'convert',
+      '-f',
+      'raw',
+      '-O',
+      'vpc',
+      '-o',
+      `subformat=${subformat},force_size=on`,
+      join(folder, 'disk.raw'),
+      path,
+    ]);
     await using disk = await openDisk(path);
     const content = Buffer.alloc(disk.size);
     await disk.read(0, content);
@@ -29,7 +39,12 @@ t.test('what qemu-img writes reads as what it was made of', { skip }, async (t) 
 
 t.test('qemu-img reads the stream that becomes the blob as the same disk', { skip }, async (t) => {
   const folder = await temporaryFolder(t);
-  const { path } = await writeImage({ path: join(folder, 'dynamic.vhd'), type: 'dynamic', size: 9 * MIB, writes: [{ offset: 5 * MIB, data: randomBytes(4096) }] });
+  const { path } = await writeImage({
+    path: join(folder, 'dynamic.vhd'),
+    type: 'dynamic',
+    size: 9 * MIB,
+    writes: [{ offset: 5 * MIB, data: randomBytes(4096) }],
+  });
   await using disk = await openDisk(path);
   const pieces: Buffer[] = [];
   for await (const piece of new FixedStream(disk).pieces()) pieces.push(Buffer.from(piece));

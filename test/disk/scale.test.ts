@@ -17,8 +17,20 @@ const EMPTY = new Uint8Array(512);
 const RUNS = new Uint8Array(512).fill(0xff, 10, 20).fill(0x0f, 100, 101).fill(0xff, 500);
 const ALTERNATING = new Uint8Array(512).fill(0xaa);
 
-const layerOf = (name: string, blocks: ReadonlyMap<number, Uint8Array>): SparseLayerSpec => ({ name, type: name === 'root0' ? 'dynamic' : 'differencing', size: SIZE, blockSize: BLOCK, blocks });
-const every = (step: number, bitmaps: readonly Uint8Array[], start = 0, end = BLOCKS) => new Map(Array.from({ length: Math.ceil((end - start) / step) }, (_, index) => [start + index * step, bitmaps[index % bitmaps.length] ?? FULL]));
+const layerOf = (name: string, blocks: ReadonlyMap<number, Uint8Array>): SparseLayerSpec => ({
+  name,
+  type: name === 'root0' ? 'dynamic' : 'differencing',
+  size: SIZE,
+  blockSize: BLOCK,
+  blocks,
+});
+const every = (step: number, bitmaps: readonly Uint8Array[], start = 0, end = BLOCKS) =>
+  new Map(
+    Array.from({ length: Math.ceil((end - start) / step) }, (_, index) => [
+      start + index * step,
+      bitmaps[index % bitmaps.length] ?? FULL,
+    ]),
+  );
 
 async function open(t: Test, specs: readonly SparseLayerSpec[]) {
   const layers = (await sparseChain(await temporaryFolder(t), specs)).reverse();
@@ -30,37 +42,58 @@ async function open(t: Test, specs: readonly SparseLayerSpec[]) {
 
 /** Blocks of a differencing layer that no layer above it has whole: their bitmaps have to be read. */
 function visibleBlocks(layers: readonly SparseLayer[]): number {
-  return layers.reduce((sum, { type, blocks }, index) => sum + (type === 'dynamic' ? 0 : [...blocks.keys()].filter((block) => !layers.slice(0, index).some((above) => above.blocks.get(block) === FULL)).length), 0);
+  return layers.reduce(
+    (sum, { type, blocks }, index) =>
+      sum +
+      (type === 'dynamic'
+        ? 0
+        : [...blocks.keys()].filter(
+            (block) => !layers.slice(0, index).some((above) => above.blocks.get(block) === FULL),
+          ).length),
+    0,
+  );
 }
 
-t.test('a chain of five layers with 20,000 blocks in 2,040 GiB: every bitmap that shows is read once, and many at a time', async (t) => {
-  const { layers, files, disk } = await open(t, [
-    layerOf('root0', every(100, [FULL])),
-    ...[1, 2, 3, 4].map((index) => layerOf(`child${index}`, every(400, [FULL, EMPTY, RUNS], index % 2 === 0 ? 0 : index * 10))),
-  ]);
-  const planner = new PushPlanner({ size: disk.size });
-  let data = 0;
-  let end = 0;
-  const held = process.memoryUsage().arrayBuffers;
-  let most = 0;
-  for await (const extent of disk.extents()) {
-    planner.add(extent);
-    if (extent.kind === 'data') data += extent.length;
-    end = extent.offset + extent.length;
-    most = Math.max(most, process.memoryUsage().arrayBuffers - held);
-  }
-  t.equal(end, SIZE);
-  t.equal(files.bitmapReads.size, visibleBlocks(layers));
-  t.equal(visibleBlocks(layers) < layers.slice(0, -1).reduce((sum, { blocks }) => sum + blocks.size, 0), true, 'some blocks are hidden');
-  t.ok([...files.bitmapReads.values()].every((count) => count === 1));
-  t.ok(files.mostAtOnce > 8 && files.mostAtOnce <= 32, `${files.mostAtOnce} reads at a time`);
-  t.ok(most < 16 * MIB, `${most} bytes of buffers`);
-  const { totals } = planner.plan();
-  t.equal(totals.send - totals.gaps - 512, data);
-});
+t.test(
+  'a chain of five layers with 20,000 blocks in 2,040 GiB: every bitmap that shows is read once, and many at a time',
+  async (t) => {
+    const { layers, files, disk } = await open(t, [
+      layerOf('root0', every(100, [FULL])),
+      ...[1, 2, 3, 4].map((index) =>
+        layerOf(`child${index}`, every(400, [FULL, EMPTY, RUNS], index % 2 === 0 ? 0 : index * 10)),
+      ),
+    ]);
+    const planner = new PushPlanner({ size: disk.size });
+    let data = 0;
+    let end = 0;
+    const held = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    for await (const extent of disk.extents()) {
+      planner.add(extent);
+      if (extent.kind === 'data') data += extent.length;
+      end = extent.offset + extent.length;
+      most = Math.max(most, process.memoryUsage().arrayBuffers - held);
+    }
+    t.equal(end, SIZE);
+    t.equal(files.bitmapReads.size, visibleBlocks(layers));
+    t.equal(
+      visibleBlocks(layers) < layers.slice(0, -1).reduce((sum, { blocks }) => sum + blocks.size, 0),
+      true,
+      'some blocks are hidden',
+    );
+    t.ok([...files.bitmapReads.values()].every((count) => count === 1));
+    t.ok(files.mostAtOnce > 8 && files.mostAtOnce <= 32, `${files.mostAtOnce} reads at a time`);
+    t.ok(most < 16 * MIB, `${most} bytes of buffers`);
+    const { totals } = planner.plan();
+    t.equal(totals.send - totals.gaps - 512, data);
+  },
+);
 
 t.test('a disk of 2,040 GiB without a block is one extent, and nothing of it is read', async (t) => {
-  const { files, disk } = await open(t, [layerOf('root0', new Map()), ...[1, 2, 3, 4].map((index) => layerOf(`child${index}`, new Map()))]);
+  const { files, disk } = await open(t, [
+    layerOf('root0', new Map()),
+    ...[1, 2, 3, 4].map((index) => layerOf(`child${index}`, new Map())),
+  ]);
   const extents = [];
   for await (const extent of disk.extents()) extents.push(extent);
   t.strictSame(extents, [{ offset: 0, length: SIZE, kind: 'zero', layer: 4 }]);
@@ -72,7 +105,10 @@ t.test('a crafted image with every other sector of each block is resolved in lit
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
   const blocks = 20;
-  const { files, disk } = await open(t, [layerOf('root0', every(1, [FULL], 0, blocks)), layerOf('child1', every(1, [ALTERNATING], 0, blocks))]);
+  const { files, disk } = await open(t, [
+    layerOf('root0', every(1, [FULL], 0, blocks)),
+    layerOf('child1', every(1, [ALTERNATING], 0, blocks)),
+  ]);
   const held = () => {
     collectGarbage();
     const { heapUsed, arrayBuffers } = process.memoryUsage();
@@ -92,8 +128,12 @@ t.test('a crafted image with every other sector of each block is resolved in lit
 t.test('reads here and there of a few blocks read each bitmap once, also between long stretches', async (t) => {
   const { files, disk } = await open(t, [layerOf('root0', new Map()), layerOf('child1', every(1, [RUNS], 0, 2000))]);
   const sector = new Uint8Array(512);
-  for (let round = 0; round < 20; round++) for (const block of [5, 6, 900, 1999]) await disk.read(block * BLOCK + round * 512, sector);
-  t.equal([...files.bitmapReads.values()].reduce((sum, reads) => sum + reads, 0), 4);
+  for (let round = 0; round < 20; round++)
+    for (const block of [5, 6, 900, 1999]) await disk.read(block * BLOCK + round * 512, sector);
+  t.equal(
+    [...files.bitmapReads.values()].reduce((sum, reads) => sum + reads, 0),
+    4,
+  );
   for await (const extent of disk.extents()) if (extent.offset > SIZE) t.fail();
   for (const block of [5, 6, 900, 1999]) await disk.read(block * BLOCK, sector);
   t.equal(Math.max(...files.bitmapReads.values()), 1, 'the extents push nothing out');

@@ -24,7 +24,10 @@ function insist(condition: boolean, what: string): void {
 }
 
 function scattered(count: number, length: number): Write[] {
-  return Array.from({ length: count }, (_, index) => ({ offset: Math.floor(((index + 0.5) * SIZE) / count / 512) * 512, data: randomBytes(length) }));
+  return Array.from({ length: count }, (_, index) => ({
+    offset: Math.floor(((index + 0.5) * SIZE) / count / 512) * 512,
+    data: randomBytes(length),
+  }));
 }
 
 async function demo(folder: string, cleanUp: (() => Promise<void>)[]): Promise<void> {
@@ -38,13 +41,28 @@ async function demo(folder: string, cleanUp: (() => Promise<void>)[]): Promise<v
   say('Making a chain: base (dynamic) <- middle (differencing) <- child (differencing), 256 MiB');
   const layers = [scattered(24, MIB), scattered(40, 64 * 1024), scattered(300, 512)] as const;
   const base = await writeImage({ path: join(folder, 'base.vhd'), type: 'dynamic', size: SIZE, writes: layers[0] });
-  const middle = await writeImage({ path: join(folder, 'middle.vhd'), type: 'differencing', size: SIZE, parent: base, writes: layers[1] });
-  const child = await writeImage({ path: join(folder, 'child.vhd'), type: 'differencing', size: SIZE, parent: middle, writes: layers[2] });
+  const middle = await writeImage({
+    path: join(folder, 'middle.vhd'),
+    type: 'differencing',
+    size: SIZE,
+    parent: base,
+    writes: layers[1],
+  });
+  const child = await writeImage({
+    path: join(folder, 'child.vhd'),
+    type: 'differencing',
+    size: SIZE,
+    parent: middle,
+    writes: layers[2],
+  });
   const content = flatten(layers.map((writes) => ({ size: SIZE, writes })));
 
   say('vhdup push base.vhd --to …/vhds/base.vhd');
   const first = await runCli(['push', base.path, '--to', `${gate.url}/vhds/base.vhd`, '--json'], env);
-  insist(first.exitCode === 0, `the base is up: ${mib((JSON.parse(first.stdout) as { sent: number }).sent)} sent of ${mib(SIZE)}${first.stderr.includes('error') ? first.stderr : ''}`);
+  insist(
+    first.exitCode === 0,
+    `the base is up: ${mib((JSON.parse(first.stdout) as { sent: number }).sent)} sent of ${mib(SIZE)}${first.stderr.includes('error') ? first.stderr : ''}`,
+  );
   const baseBytes = await bytesOf(container, 'base.vhd');
   const baseFacts = await factsOf(container, 'base.vhd');
 
@@ -59,22 +77,47 @@ async function demo(folder: string, cleanUp: (() => Promise<void>)[]): Promise<v
   insist((await killed.ended).signal === 'SIGKILL', 'killed with SIGKILL after 40 writes');
   await gate.idle();
   const half = await factsOf(container, 'child.vhd');
-  insist(half?.contentMd5 === undefined && half?.metadata['vhdup_state'] === 'writing', 'what is there does not pass for a disk');
-  const before = gate.records.filter(({ kind, url, status }) => kind === 'put-page' && url.includes('child.vhd') && status === 201).reduce((sum, { bodyLength }) => sum + bodyLength, 0);
+  insist(
+    half?.contentMd5 === undefined && half?.metadata['vhdup_state'] === 'writing',
+    'what is there does not pass for a disk',
+  );
+  const before = gate.records
+    .filter(({ kind, url, status }) => kind === 'put-page' && url.includes('child.vhd') && status === 201)
+    .reduce((sum, { bodyLength }) => sum + bodyLength, 0);
 
   say('the same command again');
   gate.onAnswer = () => undefined;
   const resumed = await runCli(args, env);
   insist(resumed.exitCode === 0, 'resumed');
-  const result = JSON.parse(resumed.stdout) as { outcome: string; sent: number; copied: number; cleared: number; gaps: number; requests: number; contentMd5: string };
-  insist(result.outcome === 'resumed', `${mib(before)} were sent before the kill, ${mib(result.sent)} in ${result.requests} requests after it`);
+  const result = JSON.parse(resumed.stdout) as {
+    outcome: string;
+    sent: number;
+    copied: number;
+    cleared: number;
+    gaps: number;
+    requests: number;
+    contentMd5: string;
+  };
+  insist(
+    result.outcome === 'resumed',
+    `${mib(before)} were sent before the kill, ${mib(result.sent)} in ${result.requests} requests after it`,
+  );
 
   say('comparing');
   const blob = await bytesOf(container, 'child.vhd');
   insist(blob.subarray(0, -512).equals(content), 'the blob is the flattened chain, byte for byte');
-  insist(createHash('md5').update(blob).digest('base64') === result.contentMd5, `Content-MD5 ${result.contentMd5} is the blob's`);
-  insist(baseBytes.equals(await bytesOf(container, 'base.vhd')) && JSON.stringify(baseFacts) === JSON.stringify(await factsOf(container, 'base.vhd')), 'the base is as it was');
-  say(`Done: ${mib(before + result.sent)} sent for a disk of ${mib(SIZE)}; ${mib(result.copied)} copied by the service, ${mib(result.cleared)} cleared, ${mib(result.gaps)} sent to save requests.`);
+  insist(
+    createHash('md5').update(blob).digest('base64') === result.contentMd5,
+    `Content-MD5 ${result.contentMd5} is the blob's`,
+  );
+  insist(
+    baseBytes.equals(await bytesOf(container, 'base.vhd')) &&
+      JSON.stringify(baseFacts) === JSON.stringify(await factsOf(container, 'base.vhd')),
+    'the base is as it was',
+  );
+  say(
+    `Done: ${mib(before + result.sent)} sent for a disk of ${mib(SIZE)}; ${mib(result.copied)} copied by the service, ${mib(result.cleared)} cleared, ${mib(result.gaps)} sent to save requests.`,
+  );
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'vhdup-demo-'));

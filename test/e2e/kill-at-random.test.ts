@@ -24,7 +24,10 @@ interface Round {
   readonly kills: readonly KillPoint[];
 }
 
-const kill: fc.Arbitrary<KillPoint> = fc.record({ request: fc.integer({ min: 1, max: MAX_REQUEST }), moment: fc.constantFrom('before' as const, 'during' as const, 'after' as const) });
+const kill: fc.Arbitrary<KillPoint> = fc.record({
+  request: fc.integer({ min: 1, max: MAX_REQUEST }),
+  moment: fc.constantFrom('before' as const, 'during' as const, 'after' as const),
+});
 
 const rounds: fc.Arbitrary<Round> = fc.record({
   specs: chains,
@@ -35,7 +38,13 @@ const rounds: fc.Arbitrary<Round> = fc.record({
 });
 
 /** One push, killed and resumed; false where it ended before it could be killed. */
-async function play(azurite: Azurite, container: ContainerClient, folder: string, name: string, { specs, base, emulator, kills }: Round): Promise<boolean> {
+async function play(
+  azurite: Azurite,
+  container: ContainerClient,
+  folder: string,
+  name: string,
+  { specs, base, emulator, kills }: Round,
+): Promise<boolean> {
   const own = await mkdtemp(join(folder, 'round-'));
   const layers = await writeChain(own, specs);
   const top = layers.at(-1);
@@ -52,7 +61,12 @@ async function play(azurite: Azurite, container: ContainerClient, folder: string
     const over = below ? { base: `${gate.url}/vhds/${name}-base` } : {};
     let killed = 0;
     for (const kill of kills) {
-      const isKilled = await killPush(gate, ['push', top.path, '--to', to, ...(below ? ['--base', over.base ?? ''] : []), '--quiet'], { ...gate.env, VHDUP_STATE_DIR: own }, kill);
+      const isKilled = await killPush(
+        gate,
+        ['push', top.path, '--to', to, ...(below ? ['--base', over.base ?? ''] : []), '--quiet'],
+        { ...gate.env, VHDUP_STATE_DIR: own },
+        kill,
+      );
       const wrong = await halfImageAt(container, name, top.content, below?.content);
       if (wrong !== undefined) throw new Error(wrong);
       if (!isKilled) break;
@@ -62,37 +76,63 @@ async function play(azurite: Azurite, container: ContainerClient, folder: string
     gate.records = [];
     await using disk = await openDisk(top.path);
     const notes: string[] = [];
-    await push(disk, { to, ...over, environment: gate.env, stateFolder: own, onEvent: (event) => { if (event.type === 'note') notes.push(event.message); } });
+    await push(disk, {
+      to,
+      ...over,
+      environment: gate.env,
+      stateFolder: own,
+      onEvent: (event) => {
+        if (event.type === 'note') notes.push(event.message);
+      },
+    });
     if (notes.some((note) => note.includes('waiting'))) throw new Error('it waited for a lease of its own machine');
     const bytes = await bytesOf(container, name);
-    if (!bytes.subarray(0, -512).equals(top.content) || !bytes.subarray(-512).equals(disk.footer)) throw new Error('other bytes');
-    const twice = putsIn(gate.records).some(({ offset, length }) => offset < top.content.length && written.some((other) => offset < other.offset + other.length && other.offset < offset + length));
+    if (!bytes.subarray(0, -512).equals(top.content) || !bytes.subarray(-512).equals(disk.footer))
+      throw new Error('other bytes');
+    const twice = putsIn(gate.records).some(
+      ({ offset, length }) =>
+        offset < top.content.length &&
+        written.some((other) => offset < other.offset + other.length && other.offset < offset + length),
+    );
     if (twice) throw new Error('something that was written was sent again');
-    if (JSON.stringify(await factsOf(container, `${name}-base`)) !== JSON.stringify(before)) throw new Error('the base was touched');
-    if (below && !(await bytesOf(container, `${name}-base`)).subarray(0, -512).equals(below.content)) throw new Error('the base has other bytes');
+    if (JSON.stringify(await factsOf(container, `${name}-base`)) !== JSON.stringify(before))
+      throw new Error('the base was touched');
+    if (below && !(await bytesOf(container, `${name}-base`)).subarray(0, -512).equals(below.content))
+      throw new Error('the base has other bytes');
     await rm(own, { recursive: true });
     return killed > 0;
   });
 }
 
-t.test(`${ROUNDS} pushes of random chains, killed at random, are resumed to equal bytes, and nothing is written twice`, async (t) => {
-  const folder = await temporaryFolder(t);
-  const azurite = await startAzurite();
-  t.teardown(() => azurite.stop());
-  const container = await containerOf(azurite, 'vhds');
-  const seed = Number(process.env['VHDUP_SEED'] ?? Date.now() % 2 ** 31);
-  t.comment(`seed ${seed}`);
-  let killed = 0;
-  const games = function* () {
-    const sample = fc.sample(rounds, { seed, numRuns: ROUNDS * 2 });
-    for (const [index, round] of sample.entries()) if (killed < ROUNDS) yield { index, round };
-  };
-  await inParallel(games(), { count: 2 }, async ({ index, round }) => {
-    try {
-      if (await play(azurite, container, folder, `round-${index}`, round)) killed++;
-    } catch (error) {
-      throw new Error(`seed ${seed}, round ${index}: base ${round.base}, emulator ${round.emulator}, kills ${JSON.stringify(round.kills)}`, { cause: error });
-    }
-  }, () => undefined);
-  t.ok(killed >= ROUNDS, `${killed} were killed`);
-});
+t.test(
+  `${ROUNDS} pushes of random chains, killed at random, are resumed to equal bytes, and nothing is written twice`,
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const azurite = await startAzurite();
+    t.teardown(() => azurite.stop());
+    const container = await containerOf(azurite, 'vhds');
+    const seed = Number(process.env['VHDUP_SEED'] ?? Date.now() % 2 ** 31);
+    t.comment(`seed ${seed}`);
+    let killed = 0;
+    const games = function* () {
+      const sample = fc.sample(rounds, { seed, numRuns: ROUNDS * 2 });
+      for (const [index, round] of sample.entries()) if (killed < ROUNDS) yield { index, round };
+    };
+    await inParallel(
+      games(),
+      { count: 2 },
+      async ({ index, round }) => {
+        try {
+          if (await play(azurite, container, folder, `round-${index}`, round)) killed++;
+        } catch (error) {
+          throw new Error(
+            `seed ${seed}, round ${index}: base ${round.base}, emulator ${round.emulator}, kills ${JSON.stringify(round.kills)}`,
+            { cause: error },
+          );
+        }
+      },
+      () => undefined,
+    );
+    t.ok(killed >= ROUNDS, `${killed} were killed`);
+  },
+);

@@ -44,7 +44,11 @@ for (const stock of [false, true]) {
     const child = await bytesOf(container, 'child.vhd');
     t.ok(child.subarray(0, -512).equals(scene.content), 'the destination is the flattened chain');
     t.equal((await factsOf(container, 'child.vhd'))?.contentMd5, md5(child));
-    t.match((await factsOf(container, 'child.vhd'))?.leaseState, /^(breaking|broken)$/, 'the lease ends by itself, in a second or two');
+    t.match(
+      (await factsOf(container, 'child.vhd'))?.leaseState,
+      /^(breaking|broken)$/,
+      'the lease ends by itself, in a second or two',
+    );
 
     t.strictSame(await factsOf(container, 'base.vhd'), before, 'the base is as it was, ETag included');
     t.ok((await bytesOf(container, 'base.vhd')).equals(base), 'and byte for byte');
@@ -66,18 +70,34 @@ t.test('the variations of a push', async (t) => {
   const container = await containerOf(azurite, 'vhds');
   const pushed = async (folder: string, ...args: string[]) => {
     const run = await runCli(['push', ...args, '--json'], { ...gate.env, VHDUP_STATE_DIR: join(folder, 'state') });
-    const result = JSON.parse(run.stdout) as Record<string, unknown> & { error?: { code: string; message: string; hint?: string } };
-    if (run.exitCode === 0 && result['outcome'] !== undefined) await endBreak(container, decodeURIComponent(new URL(String(result['destination'])).pathname.split('/').slice(3).join('/')));
+    const result = JSON.parse(run.stdout) as Record<string, unknown> & {
+      error?: { code: string; message: string; hint?: string };
+    };
+    if (run.exitCode === 0 && result['outcome'] !== undefined)
+      await endBreak(
+        container,
+        decodeURIComponent(new URL(String(result['destination'])).pathname.split('/').slice(3).join('/')),
+      );
     return { ...run, result };
   };
   const uri = (name: string) => `${gate.url}/vhds/${name}`;
 
-  for (const [what, childSize] of [['grew', 11 * 1024 * 1024], ['shrank', 6 * 1024 * 1024 + 1024 * 1024]] as const) {
+  for (const [what, childSize] of [
+    ['grew', 11 * 1024 * 1024],
+    ['shrank', 6 * 1024 * 1024 + 1024 * 1024],
+  ] as const) {
     t.test(`a child that ${what} gets a blob of its own size, and nothing of the base's footer`, async (t) => {
       const folder = await temporaryFolder(t);
       const scene = await threeLevels(folder, { baseType: 'fixed', childSize });
       t.equal((await pushed(folder, scene.base, '--to', uri(`${what}-base`))).exitCode, 0);
-      const { exitCode, stdout, stderr } = await pushed(folder, scene.child, '--base', uri(`${what}-base`), '--to', uri(what));
+      const { exitCode, stdout, stderr } = await pushed(
+        folder,
+        scene.child,
+        '--base',
+        uri(`${what}-base`),
+        '--to',
+        uri(what),
+      );
       t.equal(exitCode, 0, stdout + stderr);
       t.ok((await bytesOf(container, what)).subarray(0, -512).equals(scene.content));
     });
@@ -87,7 +107,7 @@ t.test('the variations of a push', async (t) => {
     const folder = await temporaryFolder(t);
     const scene = await threeLevels(folder, { baseType: 'fixed' });
     t.equal((await pushed(folder, scene.base, '--to', `${gate.url}/vhds/`)).exitCode, 0);
-    t.ok((await bytesOf(container, 'base disk.vhd')).equals(await readFile(scene.base)), 'and its name is the file\'s');
+    t.ok((await bytesOf(container, 'base disk.vhd')).equals(await readFile(scene.base)), "and its name is the file's");
   });
 
   t.test('the disk itself as a base: nothing is sent but the footer', async (t) => {
@@ -104,15 +124,25 @@ t.test('the variations of a push', async (t) => {
     const scene = await threeLevels(folder);
     const none = await pushed(folder, scene.base, '--base', 'auto', '--to', uri('auto/base'));
     t.match(none.result, { outcome: 'pushed', copied: 0 });
-    t.match((await pushed(folder, scene.child, '--base', 'auto', '--to', uri('auto/over-base'))).result.base, { uri: uri('auto/base'), layer: 2 });
+    t.match((await pushed(folder, scene.child, '--base', 'auto', '--to', uri('auto/over-base'))).result.base, {
+      uri: uri('auto/base'),
+      layer: 2,
+    });
     t.equal((await pushed(folder, scene.middle, '--to', uri('auto/middle'))).exitCode, 0);
     await container.getBlobClient('auto/over-base').delete();
-    t.match((await pushed(folder, scene.child, '--base', 'auto', '--to', uri('auto/over-middle'))).result.base, { uri: uri('auto/middle'), layer: 1 });
+    t.match((await pushed(folder, scene.child, '--base', 'auto', '--to', uri('auto/over-middle'))).result.base, {
+      uri: uri('auto/middle'),
+      layer: 1,
+    });
     t.ok((await bytesOf(container, 'auto/over-middle')).subarray(0, -512).equals(scene.content));
     await container.getBlobClient('auto/over-middle').delete();
     await container.getBlobClient('auto/middle').setMetadata({});
     await container.getBlobClient('auto/base').setMetadata({});
-    t.match((await pushed(folder, scene.child, '--base', 'auto', '--to', uri('auto/by-footer'))).result.base, { layer: 1 }, 'found by its footer');
+    t.match(
+      (await pushed(folder, scene.child, '--base', 'auto', '--to', uri('auto/by-footer'))).result.base,
+      { layer: 1 },
+      'found by its footer',
+    );
   });
 
   t.test('a base that cannot be trusted is refused, with what to do', async (t) => {
@@ -132,7 +162,16 @@ t.test('the variations of a push', async (t) => {
     await refused(/no Content-MD5/);
     await blob.setHTTPHeaders({ blobContentMD5: Buffer.alloc(16, 7) });
     await refused(/Content-MD5 is not that of the local ancestor/);
-    const byId = await pushed(folder, scene.child, '--base', uri('untrusted'), '--base-check', 'id', '--to', uri('by-id'));
+    const byId = await pushed(
+      folder,
+      scene.child,
+      '--base',
+      uri('untrusted'),
+      '--base-check',
+      'id',
+      '--to',
+      uri('by-id'),
+    );
     t.equal(byId.exitCode, 0);
     t.match(byId.result['warnings'], [/no whole number of MiB/, /id alone/, /nothing keeps the base/]);
     await blob.setHTTPHeaders(contentMD5 ? { blobContentMD5: contentMD5 } : {});
@@ -158,14 +197,26 @@ t.test('the variations of a push', async (t) => {
     t.equal((await pushed(folder, scene.child, '--to', uri('taken'), '--overwrite')).exitCode, 0);
     t.ok((await bytesOf(container, 'taken')).subarray(0, -512).equals(scene.content));
     await pushed(folder, scene.base, '--to', uri('taken-base'));
-    t.equal((await pushed(folder, scene.middle, '--base', uri('taken-base'), '--to', uri('taken'), '--overwrite')).exitCode, 0, 'also with a base');
+    t.equal(
+      (await pushed(folder, scene.middle, '--base', uri('taken-base'), '--to', uri('taken'), '--overwrite')).exitCode,
+      0,
+      'also with a base',
+    );
   });
 
   t.test('a plan promises no less than what is sent, and changes nothing', async (t) => {
     const folder = await temporaryFolder(t);
     const scene = await threeLevels(folder);
     await pushed(folder, scene.base, '--to', uri('plan-base'));
-    const { result: plan } = await pushed(folder, scene.child, '--base', uri('plan-base'), '--to', uri('planned'), '--dry-run');
+    const { result: plan } = await pushed(
+      folder,
+      scene.child,
+      '--base',
+      uri('plan-base'),
+      '--to',
+      uri('planned'),
+      '--dry-run',
+    );
     t.equal(await factsOf(container, 'planned'), undefined);
     gate.records.length = 0;
     const { result } = await pushed(folder, scene.child, '--base', uri('plan-base'), '--to', uri('planned'));
@@ -173,31 +224,37 @@ t.test('the variations of a push', async (t) => {
     const sent = puts.reduce((sum, { bodyLength }) => sum + bodyLength, 0);
     t.equal(sent, result['sent'], 'the result tells the truth');
     t.ok(sent <= (plan['totals'] as { send: number }).send);
-    t.ok(puts.every(({ headers, bodyLength }) => headers['content-md5'] !== undefined && bodyLength <= 4 * 1024 * 1024), 'each at most 4 MiB with its MD5');
+    t.ok(
+      puts.every(({ headers, bodyLength }) => headers['content-md5'] !== undefined && bodyLength <= 4 * 1024 * 1024),
+      'each at most 4 MiB with its MD5',
+    );
     t.equal(puts.at(-1)?.range?.offset, scene.content.length, 'the footer is the last');
   });
 });
 
-t.test('a base that is a snapshot: refused on an emulator, where the copy would change it; copied on the service', async (t) => {
-  const folder = await temporaryFolder(t);
-  const azurite = await startAzurite();
-  const gate = await startGate(azurite);
-  t.teardown(() => azurite.stop());
-  t.teardown(() => gate.stop());
-  const container = await containerOf(azurite, 'vhds');
-  const scene = await threeLevels(folder);
-  const env = { ...gate.env, VHDUP_STATE_DIR: join(folder, 'state') };
-  await runCli(['push', scene.base, '--to', `${gate.url}/vhds/base`], env);
-  const { snapshot } = await container.getPageBlobClient('base').createSnapshot();
-  const args = ['push', scene.child, '--base', `${gate.url}/vhds/base?snapshot=${snapshot}`, '--json'];
-  t.equal((await runCli(args, env)).exitCode, 4);
-  t.equal(await factsOf(container, 'child.vhd'), undefined);
-  gate.hidesEmulator = true;
-  const { exitCode, stdout } = await runCli(args, env);
-  t.equal(exitCode, 0, stdout);
-  t.match(JSON.parse(stdout), { base: { protection: 'it is a snapshot' }, warnings: [] });
-  t.ok((await bytesOf(container, 'child.vhd')).subarray(0, -512).equals(scene.content));
-});
+t.test(
+  'a base that is a snapshot: refused on an emulator, where the copy would change it; copied on the service',
+  async (t) => {
+    const folder = await temporaryFolder(t);
+    const azurite = await startAzurite();
+    const gate = await startGate(azurite);
+    t.teardown(() => azurite.stop());
+    t.teardown(() => gate.stop());
+    const container = await containerOf(azurite, 'vhds');
+    const scene = await threeLevels(folder);
+    const env = { ...gate.env, VHDUP_STATE_DIR: join(folder, 'state') };
+    await runCli(['push', scene.base, '--to', `${gate.url}/vhds/base`], env);
+    const { snapshot } = await container.getPageBlobClient('base').createSnapshot();
+    const args = ['push', scene.child, '--base', `${gate.url}/vhds/base?snapshot=${snapshot}`, '--json'];
+    t.equal((await runCli(args, env)).exitCode, 4);
+    t.equal(await factsOf(container, 'child.vhd'), undefined);
+    gate.hidesEmulator = true;
+    const { exitCode, stdout } = await runCli(args, env);
+    t.equal(exitCode, 0, stdout);
+    t.match(JSON.parse(stdout), { base: { protection: 'it is a snapshot' }, warnings: [] });
+    t.ok((await bytesOf(container, 'child.vhd')).subarray(0, -512).equals(scene.content));
+  },
+);
 
 t.test('blobs of older uploaders, padded to whole blocks, are bases too', async (t) => {
   const { folder, container, env, uri } = await stage(t);
@@ -212,11 +269,19 @@ t.test('blobs of older uploaders, padded to whole blocks, are bases too', async 
     const bytes = Buffer.concat([scene.baseContent, Buffer.alloc(padded - scene.baseContent.length), footer]);
     const blob = container.getPageBlobClient(`padded-${sizes}`);
     await blob.create(bytes.length, { blobHTTPHeaders: { blobContentMD5: createHash('md5').update(bytes).digest() } });
-    for (let at = 0; at < bytes.length; at += 4 * 1024 * 1024) await blob.uploadPages(bytes.subarray(at, at + 4 * 1024 * 1024), at, Math.min(4 * 1024 * 1024, bytes.length - at));
-    const { exitCode, stdout } = await runCli(['push', scene.child, '--base', uri(`padded-${sizes}`), '--to', uri(`over-${sizes}`), '--json'], env);
+    for (let at = 0; at < bytes.length; at += 4 * 1024 * 1024)
+      await blob.uploadPages(
+        bytes.subarray(at, at + 4 * 1024 * 1024),
+        at,
+        Math.min(4 * 1024 * 1024, bytes.length - at),
+      );
+    const { exitCode, stdout } = await runCli(
+      ['push', scene.child, '--base', uri(`padded-${sizes}`), '--to', uri(`over-${sizes}`), '--json'],
+      env,
+    );
     t.equal(exitCode, 0, stdout);
     const result = await bytesOf(container, `over-${sizes}`);
-    t.ok(result.subarray(0, -512).equals(scene.content), 'and the destination has the disk\'s own size');
+    t.ok(result.subarray(0, -512).equals(scene.content), "and the destination has the disk's own size");
   }
 });
 
@@ -230,7 +295,10 @@ for (const emulator of [false, true]) {
     gate.hidesEmulator = !emulator;
     const container = await containerOf(gate, 'vhds');
     const scene = await threeLevels(folder);
-    const url = await container.generateSasUrl({ permissions: ContainerSASPermissions.parse('racwdl'), expiresOn: new Date(Date.now() + 3_600_000) });
+    const url = await container.generateSasUrl({
+      permissions: ContainerSASPermissions.parse('racwdl'),
+      expiresOn: new Date(Date.now() + 3_600_000),
+    });
     const sas = new URL(url).search.slice(1);
     const env = { VHDUP_STATE_DIR: join(folder, 'state') };
     const first = await runCli(['push', scene.base, '--to', `${gate.url}/vhds/base?${sas}`], env);
@@ -240,7 +308,11 @@ for (const emulator of [false, true]) {
     for (const [name, args, more] of [
       ['by-base', ['--base', `${gate.url}/vhds/base?${sas}`, '--to', `${gate.url}/vhds/by-base`], {}],
       ['by-to', ['--base', `${gate.url}/vhds/base`, '--to', `${gate.url}/vhds/by-to?${sas}`], {}],
-      ['by-environment', ['--base', `${gate.url}/vhds/base`, '--to', `${gate.url}/vhds/by-environment`], { AZURE_STORAGE_ACCOUNT: 'devstoreaccount1', AZURE_STORAGE_SAS_TOKEN: `?${sas}` }],
+      [
+        'by-environment',
+        ['--base', `${gate.url}/vhds/base`, '--to', `${gate.url}/vhds/by-environment`],
+        { AZURE_STORAGE_ACCOUNT: 'devstoreaccount1', AZURE_STORAGE_SAS_TOKEN: `?${sas}` },
+      ],
     ] as const) {
       const { exitCode, stderr } = await runCli(['push', scene.child, ...args], { ...env, ...more });
       t.equal(exitCode, 0, name + stderr);

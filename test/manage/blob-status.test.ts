@@ -12,16 +12,34 @@ t.test('status tells each state in which a push can be', async (t) => {
   t.match(await blobStatus(uri('nothing'), options), { exists: false, state: 'none' });
 
   await container.getPageBlobClient('foreign').create(1024);
-  t.match(await blobStatus(uri('foreign'), options), { exists: true, state: 'none', push: undefined, size: 1024, allocated: 0 });
+  t.match(await blobStatus(uri('foreign'), options), {
+    exists: true,
+    state: 'none',
+    push: undefined,
+    size: 1024,
+    allocated: 0,
+  });
   await container.getPageBlobClient('elsewhere').create(1024, { metadata: { localmetadata: '<x/>' } });
   t.match(await blobStatus(uri('elsewhere'), options), { state: 'unfinished-elsewhere' });
 
   await pushed(scene.base, { to: uri('base') });
-  t.match(await blobStatus(uri('base'), options), { state: 'complete', push: { id: scene.ids.base, holder: undefined }, lease: { state: 'available', holder: undefined } });
-  t.equal((await factsOf(container, 'base'))?.metadata['vhdup_holder'], undefined, 'no host name is left on a finished blob');
+  t.match(await blobStatus(uri('base'), options), {
+    state: 'complete',
+    push: { id: scene.ids.base, holder: undefined },
+    lease: { state: 'available', holder: undefined },
+  });
+  t.equal(
+    (await factsOf(container, 'base'))?.metadata['vhdup_holder'],
+    undefined,
+    'no host name is left on a finished blob',
+  );
 
   await unfinished('writing');
-  t.match(await blobStatus(uri('writing'), options), { state: 'writing', allocated: 0, size: scene.content.length + 512 });
+  t.match(await blobStatus(uri('writing'), options), {
+    state: 'writing',
+    allocated: 0,
+    size: scene.content.length + 512,
+  });
   t.match((await factsOf(container, 'writing'))?.metadata['vhdup_holder'], new RegExp(`/${process.pid}$`));
 
   gate.hidesEmulator = true;
@@ -33,20 +51,41 @@ t.test('status tells each state in which a push can be', async (t) => {
   const { stdout, exitCode } = await runCli(['status', uri('clearing')], env);
   t.equal(exitCode, 0);
   t.match(stdout, /clearing: not finished[\s\S]*known only with the disk: vhdup push … --dry-run/);
-  t.match(JSON.parse((await runCli(['status', uri('clearing'), '--json'], env)).stdout), { vhdup: 1, state: 'clearing', lease: { infinite: false } });
+  t.match(JSON.parse((await runCli(['status', uri('clearing'), '--json'], env)).stdout), {
+    vhdup: 1,
+    state: 'clearing',
+    lease: { infinite: false },
+  });
 });
 
 t.test('status tells how far a pending copy is', async (t) => {
   const { container, options, uri, gate, env } = await manageScene(t);
-  await container.getPageBlobClient('copying').create(1024, { metadata: { vhdup_version: '1', vhdup_state: 'clearing', vhdup_fingerprint: 'f' } });
-  gate.onRequest = ({ kind }) => (kind === 'properties' ? {
-    status: 200,
-    headers: {
-      'etag': '"0x1"', 'last-modified': 'Sat, 21 Nov 2026 08:00:00 GMT', 'content-length': '2097664', 'x-ms-blob-type': 'PageBlob', 'x-ms-copy-id': 'c', 'x-ms-copy-status': 'pending', 'x-ms-copy-progress': '1048576/2097664',
-      'x-ms-meta-vhdup_version': '1', 'x-ms-meta-vhdup_state': 'clearing', 'x-ms-meta-vhdup_fingerprint': 'f',
-    },
-  } : undefined);
-  t.match(await blobStatus(uri('copying'), options), { state: 'clearing', copy: { status: 'pending', done: 1048576, total: 2097664 }, allocated: undefined });
+  await container
+    .getPageBlobClient('copying')
+    .create(1024, { metadata: { vhdup_version: '1', vhdup_state: 'clearing', vhdup_fingerprint: 'f' } });
+  gate.onRequest = ({ kind }) =>
+    kind === 'properties'
+      ? {
+          status: 200,
+          headers: {
+            etag: '"0x1"',
+            'last-modified': 'Sat, 21 Nov 2026 08:00:00 GMT',
+            'content-length': '2097664',
+            'x-ms-blob-type': 'PageBlob',
+            'x-ms-copy-id': 'c',
+            'x-ms-copy-status': 'pending',
+            'x-ms-copy-progress': '1048576/2097664',
+            'x-ms-meta-vhdup_version': '1',
+            'x-ms-meta-vhdup_state': 'clearing',
+            'x-ms-meta-vhdup_fingerprint': 'f',
+          },
+        }
+      : undefined;
+  t.match(await blobStatus(uri('copying'), options), {
+    state: 'clearing',
+    copy: { status: 'pending', done: 1048576, total: 2097664 },
+    allocated: undefined,
+  });
   t.match((await runCli(['status', uri('copying')], env)).stdout, /copy\s+pending, 1\.0 MiB of 2\.0 MiB \(49 %\)/);
 });
 
@@ -57,12 +96,22 @@ t.test('status tells who holds the lease: by the metadata, on this machine by it
   await blob.create(1024, { metadata });
   t.match(await blobStatus(uri('held'), options), { lease: { state: 'available', holder: undefined } });
   await blob.getBlobLeaseClient('6d0d4a2e-0000-4000-8000-000000000000').acquireLease(60);
-  t.match((await blobStatus(uri('held'), options)).lease, { state: 'leased', infinite: false, holder: { host: 'web-7', pid: 1234, isThisMachine: false } });
+  t.match((await blobStatus(uri('held'), options)).lease, {
+    state: 'leased',
+    infinite: false,
+    holder: { host: 'web-7', pid: 1234, isThisMachine: false },
+  });
   await writeLeaseRecord(options.stateFolder, { uri: uri('held'), leaseId: 'x', owner: thisOwner() });
-  t.match((await blobStatus(uri('held'), options)).lease, { holder: { host: hostname(), pid: process.pid, isThisMachine: true, isAlive: true } });
+  t.match((await blobStatus(uri('held'), options)).lease, {
+    holder: { host: hostname(), pid: process.pid, isThisMachine: true, isAlive: true },
+  });
 
   const liar = container.getPageBlobClient('liar');
   await liar.create(1024, { metadata: { ...metadata, vhdup_holder: 'a b/1; rm' } });
   await liar.getBlobLeaseClient('6d0d4a2e-0000-4000-8000-000000000001').acquireLease(-1);
-  t.match((await blobStatus(uri('liar'), options)).lease, { infinite: true, holder: undefined, isSealedFromHere: false });
+  t.match((await blobStatus(uri('liar'), options)).lease, {
+    infinite: true,
+    holder: undefined,
+    isSealedFromHere: false,
+  });
 });

@@ -21,22 +21,44 @@ function expected(bytes: Uint8Array, gap: number): Range[] {
 }
 
 /** Buffers of up to 200 KiB, mostly zeros, with lone bytes anywhere in a page and runs across the strides of 64 KiB. */
-const buffers = fc.record({
-  pages: fc.integer({ min: 0, max: 400 }),
-  skew: fc.nat(7),
-  marks: fc.array(fc.record({ at: fc.double({ min: 0, max: 0.999999, noNaN: true }), length: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 70_000 })), byte: fc.integer({ min: 1, max: 255 }) }), { maxLength: 8 }),
-}).map(({ pages, skew, marks }) => {
-  // What lies around the view is not zero, and must not count.
-  const bytes = new Uint8Array(pages * PAGE + 16).fill(0xff).subarray(skew, skew + pages * PAGE).fill(0);
-  for (const { at, length, byte } of marks) bytes.fill(byte, Math.floor(at * bytes.length), Math.floor(at * bytes.length) + length);
-  return bytes;
-});
+const buffers = fc
+  .record({
+    pages: fc.integer({ min: 0, max: 400 }),
+    skew: fc.nat(7),
+    marks: fc.array(
+      fc.record({
+        at: fc.double({ min: 0, max: 0.999999, noNaN: true }),
+        length: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 70_000 })),
+        byte: fc.integer({ min: 1, max: 255 }),
+      }),
+      { maxLength: 8 },
+    ),
+  })
+  .map(({ pages, skew, marks }) => {
+    // What lies around the view is not zero, and must not count.
+    const bytes = new Uint8Array(pages * PAGE + 16)
+      .fill(0xff)
+      .subarray(skew, skew + pages * PAGE)
+      .fill(0);
+    for (const { at, length, byte } of marks)
+      bytes.fill(byte, Math.floor(at * bytes.length), Math.floor(at * bytes.length) + length);
+    return bytes;
+  });
 
 t.test('exactly the pages with a byte other than zero are sent, and the gaps not longer than the limit', (t) => {
-  fc.assert(fc.property(buffers, fc.oneof(fc.nat(6), fc.constantFrom(127, 128, 129, 245, 491)).map((pages) => pages * PAGE), (bytes, gap) => {
-    const before = Buffer.from(bytes);
-    return JSON.stringify(nonZeroRanges(bytes, gap)) === JSON.stringify(expected(bytes, gap)) && before.equals(bytes);
-  }), { numRuns: 400, seed });
+  fc.assert(
+    fc.property(
+      buffers,
+      fc.oneof(fc.nat(6), fc.constantFrom(127, 128, 129, 245, 491)).map((pages) => pages * PAGE),
+      (bytes, gap) => {
+        const before = Buffer.from(bytes);
+        return (
+          JSON.stringify(nonZeroRanges(bytes, gap)) === JSON.stringify(expected(bytes, gap)) && before.equals(bytes)
+        );
+      },
+    ),
+    { numRuns: 400, seed },
+  );
   t.end();
 });
 

@@ -35,30 +35,50 @@ async function begin({ gate, pulled, out, output }: Awaited<ReturnType<typeof sh
   return record;
 }
 
-t.test('whatever stands under a name that a pull uses, no link\'s target is changed, nothing hangs, and the pull succeeds or says what is in the way', { skip }, async (t) => {
-  const set = await sharedFolder(t);
-  const { pulled, out, output, shared, scene, obstacles } = set;
-  const names = { 'the record': output.recordPath, 'a part file': output.partPath(TOKEN), 'the lock': output.lockPath, 'an announcement': join(output.lockPath, TOKEN), 'a mark in the lock': join(output.lockPath, `${TOKEN}.held`), 'the output': out, 'an older version\'s part file': `${out}.vhdup-part`, 'an older version\'s record': `${output.recordPath}.new`, 'a half record': `${output.recordPath}-${TOKEN}` };
-  for (const [what, path] of Object.entries(names)) {
-    const isOld = !Object.values(names).slice(0, 6).includes(path);
-    for (const { name, isFolder, place } of obstacles.all) {
-      if (isOld && !['a link to a file', 'a pipe', 'a folder'].includes(name)) continue;
-      // A regular file in these places is watched for ten seconds: its process may be alive.
-      if ((path === output.lockPath || path === join(output.lockPath, TOKEN)) && name === 'a file of 64 GiB') continue;
-      if (dirname(path) === output.lockPath) await mkdir(output.lockPath, { recursive: true });
-      await place(path);
-      const error = await pulled('disk', out).then(() => undefined, (thrown: unknown) => thrown);
-      const label = `${name} in place of ${what}`;
-      if (path === out) t.match(error, { code: /^(destination-exists|usage)$/, message: /out\.vhd: / }, label);
-      else if (path === output.lockPath && !isFolder) t.match(error, { code: 'output-unwritable', message: /vhdup-lock: this is not the folder of a lock/ }, label);
-      else if (path === output.recordPath && isFolder) t.match(error, { code: 'output-unwritable', message: /vhdup-record: .*a folder has this name/ }, label);
-      else t.equal(error, undefined, label);
-      if (error === undefined) t.ok((await contentOfFile(out)).equals(scene.content), label);
-      for (const file of await readdir(shared)) await rm(join(shared, file), { recursive: true });
+t.test(
+  "whatever stands under a name that a pull uses, no link's target is changed, nothing hangs, and the pull succeeds or says what is in the way",
+  { skip },
+  async (t) => {
+    const set = await sharedFolder(t);
+    const { pulled, out, output, shared, scene, obstacles } = set;
+    const names = {
+      'the record': output.recordPath,
+      'a part file': output.partPath(TOKEN),
+      'the lock': output.lockPath,
+      'an announcement': join(output.lockPath, TOKEN),
+      'a mark in the lock': join(output.lockPath, `${TOKEN}.held`),
+      'the output': out,
+      "an older version's part file": `${out}.vhdup-part`,
+      "an older version's record": `${output.recordPath}.new`,
+      'a half record': `${output.recordPath}-${TOKEN}`,
+    };
+    for (const [what, path] of Object.entries(names)) {
+      const isOld = !Object.values(names).slice(0, 6).includes(path);
+      for (const { name, isFolder, place } of obstacles.all) {
+        if (isOld && !['a link to a file', 'a pipe', 'a folder'].includes(name)) continue;
+        // A regular file in these places is watched for ten seconds: its process may be alive.
+        if ((path === output.lockPath || path === join(output.lockPath, TOKEN)) && name === 'a file of 64 GiB')
+          continue;
+        if (dirname(path) === output.lockPath) await mkdir(output.lockPath, { recursive: true });
+        await place(path);
+        const error = await pulled('disk', out).then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+        const label = `${name} in place of ${what}`;
+        if (path === out) t.match(error, { code: /^(destination-exists|usage)$/, message: /out\.vhd: / }, label);
+        else if (path === output.lockPath && !isFolder)
+          t.match(error, { code: 'output-unwritable', message: /vhdup-lock: this is not the folder of a lock/ }, label);
+        else if (path === output.recordPath && isFolder)
+          t.match(error, { code: 'output-unwritable', message: /vhdup-record: .*a folder has this name/ }, label);
+        else t.equal(error, undefined, label);
+        if (error === undefined) t.ok((await contentOfFile(out)).equals(scene.content), label);
+        for (const file of await readdir(shared)) await rm(join(shared, file), { recursive: true });
+      }
     }
-  }
-  t.ok(await obstacles.isUntouched());
-});
+    t.ok(await obstacles.isUntouched());
+  },
+);
 
 t.test('--overwrite replaces a link, not what it leads to', { skip }, async (t) => {
   const { pulled, out, scene, folder } = await sharedFolder(t);
@@ -71,42 +91,50 @@ t.test('--overwrite replaces a link, not what it leads to', { skip }, async (t) 
   t.ok((await contentOfFile(out)).equals(scene.content));
 });
 
-t.test('what stands in place of the part file that a record names is not written to: it is begun anew', { skip }, async (t) => {
-  const set = await sharedFolder(t);
-  const { pulled, out, shared, scene, obstacles, folder } = set;
-  for (const { name, isFolder, place } of obstacles.all) {
-    const record = await begin(set);
-    const part = join(dirname(out), record.part);
-    await place(part);
-    // A regular file can only be told by its content, which is no disk.
-    if (name === 'a file of 64 GiB') await t.rejects(pulled('disk', out), { code: 'disk-invalid' });
-    t.match(await pulled('disk', out), { outcome: 'pulled', checked: 'md5' }, name);
-    t.ok((await contentOfFile(out)).equals(scene.content), name);
-    if (isFolder) t.ok((await lstat(join(part, 'something'))).isFile(), 'what is in a folder stays');
-    for (const file of await readdir(shared)) await rm(join(shared, file), { recursive: true });
-  }
-  t.ok(await obstacles.isUntouched());
+t.test(
+  'what stands in place of the part file that a record names is not written to: it is begun anew',
+  { skip },
+  async (t) => {
+    const set = await sharedFolder(t);
+    const { pulled, out, shared, scene, obstacles, folder } = set;
+    for (const { name, isFolder, place } of obstacles.all) {
+      const record = await begin(set);
+      const part = join(dirname(out), record.part);
+      await place(part);
+      // A regular file can only be told by its content, which is no disk.
+      if (name === 'a file of 64 GiB') await t.rejects(pulled('disk', out), { code: 'disk-invalid' });
+      t.match(await pulled('disk', out), { outcome: 'pulled', checked: 'md5' }, name);
+      t.ok((await contentOfFile(out)).equals(scene.content), name);
+      if (isFolder) t.ok((await lstat(join(part, 'something'))).isFile(), 'what is in a folder stays');
+      for (const file of await readdir(shared)) await rm(join(shared, file), { recursive: true });
+    }
+    t.ok(await obstacles.isUntouched());
 
-  const record = await begin(set);
-  const precious = join(folder, 'of somebody');
-  const content = 'x'.repeat(2 * record.durable.fileSize);
-  await writeFile(precious, content);
-  const part = join(dirname(out), record.part);
-  await rm(part);
-  await link(precious, part);
-  const { outcome, warnings } = await pulled('disk', out);
-  t.equal(outcome, 'pulled');
-  t.match(warnings, [/second name/]);
-  t.equal(await readFile(precious, 'utf8'), content, 'a hard link leads to a file that is somebody\'s too');
-  t.strictSame(await readdir(shared), [basename(out)]);
-});
+    const record = await begin(set);
+    const precious = join(folder, 'of somebody');
+    const content = 'x'.repeat(2 * record.durable.fileSize);
+    await writeFile(precious, content);
+    const part = join(dirname(out), record.part);
+    await rm(part);
+    await link(precious, part);
+    const { outcome, warnings } = await pulled('disk', out);
+    t.equal(outcome, 'pulled');
+    t.match(warnings, [/second name/]);
+    t.equal(await readFile(precious, 'utf8'), content, "a hard link leads to a file that is somebody's too");
+    t.strictSame(await readdir(shared), [basename(out)]);
+  },
+);
 
 t.test('a record that is whole but of another shape, or too long, is ignored', { skip }, async (t) => {
   const set = await sharedFolder(t);
   const { pulled, out, output } = set;
-  const write = (value: unknown) => writeFile(output.recordPath, JSON.stringify({ crc: crc32.str(JSON.stringify(value)), record: value }));
+  const write = (value: unknown) =>
+    writeFile(output.recordPath, JSON.stringify({ crc: crc32.str(JSON.stringify(value)), record: value }));
   for (const spoil of [
-    () => null, () => [], () => 'x', () => ({}),
+    () => null,
+    () => [],
+    () => 'x',
+    () => ({}),
     (record: PullRecord) => ({ ...record, job: null }),
     (record: PullRecord) => ({ ...record, job: { ...record.job, etag: 1 } }),
     (record: PullRecord) => ({ ...record, durable: null }),
@@ -127,26 +155,30 @@ t.test('a record that is whole but of another shape, or too long, is ignored', {
   }
 });
 
-t.test('a pipe as disk, as parent, as ancestor to pull onto, or as output is an error that names it, and soon', { skip }, async (t) => {
-  const { folder, env, uri, scene, shared } = await sharedFolder(t);
-  const pipe = join(folder, 'a pipe.vhd');
-  execFileSync('mkfifo', [pipe]);
-  for (const [exitCode, args] of [
-    [3, ['push', pipe, '--to', uri('x')]],
-    [3, ['check', pipe]],
-    [3, ['info', pipe]],
-    [3, ['verify', pipe, uri('disk')]],
-    [3, ['pull', uri('disk'), join(shared, 'x.vhd'), '--onto', pipe]],
-    [2, ['pull', uri('disk'), pipe]],
-    [2, ['pull', uri('disk'), pipe, '--overwrite']],
-  ] as const) {
-    const run = await runCli(args, env);
-    t.equal(run.exitCode, exitCode, `${args.join(' ')}: ${run.stdout}${run.stderr}`);
-    t.match(`${run.stdout}${run.stderr}`, /a pipe\.vhd: .*not a regular file/, args.join(' '));
-  }
-  await rm(scene.middle);
-  execFileSync('mkfifo', [scene.middle]);
-  const run = await runCli(['push', scene.child, '--to', uri('x')], env);
-  t.equal(run.exitCode, 3, run.stderr);
-  t.match(run.stderr, /not a regular file/);
-});
+t.test(
+  'a pipe as disk, as parent, as ancestor to pull onto, or as output is an error that names it, and soon',
+  { skip },
+  async (t) => {
+    const { folder, env, uri, scene, shared } = await sharedFolder(t);
+    const pipe = join(folder, 'a pipe.vhd');
+    execFileSync('mkfifo', [pipe]);
+    for (const [exitCode, args] of [
+      [3, ['push', pipe, '--to', uri('x')]],
+      [3, ['check', pipe]],
+      [3, ['info', pipe]],
+      [3, ['verify', pipe, uri('disk')]],
+      [3, ['pull', uri('disk'), join(shared, 'x.vhd'), '--onto', pipe]],
+      [2, ['pull', uri('disk'), pipe]],
+      [2, ['pull', uri('disk'), pipe, '--overwrite']],
+    ] as const) {
+      const run = await runCli(args, env);
+      t.equal(run.exitCode, exitCode, `${args.join(' ')}: ${run.stdout}${run.stderr}`);
+      t.match(`${run.stdout}${run.stderr}`, /a pipe\.vhd: .*not a regular file/, args.join(' '));
+    }
+    await rm(scene.middle);
+    execFileSync('mkfifo', [scene.middle]);
+    const run = await runCli(['push', scene.child, '--to', uri('x')], env);
+    t.equal(run.exitCode, 3, run.stderr);
+    t.match(run.stderr, /not a regular file/);
+  },
+);

@@ -1,5 +1,20 @@
 import { watch } from 'node:fs';
-import { chmod, copyFile, link, mkdir, mkdtemp, open, readFile, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  link,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -26,28 +41,50 @@ async function doneScene(t: Test) {
   return { ...pulls, own, out: join(own, 'out.vhd') };
 }
 
-t.test('a pull killed after all was done, with nothing left beside its file: the same command says that it is done', async (t) => {
-  const { own, out, env, gate, uri, scene } = await doneScene(t);
-  for (const flags of [[], ['--format', 'raw'], ['--format', 'fixed'], ['--onto', scene.middle], ['--no-check-md5']]) {
-    const args = ['pull', uri('disk'), out, ...flags, '--json'];
-    const first = startCli(args, env);
-    first.child.stdout?.once('data', () => first.child.kill('SIGKILL'));
-    const { exitCode, signal } = await first.ended;
-    t.ok(signal === 'SIGKILL' || exitCode === 0);
-    t.strictSame(await readdir(own), [basename(out)], 'nothing tells it but the file itself');
-    const before = await stat(out, { bigint: true });
-    gate.records = [];
-    const run = await runCli(args, env);
-    t.equal(run.exitCode, 0, `${flags.join(' ')}: ${run.stdout}${run.stderr}`);
-    t.match(JSON.parse(run.stdout), { outcome: 'already-there', checked: flags[0] === '--no-check-md5' ? 'none' : 'md5', fetched: 0, stored: 0, requests: 0 });
-    t.ok(gate.records.filter(({ kind }) => kind === 'read').length <= 1, 'the footer alone was read');
-    const after = await stat(out, { bigint: true });
-    t.strictSame([after.ino, after.mtimeNs, after.ctimeNs], [before.ino, before.mtimeNs, before.ctimeNs], 'the file is left as it is');
-    t.match((await runCli(args.slice(0, -1), env)).stdout, /out\.vhd: it was pulled before and is unchanged, nothing was fetched/);
-    t.strictSame(await readdir(own), [basename(out)]);
-    await rm(out);
-  }
-});
+t.test(
+  'a pull killed after all was done, with nothing left beside its file: the same command says that it is done',
+  async (t) => {
+    const { own, out, env, gate, uri, scene } = await doneScene(t);
+    for (const flags of [
+      [],
+      ['--format', 'raw'],
+      ['--format', 'fixed'],
+      ['--onto', scene.middle],
+      ['--no-check-md5'],
+    ]) {
+      const args = ['pull', uri('disk'), out, ...flags, '--json'];
+      const first = startCli(args, env);
+      first.child.stdout?.once('data', () => first.child.kill('SIGKILL'));
+      const { exitCode, signal } = await first.ended;
+      t.ok(signal === 'SIGKILL' || exitCode === 0);
+      t.strictSame(await readdir(own), [basename(out)], 'nothing tells it but the file itself');
+      const before = await stat(out, { bigint: true });
+      gate.records = [];
+      const run = await runCli(args, env);
+      t.equal(run.exitCode, 0, `${flags.join(' ')}: ${run.stdout}${run.stderr}`);
+      t.match(JSON.parse(run.stdout), {
+        outcome: 'already-there',
+        checked: flags[0] === '--no-check-md5' ? 'none' : 'md5',
+        fetched: 0,
+        stored: 0,
+        requests: 0,
+      });
+      t.ok(gate.records.filter(({ kind }) => kind === 'read').length <= 1, 'the footer alone was read');
+      const after = await stat(out, { bigint: true });
+      t.strictSame(
+        [after.ino, after.mtimeNs, after.ctimeNs],
+        [before.ino, before.mtimeNs, before.ctimeNs],
+        'the file is left as it is',
+      );
+      t.match(
+        (await runCli(args.slice(0, -1), env)).stdout,
+        /out\.vhd: it was pulled before and is unchanged, nothing was fetched/,
+      );
+      t.strictSame(await readdir(own), [basename(out)]);
+      await rm(out);
+    }
+  },
+);
 
 t.test('a pull killed at any moment after its file got the name: the same command says that it is done', async (t) => {
   const { own, out, env, uri, scene } = await doneScene(t);
@@ -80,21 +117,40 @@ t.test('a file that is not exactly what this pull has made is still in the way',
   const { folder, own, out, container, pulled, scene } = await doneScene(t);
   const copy = join(folder, 'copy');
   const cases: readonly (readonly [what: string, spoil: () => Promise<unknown>, options?: PullOptions])[] = [
-    ['written to, and its time of modification put back', async () => {
-      const { atime, mtime } = await stat(out);
-      await using file = await open(out, 'r+');
-      await file.write(Buffer.alloc(1, 0xee), 0, 1, 5000);
-      await file.sync();
-      await utimes(out, atime, mtime);
-    }],
-    ['replaced by a copy', async () => { await copyFile(out, copy); await rename(copy, out); }],
-    ['replaced by a link to it', async () => { await rename(out, copy); await symlink(copy, out); }],
+    [
+      'written to, and its time of modification put back',
+      async () => {
+        const { atime, mtime } = await stat(out);
+        await using file = await open(out, 'r+');
+        await file.write(Buffer.alloc(1, 0xee), 0, 1, 5000);
+        await file.sync();
+        await utimes(out, atime, mtime);
+      },
+    ],
+    [
+      'replaced by a copy',
+      async () => {
+        await copyFile(out, copy);
+        await rename(copy, out);
+      },
+    ],
+    [
+      'replaced by a link to it',
+      async () => {
+        await rename(out, copy);
+        await symlink(copy, out);
+      },
+    ],
     ['touched', () => utimes(out, new Date(), new Date())],
     ['of another mode', () => chmod(out, 0o600)],
     ['linked elsewhere', () => link(out, join(own, 'second'))],
     ['asked for in another format', () => Promise.resolve(), { format: 'raw' }],
     ['asked for over an ancestor', () => Promise.resolve(), { onto: scene.middle }],
-    ['asked for on a machine that does not know it', () => Promise.resolve(), { stateFolder: join(folder, 'elsewhere') }],
+    [
+      'asked for on a machine that does not know it',
+      () => Promise.resolve(),
+      { stateFolder: join(folder, 'elsewhere') },
+    ],
     ['of a blob that was changed since', () => container.getPageBlobClient('disk').setMetadata({ touched: 'yes' })],
   ];
   for (const [what, spoil, options] of cases) {
@@ -107,7 +163,11 @@ t.test('a file that is not exactly what this pull has made is still in the way',
   }
 
   await pulled('disk', out, { checkMd5: false });
-  await t.rejects(pulled('disk', out), { code: 'destination-exists' }, 'one that was not compared is not called compared');
+  await t.rejects(
+    pulled('disk', out),
+    { code: 'destination-exists' },
+    'one that was not compared is not called compared',
+  );
   await rm(out);
   await writeFile(out, 'of somebody');
   await t.rejects(pulled('disk', out), { code: 'destination-exists' });
@@ -124,30 +184,39 @@ t.test('--overwrite makes the file again, and is not remembered', async (t) => {
   t.strictSame(await readdir(options.stateFolder), []);
 });
 
-t.test('nothing is recorded of a file that took the place of the pull\'s, or that could be written to unnoticed', async (t) => {
-  const { folder, own, out, options, uri } = await doneScene(t);
-  const source = await PullSource.open(new Session(options), uri('disk'), 'raw');
-  const work: PullWork = { job: { blob: source.blob.uri, etag: source.properties.etag, format: 'raw', onto: null }, source, parent: undefined, format: 'raw', acceptsDiffering: false };
-  const output = new PullOutput(out, false);
-  const state = join(folder, 'records');
-  const publish = async (content: string) => {
-    const part = join(own, 'part');
-    await writeFile(part, content);
-    await sleep(30);
-    await rename(part, out);
-    return await output.identityOf(out) ?? '';
-  };
-  const identity = await publish('ours');
-  await recordPulled(state, output, work, identity);
-  t.ok(await isPulled(state, output, work));
-  await publish('of another process');
-  await recordPulled(state, output, work, identity);
-  t.notOk(await isPulled(state, output, work), 'another file');
-  await rm(state, { recursive: true });
-  await writeFile(out, 'written under its name');
-  await recordPulled(state, output, work, await output.identityOf(out) ?? '');
-  t.notOk(await isPulled(state, output, work), 'a write in the same tick would change no time');
-});
+t.test(
+  "nothing is recorded of a file that took the place of the pull's, or that could be written to unnoticed",
+  async (t) => {
+    const { folder, own, out, options, uri } = await doneScene(t);
+    const source = await PullSource.open(new Session(options), uri('disk'), 'raw');
+    const work: PullWork = {
+      job: { blob: source.blob.uri, etag: source.properties.etag, format: 'raw', onto: null },
+      source,
+      parent: undefined,
+      format: 'raw',
+      acceptsDiffering: false,
+    };
+    const output = new PullOutput(out, false);
+    const state = join(folder, 'records');
+    const publish = async (content: string) => {
+      const part = join(own, 'part');
+      await writeFile(part, content);
+      await sleep(30);
+      await rename(part, out);
+      return (await output.identityOf(out)) ?? '';
+    };
+    const identity = await publish('ours');
+    await recordPulled(state, output, work, identity);
+    t.ok(await isPulled(state, output, work));
+    await publish('of another process');
+    await recordPulled(state, output, work, identity);
+    t.notOk(await isPulled(state, output, work), 'another file');
+    await rm(state, { recursive: true });
+    await writeFile(out, 'written under its name');
+    await recordPulled(state, output, work, (await output.identityOf(out)) ?? '');
+    t.notOk(await isPulled(state, output, work), 'a write in the same tick would change no time');
+  },
+);
 
 t.test('a pull that takes no longer than a tick of the clock is remembered too', async (t) => {
   const { folder, container, pulled } = await doneScene(t);
@@ -173,10 +242,19 @@ t.test('the latest records are kept', async (t) => {
   for (let index = 0; index < 5; index++) {
     await writeRecord(kind, state, `${index}`, {});
     const fresh = (await readdir(state)).filter((name) => name.endsWith('.pulled.json'));
-    for (const name of fresh) if ((await stat(join(state, name))).mtimeMs > (now - 1) * 1000) await utimes(join(state, name), now, now - 1000 + index);
+    for (const name of fresh)
+      if ((await stat(join(state, name))).mtimeMs > (now - 1) * 1000)
+        await utimes(join(state, name), now, now - 1000 + index);
   }
   await writeRecord(other, state, 'x', {});
-  const times = async () => (await Promise.all((await readdir(state)).filter((name) => name.endsWith('.pulled.json')).map(async (name) => (await stat(join(state, name))).mtimeMs))).sort();
+  const times = async () =>
+    (
+      await Promise.all(
+        (await readdir(state))
+          .filter((name) => name.endsWith('.pulled.json'))
+          .map(async (name) => (await stat(join(state, name))).mtimeMs),
+      )
+    ).sort();
   const before = await times();
   await trimRecords(kind, state, 3);
   t.strictSame(await times(), before.slice(2));

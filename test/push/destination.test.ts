@@ -11,7 +11,14 @@ const SECOND = 1000;
 /** Pushes the base's disk as users do: nothing ends its lease early. */
 async function pushedAsIs({ basePath, gate, folder, uri }: SmallScene, name: string, more: PushOptions = {}) {
   await using disk = await openDisk(basePath);
-  return await push(disk, { to: uri(name), environment: gate.env, stateFolder: folder, cacheFolder: false, retry: { attempts: 2, firstDelayMs: 1, maxDelayMs: 2 }, ...more });
+  return await push(disk, {
+    to: uri(name),
+    environment: gate.env,
+    stateFolder: folder,
+    cacheFolder: false,
+    retry: { attempts: 2, firstDelayMs: 1, maxDelayMs: 2 },
+    ...more,
+  });
 }
 
 /** Writes a page as soon as the service lets somebody without the lease do so; returns how often it was refused before. */
@@ -27,19 +34,27 @@ async function writeWhenPossible(t: Test, blob: PageBlobClient): Promise<number>
   }
 }
 
-t.test('who writes to a blob as soon as its push is complete is noticed: it is neither what was pushed nor a base', async (t) => {
-  const scene = await smallScene(t);
-  const { container, uri, gate, pushed } = scene;
-  for (let round = 0; round < 3; round++) {
-    const name = `early-${round}`;
-    await pushedAsIs(scene, name);
-    const refused = await writeWhenPossible(t, container.getPageBlobClient(name));
-    t.ok(refused > 0, `nobody else wrote within the second of the completion: ${refused} refusals`);
-    t.match((await inspectBlob(uri(name), { environment: gate.env })).problems, [/written to after the push was completed/]);
-    await t.rejects(pushedAsIs(scene, name), { code: 'destination-exists', message: /written to afterwards/ });
-    await t.rejects(pushed(`over-${name}`, { base: uri(name) }), { code: 'base-mismatch', message: /written to after it was completed/ });
-  }
-});
+t.test(
+  'who writes to a blob as soon as its push is complete is noticed: it is neither what was pushed nor a base',
+  async (t) => {
+    const scene = await smallScene(t);
+    const { container, uri, gate, pushed } = scene;
+    for (let round = 0; round < 3; round++) {
+      const name = `early-${round}`;
+      await pushedAsIs(scene, name);
+      const refused = await writeWhenPossible(t, container.getPageBlobClient(name));
+      t.ok(refused > 0, `nobody else wrote within the second of the completion: ${refused} refusals`);
+      t.match((await inspectBlob(uri(name), { environment: gate.env })).problems, [
+        /written to after the push was completed/,
+      ]);
+      await t.rejects(pushedAsIs(scene, name), { code: 'destination-exists', message: /written to afterwards/ });
+      await t.rejects(pushed(`over-${name}`, { base: uri(name) }), {
+        code: 'base-mismatch',
+        message: /written to after it was completed/,
+      });
+    }
+  },
+);
 
 t.test('the time of completion is not before the last change, and the lease ends after it', async (t) => {
   const scene = await smallScene(t);
@@ -57,7 +72,8 @@ t.test('the time of completion is not before the last change, and the lease ends
 t.test('a service that answers late gets more time; one that is always later ends the push, resumable', async (t) => {
   const scene = await smallScene(t);
   const { gate, container, folder } = scene;
-  const isLast = ({ kind, headers }: { kind: string; headers: Record<string, unknown> }) => kind === 'metadata' && headers['x-ms-meta-vhdup_state'] === 'complete';
+  const isLast = ({ kind, headers }: { kind: string; headers: Record<string, unknown> }) =>
+    kind === 'metadata' && headers['x-ms-meta-vhdup_state'] === 'complete';
   let late = 1;
   gate.onRequest = async (record) => {
     if (isLast(record) && late-- > 0) await sleep(2.1 * SECOND);
@@ -73,7 +89,10 @@ t.test('a service that answers late gets more time; one that is always later end
     if (!isLast(record)) return undefined;
     answers++;
     const later = new Date(Date.now() + 120 * SECOND);
-    return { status: 200, headers: { 'etag': '"0x1"', 'last-modified': later.toUTCString(), 'date': new Date().toUTCString() } };
+    return {
+      status: 200,
+      headers: { etag: '"0x1"', 'last-modified': later.toUTCString(), date: new Date().toUTCString() },
+    };
   };
   await t.rejects(pushedAsIs(scene, 'later'), { code: 'transfer-failed', hint: /same command/ });
   t.equal(answers, 5);
@@ -86,11 +105,16 @@ t.test('seal and overwrite right after a push wait until its lease has ended', a
   const scene = await smallScene(t);
   const { gate, uri, container, pushed } = scene;
   await pushedAsIs(scene, 'sealed');
-  t.match(await sealBlob(uri('sealed'), { environment: gate.env, stateFolder: scene.folder }), { seal: { kind: 'lease', leaseId: /./ } });
+  t.match(await sealBlob(uri('sealed'), { environment: gate.env, stateFolder: scene.folder }), {
+    seal: { kind: 'lease', leaseId: /./ },
+  });
   await pushedAsIs(scene, 'again');
   t.equal((await factsOf(container, 'again'))?.leaseState, 'breaking');
   const notes: string[] = [];
-  await pushed('again', { overwrite: true, onEvent: (event) => void (event.type === 'note' && notes.push(event.message)) });
+  await pushed('again', {
+    overwrite: true,
+    onEvent: (event) => void (event.type === 'note' && notes.push(event.message)),
+  });
   t.notMatch(notes.join(), /leased/, 'that is no news');
   await scene.assertPushed('again');
 });
@@ -103,7 +127,9 @@ t.test('an older record, of a version that allowed for 5 s, keeps them', async (
   const older = Object.fromEntries(Object.entries(metadata).filter(([key]) => key !== 'vhdup_completed_slack'));
   const state = async (ago: number) => {
     await base.setMetadata({ ...older, vhdup_completed: new Date(Date.now() - ago).toISOString() });
-    return (await inspectBlob(uri('base'), { environment: gate.env })).problems.filter((problem) => /written to after/.test(problem)).length;
+    return (await inspectBlob(uri('base'), { environment: gate.env })).problems.filter((problem) =>
+      /written to after/.test(problem),
+    ).length;
   };
   t.equal(await state(3 * SECOND), 0);
   t.equal(await state(8 * SECOND), 1);

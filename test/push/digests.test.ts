@@ -18,9 +18,18 @@ function treeOf(content: Buffer): string {
 const md5 = (bytes: Buffer) => createHash('md5').update(bytes).digest();
 
 /** The phases that a push told of. */
-async function phasesOf(set: PullScene, path: string, options: PushOptions): Promise<{ phases: Set<string>; result: Awaited<ReturnType<PullScene['pushed']>> }> {
+async function phasesOf(
+  set: PullScene,
+  path: string,
+  options: PushOptions,
+): Promise<{ phases: Set<string>; result: Awaited<ReturnType<PullScene['pushed']>> }> {
   const phases = new Set<string>();
-  const result = await set.pushed(path, { ...options, onEvent: (event) => { if (event.type === 'progress') phases.add(event.phase); } });
+  const result = await set.pushed(path, {
+    ...options,
+    onEvent: (event) => {
+      if (event.type === 'progress') phases.add(event.phase);
+    },
+  });
   return { phases, result };
 }
 
@@ -40,13 +49,23 @@ async function pushBase(t: Test): Promise<PullScene> {
 t.test('a finished push notes its digests, and a base is checked by the tree', async (t) => {
   const set = await pushBase(t);
   const { scene, container, uri } = set;
-  t.match((await factsOf(container, 'base'))?.metadata, { vhdup_tree: treeOf(scene.baseContent), vhdup_md5: md5(await bytesOf(container, 'base')).toString('hex') });
+  t.match((await factsOf(container, 'base'))?.metadata, {
+    vhdup_tree: treeOf(scene.baseContent),
+    vhdup_md5: md5(await bytesOf(container, 'base')).toString('hex'),
+  });
   const { result } = await phasesOf(set, scene.child, { base: uri('base'), to: uri('child') });
   t.equal(result.base?.check, 'tree');
-  t.match((await factsOf(container, 'child'))?.metadata, { vhdup_state: 'complete', vhdup_base_check: 'tree', vhdup_tree: treeOf(scene.content) });
+  t.match((await factsOf(container, 'child'))?.metadata, {
+    vhdup_state: 'complete',
+    vhdup_base_check: 'tree',
+    vhdup_tree: treeOf(scene.content),
+  });
   t.equal(result.contentMd5, md5(await bytesOf(container, 'child')).toString('base64'));
 
-  t.equal((await set.pushed(scene.child, { base: uri('base'), to: uri('by-md5'), baseCheck: 'md5' })).base?.check, 'md5');
+  t.equal(
+    (await set.pushed(scene.child, { base: uri('base'), to: uri('by-md5'), baseCheck: 'md5' })).base?.check,
+    'md5',
+  );
 });
 
 t.test('while the service copies the base, what is not sent of the disk is read for its digests', async (t) => {
@@ -54,17 +73,29 @@ t.test('while the service copies the base, what is not sent of the disk is read 
   const { scene, gate, uri, container } = set;
   let digested = 0;
   let tellOf: () => void = () => undefined;
-  const isUnderWay = new Promise<void>((resolve) => { tellOf = resolve; });
+  const isUnderWay = new Promise<void>((resolve) => {
+    tellOf = resolve;
+  });
   gate.onRequest = async ({ kind }) => {
-    if (kind === 'copy') await Promise.race([isUnderWay, new Promise((resolve) => { setTimeout(resolve, 10_000).unref(); })]);
+    if (kind === 'copy')
+      await Promise.race([
+        isUnderWay,
+        new Promise((resolve) => {
+          setTimeout(resolve, 10_000).unref();
+        }),
+      ]);
     if (kind === 'copy') t.ok(digested > 0, 'before the copy is made');
     return undefined;
   };
-  const result = await set.pushed(scene.child, { base: uri('base'), to: uri('child'), onEvent: (event) => {
-    if (event.type !== 'progress' || event.phase !== 'digest') return;
-    digested = event.done;
-    if (digested > 0) tellOf();
-  } });
+  const result = await set.pushed(scene.child, {
+    base: uri('base'),
+    to: uri('child'),
+    onEvent: (event) => {
+      if (event.type !== 'progress' || event.phase !== 'digest') return;
+      digested = event.done;
+      if (digested > 0) tellOf();
+    },
+  });
   t.equal(result.contentMd5, md5(await bytesOf(container, 'child')).toString('base64'));
   t.ok((await bytesOf(container, 'child')).subarray(0, scene.content.length).equals(scene.content));
 });
@@ -75,13 +106,19 @@ t.test('an unfinished push notes none', async (t) => {
   await t.rejects(set.pushed(set.scene.base, { to: set.uri('half') }));
   const metadata = (await factsOf(set.container, 'half'))?.metadata ?? {};
   t.equal(metadata['vhdup_state'], 'writing');
-  t.strictSame(Object.keys(metadata).filter((key) => /tree|md5/.test(key)), []);
+  t.strictSame(
+    Object.keys(metadata).filter((key) => /tree|md5/.test(key)),
+    [],
+  );
 });
 
-t.test('a tree that is not the ancestor\'s is refused', async (t) => {
+t.test("a tree that is not the ancestor's is refused", async (t) => {
   const set = await pushBase(t);
   await setMetadata(set, 'base', { vhdup_tree: treeOf(Buffer.alloc(512, 1)) });
-  await t.rejects(set.pushed(set.scene.child, { base: set.uri('base'), to: set.uri('child') }), { code: 'base-mismatch', message: /tree digest/ });
+  await t.rejects(set.pushed(set.scene.child, { base: set.uri('base'), to: set.uri('child') }), {
+    code: 'base-mismatch',
+    message: /tree digest/,
+  });
   t.equal(await factsOf(set.container, 'child'), undefined);
 });
 
@@ -90,10 +127,20 @@ t.test('where Content-MD5 is not the one that the push set, its tree counts no l
   const { scene, container, uri } = set;
   await hideWrites(container, 'base');
   await container.getPageBlobClient('base').setHTTPHeaders({ blobContentMD5: md5(Buffer.from('other')) });
-  await t.rejects(set.pushed(scene.child, { base: uri('base'), to: uri('child') }), { code: 'base-mismatch', message: /Content-MD5 is not that/ });
+  await t.rejects(set.pushed(scene.child, { base: uri('base'), to: uri('child') }), {
+    code: 'base-mismatch',
+    message: /Content-MD5 is not that/,
+  });
   await container.getPageBlobClient('base').setHTTPHeaders({});
-  await t.rejects(set.pushed(scene.child, { base: uri('base'), to: uri('child') }), { code: 'base-mismatch', message: /no Content-MD5/ });
-  await t.rejects(set.pushed(scene.base, { to: uri('base') }), { code: 'destination-exists' }, 'nor is it taken for the same content');
+  await t.rejects(set.pushed(scene.child, { base: uri('base'), to: uri('child') }), {
+    code: 'base-mismatch',
+    message: /no Content-MD5/,
+  });
+  await t.rejects(
+    set.pushed(scene.base, { to: uri('base') }),
+    { code: 'destination-exists' },
+    'nor is it taken for the same content',
+  );
 });
 
 t.test('--no-md5: the blob has no Content-MD5, and all else works by the tree', async (t) => {
@@ -115,7 +162,10 @@ t.test('--no-md5: the blob has no Content-MD5, and all else works by the tree', 
   const child = await set.pushed(scene.child, { base: uri('base'), to: uri('child'), contentMd5: false });
   t.match(child, { outcome: 'pushed', contentMd5: undefined, base: { check: 'tree' } });
   t.ok((await bytesOf(container, 'child')).subarray(0, -512).equals(scene.content));
-  await t.rejects(set.pushed(scene.child, { base: uri('base'), to: uri('other'), baseCheck: 'md5' }), { code: 'base-mismatch', message: /no Content-MD5/ });
+  await t.rejects(set.pushed(scene.child, { base: uri('base'), to: uri('other'), baseCheck: 'md5' }), {
+    code: 'base-mismatch',
+    message: /no Content-MD5/,
+  });
 
   await using disk = await openDisk(scene.child);
   t.match(await verify(disk, uri('child'), set.options), { equal: true, contentMd5: 'absent', tree: 'equal' });
@@ -139,7 +189,10 @@ t.test('from another machine the same content is known by its tree', async (t) =
   await copyFile(scene.base, copy);
   const before = gate.records.length;
   t.match(await set.pushed(copy, { to: uri('base') }), { outcome: 'already-there' });
-  t.equal(gate.records.slice(before).some(({ method }) => method === 'PUT'), false);
+  t.equal(
+    gate.records.slice(before).some(({ method }) => method === 'PUT'),
+    false,
+  );
 });
 
 t.test('a push with --no-md5 that was interrupted is resumed, also with Content-MD5', async (t) => {
@@ -149,7 +202,10 @@ t.test('a push with --no-md5 that was interrupted is resumed, also with Content-
   gate.onRequest = ({ kind }) => (kind === 'put-page' && ++puts === 3 ? { status: 403 } : undefined);
   await t.rejects(set.pushed(scene.base, { to: uri('base'), contentMd5: false }));
   gate.onRequest = () => undefined;
-  t.match(await set.pushed(scene.base, { to: uri('base') }), { outcome: 'resumed', contentMd5: md5(await bytesOf(container, 'base')).toString('base64') });
+  t.match(await set.pushed(scene.base, { to: uri('base') }), {
+    outcome: 'resumed',
+    contentMd5: md5(await bytesOf(container, 'base')).toString('base64'),
+  });
 });
 
 t.test('the tree of a disk is not compared with that of one which is shorter by zeros', async (t) => {
@@ -160,5 +216,9 @@ t.test('the tree of a disk is not compared with that of one which is shorter by 
   const short = await writeImage({ path: join(folder, 'short.vhd'), type: 'dynamic', size, id: long.id, writes });
   await pushed(long.path, { to: uri('long') });
   await using disk = await openDisk(short.path);
-  t.match(await verify(disk, uri('long'), options), { contentMd5: 'equal', tree: 'unchecked', differences: { count: 0 } });
+  t.match(await verify(disk, uri('long'), options), {
+    contentMd5: 'equal',
+    tree: 'unchecked',
+    differences: { count: 0 },
+  });
 });

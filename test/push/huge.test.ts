@@ -15,8 +15,22 @@ const TIB = 1024 ** 4;
 t.test('a chain of 2,040 GiB is planned to its last sector, over a base of the same size', async (t) => {
   const { folder, container, options, uri } = await stage(t);
   const size = 2040 * 1024 ** 3;
-  const base = await writeImage({ path: join(folder, 'base.vhd'), type: 'dynamic', size, writes: [{ offset: size - MIB, data: randomBytes(512) }] });
-  const child = await writeImage({ path: join(folder, 'child.vhd'), type: 'differencing', size, parent: base, writes: [{ offset: 3 * TIB / 2, data: randomBytes(512) }, { offset: size - 512, data: randomBytes(512) }] });
+  const base = await writeImage({
+    path: join(folder, 'base.vhd'),
+    type: 'dynamic',
+    size,
+    writes: [{ offset: size - MIB, data: randomBytes(512) }],
+  });
+  const child = await writeImage({
+    path: join(folder, 'child.vhd'),
+    type: 'differencing',
+    size,
+    parent: base,
+    writes: [
+      { offset: (3 * TIB) / 2, data: randomBytes(512) },
+      { offset: size - 512, data: randomBytes(512) },
+    ],
+  });
   const blob = container.getPageBlobClient('base');
   await blob.create(size + 512);
   await using ancestor = await openDisk(base.path);
@@ -24,7 +38,10 @@ t.test('a chain of 2,040 GiB is planned to its last sector, over a base of the s
   await using disk = await openDisk(child.path);
   const { plan } = await planPush(disk, { ...options, to: uri('child'), base: uri('base'), baseCheck: 'id' });
   t.equal(plan.size, size + 512);
-  t.strictSame(plan.write, [{ offset: 3 * TIB / 2, length: 512 }, { offset: size - 512, length: 512 }]);
+  t.strictSame(plan.write, [
+    { offset: (3 * TIB) / 2, length: 512 },
+    { offset: size - 512, length: 512 },
+  ]);
   t.strictSame(plan.footer, { offset: size, length: 512 });
 });
 
@@ -45,8 +62,17 @@ t.test('the last pages of a disk and a blob of 8 TiB are sent to their place', a
   const session = new Session(options);
   const blob = await session.blob(parseBlobUri(uri('huge')));
   await using disk = await openDisk(path);
-  const ranges = [{ offset: 4 * TIB, length: MIB }, { offset: size - 2 * MIB, length: 2 * MIB }];
-  await using upload = new Upload(session, { blob, plan: makePushPlan({ size, extents: [{ offset: 0, length: size, kind: 'data' }], gap: 0 }), left: ranges, conditions: {}, lanes: session.traffic.lanes() });
+  const ranges = [
+    { offset: 4 * TIB, length: MIB },
+    { offset: size - 2 * MIB, length: 2 * MIB },
+  ];
+  await using upload = new Upload(session, {
+    blob,
+    plan: makePushPlan({ size, extents: [{ offset: 0, length: size, kind: 'data' }], gap: 0 }),
+    left: ranges,
+    conditions: {},
+    lanes: session.traffic.lanes(),
+  });
   await passOver(session, disk, [upload], () => 4);
   t.match(upload.sent, { bytes: MIB, zeros: 2 * MIB });
   t.ok((await client.downloadToBuffer(size - MIB, MIB)).equals(data));

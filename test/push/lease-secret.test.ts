@@ -3,7 +3,12 @@ import t from 'tap';
 import { LeaseSecret } from '../../src/push/lease-secret.js';
 
 const SIZE = 1024 * 1024;
-const plan = { write: [{ offset: 512, length: 4096 }, { offset: 65536, length: 512 * 1024 }] };
+const plan = {
+  write: [
+    { offset: 512, length: 4096 },
+    { offset: 65536, length: 512 * 1024 },
+  ],
+};
 
 function diskOf(content: Buffer) {
   const reads: number[] = [];
@@ -33,17 +38,41 @@ t.test('who has the same files can read the root of the lease, on any machine; n
   const changed = Buffer.from(content);
   changed.fill(0, disk.reads[7], (disk.reads[7] ?? 0) + 512);
   t.equal((await LeaseSecret.of(diskOf(changed), source)).open(text), undefined, 'other content');
-  t.equal((await LeaseSecret.of(diskOf(content), { ...source, structure: 'others' })).open(text), undefined, 'other structures');
-  t.equal((await LeaseSecret.of(diskOf(content), { ...source, fingerprint: 'f2' })).open(text), undefined, 'another push');
-  for (const damaged of ['', 'x', text.slice(0, -2), `${text}AA`, `${text[0] === 'A' ? 'B' : 'A'}${text.slice(1)}`, `${text.slice(0, 30)}${text[30] === 'A' ? 'B' : 'A'}${text.slice(31)}`]) t.equal(secret.open(damaged), undefined, damaged);
+  t.equal(
+    (await LeaseSecret.of(diskOf(content), { ...source, structure: 'others' })).open(text),
+    undefined,
+    'other structures',
+  );
+  t.equal(
+    (await LeaseSecret.of(diskOf(content), { ...source, fingerprint: 'f2' })).open(text),
+    undefined,
+    'another push',
+  );
+  for (const damaged of [
+    '',
+    'x',
+    text.slice(0, -2),
+    `${text}AA`,
+    `${text[0] === 'A' ? 'B' : 'A'}${text.slice(1)}`,
+    `${text.slice(0, 30)}${text[30] === 'A' ? 'B' : 'A'}${text.slice(31)}`,
+  ])
+    t.equal(secret.open(damaged), undefined, damaged);
 });
 
 t.test('few pages are read for it, spread over all that is sent', async (t) => {
   const disk = diskOf(randomBytes(SIZE));
   await LeaseSecret.of(disk, { structure: 's', fingerprint: 'f', plan });
   t.equal(disk.reads.length, 64);
-  t.ok(disk.reads.every((offset, index) => offset % 512 === 0 && offset > (disk.reads[index - 1] ?? 0)), 'in order');
-  t.ok(disk.reads.every((offset) => plan.write.some((range) => offset >= range.offset && offset + 512 <= range.offset + range.length)), 'within what is sent');
+  t.ok(
+    disk.reads.every((offset, index) => offset % 512 === 0 && offset > (disk.reads[index - 1] ?? 0)),
+    'in order',
+  );
+  t.ok(
+    disk.reads.every((offset) =>
+      plan.write.some((range) => offset >= range.offset && offset + 512 <= range.offset + range.length),
+    ),
+    'within what is sent',
+  );
   t.ok((disk.reads.at(-1) ?? 0) > 65536 + 500 * 1024);
   const few = diskOf(randomBytes(SIZE));
   await LeaseSecret.of(few, { structure: 's', fingerprint: 'f', plan: { write: [{ offset: 1024, length: 1024 }] } });

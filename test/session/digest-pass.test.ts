@@ -8,7 +8,13 @@ const WISH = { md5: { padding: 512, footer: Buffer.alloc(512, 3) }, tree: true }
 
 /** A disk that has one MiB of data, at its beginning. */
 function content(size: number, read: Content['read'] = (_, into) => Promise.resolve(void into.fill(7))): Content {
-  return { size, read, stretches: async function* stretches() { yield await Promise.resolve([{ kind: 'data', layer: 0, offset: 0, length: MIB }]); } };
+  return {
+    size,
+    read,
+    stretches: async function* stretches() {
+      yield await Promise.resolve([{ kind: 'data', layer: 0, offset: 0, length: MIB }]);
+    },
+  };
 }
 
 const ready = (session: Session, of: Content): Promise<DigestPass> => startDigestPass(session, of, WISH, 'digest');
@@ -17,10 +23,14 @@ const all = () => true;
 /** A session, and when it has told of so many bytes. */
 function listening(bytes: number): { session: Session; isReached: Promise<void> } {
   let reach: () => void = () => undefined;
-  const isReached = new Promise<void>((resolve) => { reach = resolve; });
-  const session = new Session({ onEvent: (event) => {
-    if (event.type === 'progress' && event.done >= bytes) reach();
-  } });
+  const isReached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  const session = new Session({
+    onEvent: (event) => {
+      if (event.type === 'progress' && event.done >= bytes) reach();
+    },
+  });
   return { session, isReached };
 }
 
@@ -57,7 +67,16 @@ t.test('it ends as soon where no other thread has anything to do', async (t) => 
   const disk: Content = {
     size: 2 * LEAF * EXTENTS,
     read: () => Promise.resolve(void reads++),
-    stretches: async function* stretches() { yield await Promise.resolve(Array.from({ length: EXTENTS }, (_, at) => ({ kind: 'data' as const, layer: 0, offset: 2 * LEAF * at, length: LEAF }))); },
+    stretches: async function* stretches() {
+      yield await Promise.resolve(
+        Array.from({ length: EXTENTS }, (_, at) => ({
+          kind: 'data' as const,
+          layer: 0,
+          offset: 2 * LEAF * at,
+          length: LEAF,
+        })),
+      );
+    },
   };
   const { session, isReached } = listening(1);
   const begun = beginPass(session, disk, startDigestPass(session, disk, { tree: true }, 'digest'), all);
@@ -71,16 +90,26 @@ t.test('a disk that cannot be read ends all else at once', async (t) => {
   const session = new Session({});
   const disk = content(8 * MIB, () => Promise.reject(failure));
   await using begun = beginPass(session, disk, ready(session, disk), all);
-  await new Promise((resolve) => { session.stop.abort.addEventListener('abort', resolve); });
+  await new Promise((resolve) => {
+    session.stop.abort.addEventListener('abort', resolve);
+  });
   t.equal(session.stop.abort.reason, failure);
-  await t.rejects(begun.finish([], () => 1), failure);
+  await t.rejects(
+    begun.finish([], () => 1),
+    failure,
+  );
 });
 
 t.test('a pass that does not become ready ends all else too', async (t) => {
   const failure = new Error('ENOMEM');
   const session = new Session({});
   await using begun = beginPass(session, content(MIB), Promise.reject(failure), all);
-  await new Promise((resolve) => { session.stop.abort.addEventListener('abort', resolve); });
+  await new Promise((resolve) => {
+    session.stop.abort.addEventListener('abort', resolve);
+  });
   t.equal(session.stop.abort.reason, failure);
-  await t.rejects(begun.finish([], () => 1), failure);
+  await t.rejects(
+    begun.finish([], () => 1),
+    failure,
+  );
 });

@@ -1,5 +1,18 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { appendFile, copyFile, mkdir, open, readdir, readFile, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
@@ -29,20 +42,48 @@ class CountingDisk implements Disk {
     this.#count = count;
   }
 
-  get size() { return this.#disk.size; }
-  get layers() { return this.#disk.layers; }
-  get id() { return this.#disk.id; }
-  get footer() { return this.#disk.footer; }
-  get warnings() { return this.#disk.warnings; }
-  get openedFiles() { return this.#disk.openedFiles; }
-  extents(options?: { readonly above?: number }): AsyncIterable<Extent> { return this.#disk.extents(options); }
-  stretches(options?: { readonly above?: number }): AsyncIterable<Iterable<Extent>> { return this.#disk.stretches(options); }
-  sourceFiles() { return this.#disk.sourceFiles(); }
-  fileStates() { return this.#disk.fileStates(); }
-  dropCache() { this.#disk.dropCache(); }
-  close() { return this.#disk.close(); }
-  [Symbol.asyncDispose]() { return this.close(); }
-  ancestor(layer: number): Disk { return new CountingDisk(this.#disk.ancestor(layer), this.#count); }
+  get size() {
+    return this.#disk.size;
+  }
+  get layers() {
+    return this.#disk.layers;
+  }
+  get id() {
+    return this.#disk.id;
+  }
+  get footer() {
+    return this.#disk.footer;
+  }
+  get warnings() {
+    return this.#disk.warnings;
+  }
+  get openedFiles() {
+    return this.#disk.openedFiles;
+  }
+  extents(options?: { readonly above?: number }): AsyncIterable<Extent> {
+    return this.#disk.extents(options);
+  }
+  stretches(options?: { readonly above?: number }): AsyncIterable<Iterable<Extent>> {
+    return this.#disk.stretches(options);
+  }
+  sourceFiles() {
+    return this.#disk.sourceFiles();
+  }
+  fileStates() {
+    return this.#disk.fileStates();
+  }
+  dropCache() {
+    this.#disk.dropCache();
+  }
+  close() {
+    return this.#disk.close();
+  }
+  [Symbol.asyncDispose]() {
+    return this.close();
+  }
+  ancestor(layer: number): Disk {
+    return new CountingDisk(this.#disk.ancestor(layer), this.#count);
+  }
 
   async read(offset: number, into: Uint8Array): Promise<void> {
     this.#count.read += into.length;
@@ -51,10 +92,18 @@ class CountingDisk implements Disk {
 }
 
 /** Both digests of a layer of a disk, as a process would find them, and how many bytes it read. */
-async function digests(path: string, cache: DigestCache | undefined, layer = 0): Promise<{ md5: string; tree: string; read: number }> {
+async function digests(
+  path: string,
+  cache: DigestCache | undefined,
+  layer = 0,
+): Promise<{ md5: string; tree: string; read: number }> {
   const count = { read: 0 };
   await using disk = new CountingDisk(await openDisk(path), count);
-  const found = await new DiskDigests(new Session({}), disk, cache).of(layer, { md5: new FixedStream(disk.ancestor(layer)), tree: true }, 'digest');
+  const found = await new DiskDigests(new Session({}), disk, cache).of(
+    layer,
+    { md5: new FixedStream(disk.ancestor(layer)), tree: true },
+    'digest',
+  );
   return { md5: found.md5?.toString('hex') ?? '', tree: found.tree?.toString('hex') ?? '', read: count.read };
 }
 
@@ -63,7 +112,10 @@ async function expected(path: string, content: Buffer, layer = 0): Promise<{ md5
   await using disk = await openDisk(path);
   const tree = new TreeHasher(content.length);
   if (content.length > 0) tree.add(0, leafValues(content));
-  return { md5: createHash('md5').update(content).update(disk.ancestor(layer).footer).digest('hex'), tree: tree.digest().toString('hex') };
+  return {
+    md5: createHash('md5').update(content).update(disk.ancestor(layer).footer).digest('hex'),
+    tree: tree.digest().toString('hex'),
+  };
 }
 
 /** One that remembers files however young they are. */
@@ -74,32 +126,60 @@ function cacheIn(folder: string): DigestCache {
 async function scene(t: Test) {
   const folder = await temporaryFolder(t);
   const size = 9 * MIB + 512;
-  const parentWrites: Write[] = [{ offset: 0, data: randomBytes(MIB) }, { offset: 5 * MIB - 512, data: randomBytes(MIB) }];
-  const childWrites: Write[] = [{ offset: 512, data: randomBytes(512) }, { offset: 5 * MIB, data: Buffer.alloc(64 * 1024) }, { offset: size - 512, data: randomBytes(512) }];
+  const parentWrites: Write[] = [
+    { offset: 0, data: randomBytes(MIB) },
+    { offset: 5 * MIB - 512, data: randomBytes(MIB) },
+  ];
+  const childWrites: Write[] = [
+    { offset: 512, data: randomBytes(512) },
+    { offset: 5 * MIB, data: Buffer.alloc(64 * 1024) },
+    { offset: size - 512, data: randomBytes(512) },
+  ];
   const parent = await writeImage({ path: join(folder, 'parent.vhd'), type: 'dynamic', size, writes: parentWrites });
-  const child = await writeImage({ path: join(folder, 'child.vhd'), type: 'differencing', size, parent, writes: childWrites });
+  const child = await writeImage({
+    path: join(folder, 'child.vhd'),
+    type: 'differencing',
+    size,
+    parent,
+    writes: childWrites,
+  });
   const cacheFolder = join(folder, 'cache');
   return {
-    folder, cacheFolder, cache: cacheIn(cacheFolder), parent: parent.path, child: child.path,
-    parentContent: flatten([{ size, writes: parentWrites }]), content: flatten([{ size, writes: parentWrites }, { size, writes: childWrites }]),
+    folder,
+    cacheFolder,
+    cache: cacheIn(cacheFolder),
+    parent: parent.path,
+    child: child.path,
+    parentContent: flatten([{ size, writes: parentWrites }]),
+    content: flatten([
+      { size, writes: parentWrites },
+      { size, writes: childWrites },
+    ]),
   };
 }
 
 t.test('the digests of any layer of any chain are right, whichever ancestor is known', async (t) => {
   const folder = await temporaryFolder(t);
   let number = 0;
-  await fc.assert(fc.asyncProperty(chains, fc.nat(5), fc.nat(5), async (specs, known, wanted) => {
-    const own = join(folder, String(number++));
-    await mkdir(own);
-    const written = await writeChain(own, specs);
-    const path = written.at(-1)?.path ?? '';
-    const cache = cacheIn(join(own, 'cache'));
-    for (const layer of [known, wanted, 0].map((any) => any % written.length)) {
-      const content = written[written.length - 1 - layer]?.content ?? Buffer.alloc(0);
-      const { read, ...found } = await digests(path, cache, layer);
-      t.strictSame(found, await expected(path, content, layer), `layer ${layer} of ${written.length}, ${read} bytes read`);
-    }
-  }), { seed, numRuns: scaled(40) });
+  await fc.assert(
+    fc.asyncProperty(chains, fc.nat(5), fc.nat(5), async (specs, known, wanted) => {
+      const own = join(folder, String(number++));
+      await mkdir(own);
+      const written = await writeChain(own, specs);
+      const path = written.at(-1)?.path ?? '';
+      const cache = cacheIn(join(own, 'cache'));
+      for (const layer of [known, wanted, 0].map((any) => any % written.length)) {
+        const content = written[written.length - 1 - layer]?.content ?? Buffer.alloc(0);
+        const { read, ...found } = await digests(path, cache, layer);
+        t.strictSame(
+          found,
+          await expected(path, content, layer),
+          `layer ${layer} of ${written.length}, ${read} bytes read`,
+        );
+      }
+    }),
+    { seed, numRuns: scaled(40) },
+  );
 });
 
 t.test('of an unchanged disk nothing is read again, of a child only what changed', async (t) => {
@@ -108,7 +188,11 @@ t.test('of an unchanged disk nothing is read again, of a child only what changed
   t.ok(first.read >= 2 * MIB, 'all blocks that the parent has');
   t.match(first, await expected(parent, parentContent));
   t.strictSame(await digests(parent, cache), { ...first, read: 0 });
-  t.strictSame({ ...await digests(child, cache, 1), read: 0 }, { ...first, read: 0 }, 'also as the ancestor of another');
+  t.strictSame(
+    { ...(await digests(child, cache, 1)), read: 0 },
+    { ...first, read: 0 },
+    'also as the ancestor of another',
+  );
 
   const count = { read: 0 };
   await using disk = new CountingDisk(await openDisk(child), count);
@@ -149,20 +233,23 @@ t.test('a file that may be another one is read again', async (t) => {
   });
 });
 
-t.test('a file that changed less than a minute before it was opened is not remembered, nor one with times to come', async (t) => {
-  const { parent, cacheFolder } = await scene(t);
-  const cache = new DigestCache(cacheFolder);
-  await digests(parent, cache);
-  await utimes(parent, new Date(Date.now() + 1e6), new Date(Date.now() + 1e6));
-  await digests(parent, cache);
-  t.strictSame(await readdir(cacheFolder).catch(() => []), []);
-  const now = Date.now();
-  const times = (ms: number) => ({ mtimeNs: BigInt(ms) * 1_000_000n, ctimeNs: BigInt(ms) * 1_000_000n, seenMs: now });
-  t.equal(cache.trusts([times(now - 61_000)]), true);
-  t.equal(cache.trusts([times(now - 59_000)]), false);
-  t.equal(cache.trusts([times(now - 61_000), { ...times(now - 61_000), ctimeNs: BigInt(now) * 1_000_000n }]), false);
-  t.equal(cache.trusts([{ ...times(now - 61_000), seenMs: now - 10_000 }]), false, 'young when it was opened');
-});
+t.test(
+  'a file that changed less than a minute before it was opened is not remembered, nor one with times to come',
+  async (t) => {
+    const { parent, cacheFolder } = await scene(t);
+    const cache = new DigestCache(cacheFolder);
+    await digests(parent, cache);
+    await utimes(parent, new Date(Date.now() + 1e6), new Date(Date.now() + 1e6));
+    await digests(parent, cache);
+    t.strictSame(await readdir(cacheFolder).catch(() => []), []);
+    const now = Date.now();
+    const times = (ms: number) => ({ mtimeNs: BigInt(ms) * 1_000_000n, ctimeNs: BigInt(ms) * 1_000_000n, seenMs: now });
+    t.equal(cache.trusts([times(now - 61_000)]), true);
+    t.equal(cache.trusts([times(now - 59_000)]), false);
+    t.equal(cache.trusts([times(now - 61_000), { ...times(now - 61_000), ctimeNs: BigInt(now) * 1_000_000n }]), false);
+    t.equal(cache.trusts([{ ...times(now - 61_000), seenMs: now - 10_000 }]), false, 'young when it was opened');
+  },
+);
 
 t.test('what changes while it is read is not remembered', async (t) => {
   const { parent, cacheFolder, cache } = await scene(t);
@@ -170,7 +257,8 @@ t.test('what changes while it is read is not remembered', async (t) => {
   const found = new DiskDigests(new Session({}), disk, cache);
   const pass = await found.pass(0, { tree: true, md5: new FixedStream(disk) }, 'digest', true);
   await utimes(parent, new Date(), new Date());
-  for (const consumer of pass.consumers) for (const { offset, length } of consumer.needs) t.ok(offset + length <= disk.size);
+  for (const consumer of pass.consumers)
+    for (const { offset, length } of consumer.needs) t.ok(offset + length <= disk.size);
   await pass.finish();
   await pass.close();
   t.strictSame(await readdir(cacheFolder), []);
@@ -202,7 +290,10 @@ t.test('records that are damaged count as none', async (t) => {
 t.test('a folder that cannot be written is no failure, and what crashed runs left is cleared away', async (t) => {
   const { parent, folder, cacheFolder, cache, parentContent } = await scene(t);
   await writeFile(join(folder, 'file'), '');
-  t.match(await digests(parent, new DigestCache(join(folder, 'file', 'below'), -60_000)), await expected(parent, parentContent));
+  t.match(
+    await digests(parent, new DigestCache(join(folder, 'file', 'below'), -60_000)),
+    await expected(parent, parentContent),
+  );
   t.match(await digests(parent, undefined), await expected(parent, parentContent));
 
   await mkdir(cacheFolder);
@@ -220,7 +311,11 @@ t.test('a folder that cannot be written is no failure, and what crashed runs lef
   await utimes(foreign, old, old);
   await utimes(oldest, old, old);
   await cache.trim((await stat(newest)).size);
-  t.strictSame(await readdir(cacheFolder), names.filter((name) => name !== basename(oldest)), 'the longest unused goes first, and only what is its own');
+  t.strictSame(
+    await readdir(cacheFolder),
+    names.filter((name) => name !== basename(oldest)),
+    'the longest unused goes first, and only what is its own',
+  );
 });
 
 t.test('trouble with the cache costs time, not the push', async (t) => {
@@ -244,20 +339,30 @@ t.test('trouble with the cache costs time, not the push', async (t) => {
     override async leaves(key: string): Promise<LeafFile | undefined> {
       const file = await super.leaves(key);
       let isChecked = false;
-      return file && {
-        ...file,
-        async *runs() {
-          if (isChecked) throw new Error('EIO');
-          isChecked = true;
-          yield* file.runs();
-        },
-      };
+      return (
+        file && {
+          ...file,
+          async *runs() {
+            if (isChecked) throw new Error('EIO');
+            isChecked = true;
+            yield* file.runs();
+          },
+        }
+      );
     }
   }
   const right = (await expected(child, content)).tree;
-  t.equal(await compute(parent, new Full(cacheFolder, -60_000)), (await expected(parent, parentContent)).tree, 'a full disk');
+  t.equal(
+    await compute(parent, new Full(cacheFolder, -60_000)),
+    (await expected(parent, parentContent)).tree,
+    'a full disk',
+  );
   t.strictSame(await readdir(cacheFolder), [], 'nothing is left of it');
   await digests(parent, cache);
   t.equal(await compute(child, new Lost(cacheFolder, -60_000)), right, 'a file that cannot be read any longer');
-  t.equal(await compute(child, cache, () => rm(cacheFolder, { recursive: true })), right, 'a folder that is deleted meanwhile');
+  t.equal(
+    await compute(child, cache, () => rm(cacheFolder, { recursive: true })),
+    right,
+    'a folder that is deleted meanwhile',
+  );
 });

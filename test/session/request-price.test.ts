@@ -31,7 +31,13 @@ interface Outcome {
 }
 
 /** Sends the sectors as a push does; `gap` gives the limit for gaps at a time, `undefined` while probing. */
-function send({ bytesPerMs, roundTrip, lanes, noise }: Link, { count, every }: Work, random: () => number, gap: (now: number) => number | undefined, price?: RequestPrice): Outcome {
+function send(
+  { bytesPerMs, roundTrip, lanes, noise }: Link,
+  { count, every }: Work,
+  random: () => number,
+  gap: (now: number) => number | undefined,
+  price?: RequestPrice,
+): Outcome {
   const running: { readonly begun: number; readonly end: number; readonly bytes: number }[] = [];
   let [now, lineFreeAt, serviceFreeAt, next, bytes, requests] = [0, 0, 0, 0, 0, 0];
   while (next < count || running.length > 0) {
@@ -39,13 +45,21 @@ function send({ bytesPerMs, roundTrip, lanes, noise }: Link, { count, every }: W
       const limit = gap(now);
       let length = 512;
       next++;
-      while (next < count && every - 512 <= (limit ?? MAX_GAP) && length + every <= (limit === undefined ? PROBE_BYTES : MIB)) {
+      while (
+        next < count &&
+        every - 512 <= (limit ?? MAX_GAP) &&
+        length + every <= (limit === undefined ? PROBE_BYTES : MIB)
+      ) {
         length += every;
         next++;
       }
       lineFreeAt = Math.max(now, lineFreeAt) + length / bytesPerMs;
       serviceFreeAt = Math.max(now, serviceFreeAt) + 2;
-      running.push({ begun: now, end: Math.max(lineFreeAt, serviceFreeAt) + roundTrip * (1 + noise * (2 * random() - 1)), bytes: length });
+      running.push({
+        begun: now,
+        end: Math.max(lineFreeAt, serviceFreeAt) + roundTrip * (1 + noise * (2 * random() - 1)),
+        bytes: length,
+      });
       bytes += length;
       requests++;
     }
@@ -60,25 +74,39 @@ function send({ bytesPerMs, roundTrip, lanes, noise }: Link, { count, every }: W
 
 const links: fc.Arbitrary<Link> = fc.record({
   bytesPerMs: fc.double({ min: 5, max: 17, noNaN: true }).map((exponent) => 2 ** exponent),
-  roundTrip: fc.integer({ min: 3, max: 300 }), lanes: fc.integer({ min: 1, max: 12 }), noise: fc.double({ min: 0, max: 0.5, noNaN: true }),
+  roundTrip: fc.integer({ min: 3, max: 300 }),
+  lanes: fc.integer({ min: 1, max: 12 }),
+  noise: fc.double({ min: 0, max: 0.5, noNaN: true }),
 });
 
-t.test('whatever the link, a push of scattered sectors takes little longer than the better of both ways: to send all gaps, or none', (t) => {
-  fc.assert(fc.property(links, fc.integer({ min: 20, max: 122 }), fc.integer(), (link, every, noiseSeed) => {
-    const work = { count: 3000, every: every * KIB };
-    const random = randomFrom(noiseSeed);
-    const price = new RequestPrice();
-    const priced = send(link, work, random, (now) => {
-      const bytes = price.bytes(now);
-      return bytes === undefined ? undefined : Math.min(MAX_GAP, Math.max(MIN_GAP, bytes));
-    }, price);
-    const [all, none] = [send(link, work, random, () => MAX_GAP), send(link, work, random, () => MIN_GAP)];
-    // To learn the link takes some requests of each kind.
-    const learning = 4 * link.lanes * (PROBE_BYTES / link.bytesPerMs + link.roundTrip / link.lanes);
-    return priced.milliseconds < 1.5 * Math.min(all.milliseconds, none.milliseconds) + learning;
-  }), { numRuns: 400, seed });
-  t.end();
-});
+t.test(
+  'whatever the link, a push of scattered sectors takes little longer than the better of both ways: to send all gaps, or none',
+  (t) => {
+    fc.assert(
+      fc.property(links, fc.integer({ min: 20, max: 122 }), fc.integer(), (link, every, noiseSeed) => {
+        const work = { count: 3000, every: every * KIB };
+        const random = randomFrom(noiseSeed);
+        const price = new RequestPrice();
+        const priced = send(
+          link,
+          work,
+          random,
+          (now) => {
+            const bytes = price.bytes(now);
+            return bytes === undefined ? undefined : Math.min(MAX_GAP, Math.max(MIN_GAP, bytes));
+          },
+          price,
+        );
+        const [all, none] = [send(link, work, random, () => MAX_GAP), send(link, work, random, () => MIN_GAP)];
+        // To learn the link takes some requests of each kind.
+        const learning = 4 * link.lanes * (PROBE_BYTES / link.bytesPerMs + link.roundTrip / link.lanes);
+        return priced.milliseconds < 1.5 * Math.min(all.milliseconds, none.milliseconds) + learning;
+      }),
+      { numRuns: 400, seed },
+    );
+    t.end();
+  },
+);
 
 const SLOW: Link = { bytesPerMs: 512, roundTrip: 20, lanes: 6, noise: 0.2 };
 const FAST: Link = { bytesPerMs: 60 * KIB, roundTrip: 60, lanes: 6, noise: 0.2 };
@@ -89,7 +117,10 @@ function show(price: RequestPrice, { bytesPerMs, roundTrip, lanes }: Link, from:
   for (const bytes of [256 * KIB, 512]) {
     for (let index = 0; index < 5 * lanes; index++) {
       now += Math.max(bytes / bytesPerMs, roundTrip / lanes);
-      price.take({ now, bytes, milliseconds: lanes * Math.max(bytes / bytesPerMs, roundTrip / lanes), outcome: 'done' }, lanes);
+      price.take(
+        { now, bytes, milliseconds: lanes * Math.max(bytes / bytesPerMs, roundTrip / lanes), outcome: 'done' },
+        lanes,
+      );
     }
   }
   return now;
@@ -111,25 +142,31 @@ t.test('a limit is a slow link too, also before anything is measured', (t) => {
   t.end();
 });
 
-t.test('no price before both kinds were seen lately, from failures and idle lanes, and when another kind of work begins', (t) => {
-  const price = new RequestPrice();
-  t.equal(price.bytes(0), undefined);
-  for (let index = 0; index < 20; index++) {
-    for (const outcome of ['failed', 'throttled'] as const) price.take({ now: index, bytes: 256 * KIB, milliseconds: 6, outcome }, 6);
-  }
-  t.equal(price.bytes(20), undefined);
-  for (let index = 0; index < 20; index++) price.take({ now: 20 + index, bytes: 256 * KIB, milliseconds: 1, outcome: 'done' }, 6);
-  t.equal(price.bytes(40), undefined, 'one of six lanes was busy');
-  for (let index = 0; index < 20; index++) price.take({ now: 40 + index, bytes: 256 * KIB, milliseconds: 6, outcome: 'done' }, 6);
-  t.equal(price.bytes(60), 0, 'small ones have to be seen too');
-  const now = show(price, FAST, 60);
-  t.ok(price.bytes(now));
-  t.ok(price.bytes(now + 9_000));
-  t.equal(price.bytes(now + 11_000), 0, 'small ones are seen again after ten seconds');
-  t.equal(price.bytes(now + 301_000), undefined, 'and large ones after five minutes');
-  const later = show(price, FAST, now + 400_000);
-  t.ok(price.bytes(later));
-  price.restart();
-  t.equal(price.bytes(later), undefined);
-  t.end();
-});
+t.test(
+  'no price before both kinds were seen lately, from failures and idle lanes, and when another kind of work begins',
+  (t) => {
+    const price = new RequestPrice();
+    t.equal(price.bytes(0), undefined);
+    for (let index = 0; index < 20; index++) {
+      for (const outcome of ['failed', 'throttled'] as const)
+        price.take({ now: index, bytes: 256 * KIB, milliseconds: 6, outcome }, 6);
+    }
+    t.equal(price.bytes(20), undefined);
+    for (let index = 0; index < 20; index++)
+      price.take({ now: 20 + index, bytes: 256 * KIB, milliseconds: 1, outcome: 'done' }, 6);
+    t.equal(price.bytes(40), undefined, 'one of six lanes was busy');
+    for (let index = 0; index < 20; index++)
+      price.take({ now: 40 + index, bytes: 256 * KIB, milliseconds: 6, outcome: 'done' }, 6);
+    t.equal(price.bytes(60), 0, 'small ones have to be seen too');
+    const now = show(price, FAST, 60);
+    t.ok(price.bytes(now));
+    t.ok(price.bytes(now + 9_000));
+    t.equal(price.bytes(now + 11_000), 0, 'small ones are seen again after ten seconds');
+    t.equal(price.bytes(now + 301_000), undefined, 'and large ones after five minutes');
+    const later = show(price, FAST, now + 400_000);
+    t.ok(price.bytes(later));
+    price.restart();
+    t.equal(price.bytes(later), undefined);
+    t.end();
+  },
+);

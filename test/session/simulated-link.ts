@@ -70,7 +70,10 @@ export class Simulation {
       });
       while (this.#lanes.filter(({ state }) => state !== 'idle').length < this.#pace.lanes) {
         let lane = this.#lanes.find(({ state }) => state === 'idle');
-        if (!lane) this.#lanes.push(lane = { bytes: 0, left: 0, begun: 0, until: 0, state: 'idle', isRefused: false, refusals: 0 });
+        if (!lane)
+          this.#lanes.push(
+            (lane = { bytes: 0, left: 0, begun: 0, until: 0, state: 'idle', isRefused: false, refusals: 0 }),
+          );
         lane.refusals = 0;
         lane.bytes = Math.min(this.#pace.requestBytes, link.requestBytes ?? Infinity);
         this.#begin(lane, link);
@@ -82,11 +85,20 @@ export class Simulation {
   }
 
   #begin(lane: Lane, { roundTrip }: Link): void {
-    Object.assign(lane, { left: lane.bytes, begun: this.#now, until: this.#now + this.#half(roundTrip), state: 'sending' });
+    Object.assign(lane, {
+      left: lane.bytes,
+      begun: this.#now,
+      until: this.#now + this.#half(roundTrip),
+      state: 'sending',
+    });
   }
 
   #arrive(lane: Lane, { roundTrip, server, stray = 0 }: Link): void {
-    lane.isRefused = this.#random() < stray || (server !== undefined && this.#tokens !== undefined && (this.#tokens.requests < 1 || this.#tokens.bytes < lane.bytes));
+    lane.isRefused =
+      this.#random() < stray ||
+      (server !== undefined &&
+        this.#tokens !== undefined &&
+        (this.#tokens.requests < 1 || this.#tokens.bytes < lane.bytes));
     if (this.#tokens && !lane.isRefused) {
       this.#tokens.requests--;
       this.#tokens.bytes -= lane.bytes;
@@ -96,7 +108,12 @@ export class Simulation {
   }
 
   #end(lane: Lane, seen: { bytes: number; refused: number; done: number }): void {
-    this.#pace.take({ now: this.#now, bytes: lane.bytes, milliseconds: this.#now - lane.begun, outcome: lane.isRefused ? 'throttled' : 'done' });
+    this.#pace.take({
+      now: this.#now,
+      bytes: lane.bytes,
+      milliseconds: this.#now - lane.begun,
+      outcome: lane.isRefused ? 'throttled' : 'done',
+    });
     if (lane.isRefused) {
       seen.refused++;
       lane.state = 'waiting';
@@ -110,13 +127,13 @@ export class Simulation {
 
   /** Half a round trip, which is never the same twice. */
   #half(roundTrip: number): number {
-    return roundTrip / 2 * (0.75 + this.#random() / 2);
+    return (roundTrip / 2) * (0.75 + this.#random() / 2);
   }
 
   #refill({ server }: Link): void {
     if (!server) return void (this.#tokens = undefined);
     this.#tokens ??= { ...server };
-    this.#tokens.requests = Math.min(server.requests, this.#tokens.requests + server.requests * STEP / 1000);
-    this.#tokens.bytes = Math.min(server.bytes, this.#tokens.bytes + server.bytes * STEP / 1000);
+    this.#tokens.requests = Math.min(server.requests, this.#tokens.requests + (server.requests * STEP) / 1000);
+    this.#tokens.bytes = Math.min(server.bytes, this.#tokens.bytes + (server.bytes * STEP) / 1000);
   }
 }

@@ -25,20 +25,118 @@ interface Suite {
 
 /** Those with the longest rounds come first: what they take too much, the others have less. */
 const SUITES: readonly Suite[] = [
-  { name: 'third parties', file: 'test/attack/third-parties.test.ts', count: 'VHDUP_THIRD_PARTIES', seed: 'VHDUP_SEED', full: 1000, round: 30 },
-  { name: 'torn sources', file: 'test/attack/torn-source-at-random.test.ts', count: 'VHDUP_TORN_SOURCES', seed: 'VHDUP_SEED', full: 200, round: 10 },
-  { name: 'gaps', file: 'test/attack/gaps-at-random.test.ts', count: 'VHDUP_GAPS', seed: 'VHDUP_SEED', full: 300, round: 20 },
-  { name: 'lock storms', file: 'test/attack/lock-storms.test.ts', count: 'VHDUP_LOCK_STORMS', seed: 'VHDUP_SEED', full: 500, round: 20 },
-  { name: 'kills', file: 'test/e2e/kill-at-random.test.ts', count: 'VHDUP_KILLS', seed: 'VHDUP_SEED', full: 200, round: 15 },
-  { name: 'faults', file: 'test/trust/faults-random.test.ts', count: 'VHDUP_FAULT_ROUNDS', seed: 'VHDUP_SEED', full: 40, round: 4 },
-  { name: 'budgets', file: 'test/attack/budgets.test.ts', count: 'VHDUP_BUDGETS', seed: 'VHDUP_SEED', full: 300, round: 20 },
-  { name: 'secrets', file: 'test/blob/secrets-in-encodings.test.ts', count: 'VHDUP_SECRETS', seed: 'VHDUP_SECRETS_SEED', full: 300, round: 15 },
-  { name: 'hostile images', file: 'test/disk/hostile.fuzz.test.ts', count: 'VHDUP_FUZZ_CASES', seed: 'VHDUP_FUZZ_SEED', full: 50_000, round: 5000 },
-  { name: 'pushes', file: 'test/push/push.property.test.ts', count: 'VHDUP_TIMES', seed: 'VHDUP_SEED', full: 20, round: 1 },
-  { name: 'digests', file: 'test/session/disk-digests.test.ts', count: 'VHDUP_TIMES', seed: 'VHDUP_SEED', full: 20, round: 1 },
-  { name: 'chains', file: 'test/disk/chain.property.test.ts', count: 'VHDUP_TIMES', seed: 'VHDUP_SEED', full: 50, round: 2 },
-  { name: 'large chains', file: 'test/disk/resolve.property.test.ts', count: 'VHDUP_TIMES', seed: 'VHDUP_SEED', full: 50, round: 2 },
-  { name: 'ranges', file: 'test/plan/range.property.test.ts', count: 'VHDUP_TIMES', seed: 'VHDUP_SEED', full: 200, round: 20 },
+  {
+    name: 'third parties',
+    file: 'test/attack/third-parties.test.ts',
+    count: 'VHDUP_THIRD_PARTIES',
+    seed: 'VHDUP_SEED',
+    full: 1000,
+    round: 30,
+  },
+  {
+    name: 'torn sources',
+    file: 'test/attack/torn-source-at-random.test.ts',
+    count: 'VHDUP_TORN_SOURCES',
+    seed: 'VHDUP_SEED',
+    full: 200,
+    round: 10,
+  },
+  {
+    name: 'gaps',
+    file: 'test/attack/gaps-at-random.test.ts',
+    count: 'VHDUP_GAPS',
+    seed: 'VHDUP_SEED',
+    full: 300,
+    round: 20,
+  },
+  {
+    name: 'lock storms',
+    file: 'test/attack/lock-storms.test.ts',
+    count: 'VHDUP_LOCK_STORMS',
+    seed: 'VHDUP_SEED',
+    full: 500,
+    round: 20,
+  },
+  {
+    name: 'kills',
+    file: 'test/e2e/kill-at-random.test.ts',
+    count: 'VHDUP_KILLS',
+    seed: 'VHDUP_SEED',
+    full: 200,
+    round: 15,
+  },
+  {
+    name: 'faults',
+    file: 'test/trust/faults-random.test.ts',
+    count: 'VHDUP_FAULT_ROUNDS',
+    seed: 'VHDUP_SEED',
+    full: 40,
+    round: 4,
+  },
+  {
+    name: 'budgets',
+    file: 'test/attack/budgets.test.ts',
+    count: 'VHDUP_BUDGETS',
+    seed: 'VHDUP_SEED',
+    full: 300,
+    round: 20,
+  },
+  {
+    name: 'secrets',
+    file: 'test/blob/secrets-in-encodings.test.ts',
+    count: 'VHDUP_SECRETS',
+    seed: 'VHDUP_SECRETS_SEED',
+    full: 300,
+    round: 15,
+  },
+  {
+    name: 'hostile images',
+    file: 'test/disk/hostile.fuzz.test.ts',
+    count: 'VHDUP_FUZZ_CASES',
+    seed: 'VHDUP_FUZZ_SEED',
+    full: 50_000,
+    round: 5000,
+  },
+  {
+    name: 'pushes',
+    file: 'test/push/push.property.test.ts',
+    count: 'VHDUP_TIMES',
+    seed: 'VHDUP_SEED',
+    full: 20,
+    round: 1,
+  },
+  {
+    name: 'digests',
+    file: 'test/session/disk-digests.test.ts',
+    count: 'VHDUP_TIMES',
+    seed: 'VHDUP_SEED',
+    full: 20,
+    round: 1,
+  },
+  {
+    name: 'chains',
+    file: 'test/disk/chain.property.test.ts',
+    count: 'VHDUP_TIMES',
+    seed: 'VHDUP_SEED',
+    full: 50,
+    round: 2,
+  },
+  {
+    name: 'large chains',
+    file: 'test/disk/resolve.property.test.ts',
+    count: 'VHDUP_TIMES',
+    seed: 'VHDUP_SEED',
+    full: 50,
+    round: 2,
+  },
+  {
+    name: 'ranges',
+    file: 'test/plan/range.property.test.ts',
+    count: 'VHDUP_TIMES',
+    seed: 'VHDUP_SEED',
+    full: 200,
+    round: 20,
+  },
 ];
 
 const IMPORTS = ['--import=./test/support/no-async-hooks.js', '--import=./test/support/tsx.js'];
@@ -56,12 +154,25 @@ const named = process.env['VHDUP_SOAK_SUITES']?.split(',');
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** Runs a suite's file once; returns what it printed. */
-async function runOnce({ file, count, seed }: Suite, cases: number, seedNow: number): Promise<{ passed: boolean; output: string }> {
-  const env: NodeJS.ProcessEnv = { ...process.env, TAP_TIMEOUT: String(isFull ? FULL_SECONDS : ROUND_SECONDS), [count]: String(cases), [seed]: String(seedNow) };
+async function runOnce(
+  { file, count, seed }: Suite,
+  cases: number,
+  seedNow: number,
+): Promise<{ passed: boolean; output: string }> {
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    TAP_TIMEOUT: String(isFull ? FULL_SECONDS : ROUND_SECONDS),
+    [count]: String(cases),
+    [seed]: String(seedNow),
+  };
   // It would repeat one round only.
   delete env['VHDUP_ROUND'];
   const child = spawn(process.execPath, [...IMPORTS, file], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), new Promise<number | null>((resolve) => child.on('exit', resolve))]);
+  const [stdout, stderr, code] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<number | null>((resolve) => child.on('exit', resolve)),
+  ]);
   return { passed: code === 0, output: stdout + stderr };
 }
 
@@ -92,7 +203,9 @@ async function runSuite(suite: Suite, shareMs: number): Promise<{ passed: number
       for (const comment of output.match(/^ +# .*$/gm) ?? []) say(comment);
     }
   } while (!isFull && spent() + longest < shareMs);
-  say(`${suite.name}: ${seeds.length} rounds, ${seeds.length * cases} cases, seeds ${seeds.join(' ')}: ${failed} failed, in ${Math.round(spent() / 1000)} s, the longest ${Math.round(longest / 1000)} s`);
+  say(
+    `${suite.name}: ${seeds.length} rounds, ${seeds.length * cases} cases, seeds ${seeds.join(' ')}: ${failed} failed, in ${Math.round(spent() / 1000)} s, the longest ${Math.round(longest / 1000)} s`,
+  );
   return { passed: seeds.length - failed, failed };
 }
 
@@ -100,7 +213,12 @@ const suites = SUITES.filter(({ name }) => named === undefined || named.includes
 const sums = { passed: 0, failed: 0, skipped: 0 };
 const deadline = performance.now() + minutes * 60_000;
 for (const [index, suite] of suites.entries()) {
-  if (!await access(`${ROOT}/${suite.file}`).then(() => true, () => false)) {
+  if (
+    !(await access(`${ROOT}/${suite.file}`).then(
+      () => true,
+      () => false,
+    ))
+  ) {
     sums.skipped++;
     say(`${suite.name}: skipped, there is no ${suite.file}`);
     continue;

@@ -4,7 +4,11 @@ import t from 'tap';
 import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord } from '../../src/state/lease-record.js';
 import { temporaryFolder } from '../support/folder.js';
 
-const record = { uri: 'https://a.blob.core.windows.net/c/b', leaseId: '6d0d4a2e-0000-4000-8000-000000000000', owner: { host: 'here', pid: 42, boot: '0f3e', namespace: 'pid:[1]', startedAt: 7, token: 'abcd' } };
+const record = {
+  uri: 'https://a.blob.core.windows.net/c/b',
+  leaseId: '6d0d4a2e-0000-4000-8000-000000000000',
+  owner: { host: 'here', pid: 42, boot: '0f3e', namespace: 'pid:[1]', startedAt: 7, token: 'abcd' },
+};
 
 t.test('a record is kept for its owner only, and forgotten when told', async (t) => {
   const folder = join(await temporaryFolder(t), 'state');
@@ -37,7 +41,7 @@ t.test('one flipped bit anywhere makes a record count as none', async (t) => {
     const damaged = Buffer.from(whole);
     damaged.writeUInt8(damaged.readUInt8(at) ^ (1 << (at % 8)), at);
     await writeFile(path, damaged);
-    if (await readLeaseRecord(folder, record.uri) !== undefined) t.fail(`byte ${at} flipped: ${damaged.toString()}`);
+    if ((await readLeaseRecord(folder, record.uri)) !== undefined) t.fail(`byte ${at} flipped: ${damaged.toString()}`);
   }
   await writeFile(path, whole);
   t.strictSame(await readLeaseRecord(folder, record.uri), record, `all ${whole.length} bytes matter`);

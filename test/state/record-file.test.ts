@@ -9,15 +9,20 @@ import { readRecord, updateRecord, writeRecord, type RecordKind } from '../../sr
 import { readSealRecord, withdrawSealRecord, writeSealRecord } from '../../src/state/seal-record.js';
 import { temporaryFolder } from '../support/folder.js';
 
-interface Count { readonly count: number }
+interface Count {
+  readonly count: number;
+}
 const COUNT: RecordKind<Count> = { name: 'count', parse: (value) => value as Count };
 const URI = 'https://a.blob.core.windows.net/c/b';
 
 t.test('of many that change a record at a time none loses its change, and no other file is left', async (t) => {
   const folder = join(await temporaryFolder(t), 'state');
-  await Promise.all(Array.from({ length: 8 }, async () => {
-    for (let time = 0; time < 3; time++) await updateRecord(COUNT, folder, 'key', (current) => ({ count: (current?.count ?? 0) + 1 }));
-  }));
+  await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      for (let time = 0; time < 3; time++)
+        await updateRecord(COUNT, folder, 'key', (current) => ({ count: (current?.count ?? 0) + 1 }));
+    }),
+  );
   t.strictSame(await readRecord(COUNT, folder, 'key'), { count: 24 });
   t.equal((await readdir(folder)).length, 1);
   await updateRecord(COUNT, folder, 'key', () => undefined);
@@ -59,7 +64,19 @@ t.test('a record of another shape counts as none, though its checksum fits', asy
   };
   await rewrite('lease', { ...lease, formerIds: ['y'] });
   t.strictSame(await readLeaseRecord(folder, URI), { ...lease, formerIds: ['y'] }, 'one of the right shape counts');
-  for (const wrong of [null, 1, 'x', [], {}, { ...lease, owner: undefined }, { ...lease, owner: { ...owner, pid: '1' } }, { ...lease, leaseId: 1 }, { ...lease, formerIds: 'x' }, { ...lease, formerIds: [1] }, { uri: URI, leaseId: 'x', pid: 1, host: 'of an older version' }]) {
+  for (const wrong of [
+    null,
+    1,
+    'x',
+    [],
+    {},
+    { ...lease, owner: undefined },
+    { ...lease, owner: { ...owner, pid: '1' } },
+    { ...lease, leaseId: 1 },
+    { ...lease, formerIds: 'x' },
+    { ...lease, formerIds: [1] },
+    { uri: URI, leaseId: 'x', pid: 1, host: 'of an older version' },
+  ]) {
     await rewrite('lease', wrong);
     t.equal(await readLeaseRecord(folder, URI), undefined, JSON.stringify(wrong));
   }
@@ -73,7 +90,7 @@ t.test('a record of another shape counts as none, though its checksum fits', asy
   }
 });
 
-t.test('a seal\'s id is withdrawn only while it is the one that is kept', async (t) => {
+t.test("a seal's id is withdrawn only while it is the one that is kept", async (t) => {
   const folder = await temporaryFolder(t);
   const [first, second] = ['1', '2'].map((leaseId) => ({ uri: URI, leaseId }));
   if (!first || !second) return;
@@ -88,7 +105,10 @@ t.test('a seal\'s id is withdrawn only while it is the one that is kept', async 
 t.test('a folder that cannot be written is a failure, but for the records of leases', async (t) => {
   const file = join(await temporaryFolder(t), 'file');
   await writeFile(file, '');
-  await t.rejects(updateRecord(COUNT, join(file, 'below'), 'key', () => ({ count: 1 })), { code: 'ENOTDIR' });
+  await t.rejects(
+    updateRecord(COUNT, join(file, 'below'), 'key', () => ({ count: 1 })),
+    { code: 'ENOTDIR' },
+  );
   await t.rejects(writeSealRecord(join(file, 'below'), { uri: URI, leaseId: 'x' }), { code: 'ENOTDIR' });
   await updateLeaseRecord(join(file, 'below'), URI, () => ({ uri: URI, leaseId: 'x', owner: thisOwner() }));
   await withdrawSealRecord(join(file, 'below'), { uri: URI, leaseId: 'x' }, undefined);

@@ -22,13 +22,40 @@ export interface AzuriteHere extends Azurite {
   splitPages(container: string, blob: string, length: number, keep?: (offset: number) => boolean): number;
 }
 
-interface ExpiredLease { readonly lease: { readonly leaseId?: string }; readonly context: { readonly contextId: string }; renew(id: string): unknown }
-interface Server { readonly metadataStore: MetadataStore; start(): Promise<void>; close(): Promise<void>; getHttpServerAddress(): string }
-interface StoredRange { start: number; end: number; persistency: { id: string; offset: number; count: number } }
-interface BlobDocument { pageRangesInOrder?: StoredRange[]; leaseExpireTime?: Date }
-interface Collection { findOne(query: object): BlobDocument | null; update(document: object): void }
-interface MetadataStore { db: { getCollection(name: string): Collection } }
-type CopyMethod = (this: MetadataStore, context: unknown, source: unknown, destination: { account: string; container: string; blob: string }, ...rest: unknown[]) => Promise<unknown>;
+interface ExpiredLease {
+  readonly lease: { readonly leaseId?: string };
+  readonly context: { readonly contextId: string };
+  renew(id: string): unknown;
+}
+interface Server {
+  readonly metadataStore: MetadataStore;
+  start(): Promise<void>;
+  close(): Promise<void>;
+  getHttpServerAddress(): string;
+}
+interface StoredRange {
+  start: number;
+  end: number;
+  persistency: { id: string; offset: number; count: number };
+}
+interface BlobDocument {
+  pageRangesInOrder?: StoredRange[];
+  leaseExpireTime?: Date;
+}
+interface Collection {
+  findOne(query: object): BlobDocument | null;
+  update(document: object): void;
+}
+interface MetadataStore {
+  db: { getCollection(name: string): Collection };
+}
+type CopyMethod = (
+  this: MetadataStore,
+  context: unknown,
+  source: unknown,
+  destination: { account: string; container: string; blob: string },
+  ...rest: unknown[]
+) => Promise<unknown>;
 
 let isRepaired = false;
 /** The stores of servers that are to stay as Azurite made them. */
@@ -42,7 +69,9 @@ function installRepair(): void {
   if (isRepaired) return;
   isRepaired = true;
   installLeaseRepair();
-  const { default: Store } = require('azurite/dist/src/blob/persistence/LokiBlobMetadataStore.js') as { default: { prototype: Record<string, CopyMethod> } };
+  const { default: Store } = require('azurite/dist/src/blob/persistence/LokiBlobMetadataStore.js') as {
+    default: { prototype: Record<string, CopyMethod> };
+  };
   for (const method of ['startCopyFromURL', 'copyFromURL']) {
     const original = Store.prototype[method];
     if (!original) throw new Error(`Azurite has no ${method}`);
@@ -50,7 +79,8 @@ function installRepair(): void {
       const result = await original.call(this, context, source, destination, ...rest);
       if (!unrepaired.has(this)) {
         alter(this, destination, (document) => {
-          if (document.pageRangesInOrder) document.pageRangesInOrder = document.pageRangesInOrder.map((range) => ({ ...range }));
+          if (document.pageRangesInOrder)
+            document.pageRangesInOrder = document.pageRangesInOrder.map((range) => ({ ...range }));
         });
       }
       return result;
@@ -60,8 +90,12 @@ function installRepair(): void {
 
 /** Azurite 3.35 renews a lease that has run out for whoever asks, with any id. The service asks for the lease's own. */
 function installLeaseRepair(): void {
-  const { default: ExpiredState } = require('azurite/dist/src/blob/lease/LeaseExpiredState.js') as { default: { prototype: ExpiredLease } };
-  const { default: errors } = require('azurite/dist/src/blob/errors/StorageErrorFactory.js') as { default: { getLeaseIdMismatchWithLeaseOperation(contextId: string): Error } };
+  const { default: ExpiredState } = require('azurite/dist/src/blob/lease/LeaseExpiredState.js') as {
+    default: { prototype: ExpiredLease };
+  };
+  const { default: errors } = require('azurite/dist/src/blob/errors/StorageErrorFactory.js') as {
+    default: { getLeaseIdMismatchWithLeaseOperation(contextId: string): Error };
+  };
   const original = ExpiredState.prototype.renew;
   ExpiredState.prototype.renew = function (id) {
     if (id !== this.lease.leaseId) throw errors.getLeaseIdMismatchWithLeaseOperation(this.context.contextId);
@@ -69,7 +103,11 @@ function installLeaseRepair(): void {
   };
 }
 
-function alter(store: MetadataStore, { account, container, blob }: { account: string; container: string; blob: string }, change: (document: BlobDocument) => void): void {
+function alter(
+  store: MetadataStore,
+  { account, container, blob }: { account: string; container: string; blob: string },
+  change: (document: BlobDocument) => void,
+): void {
   const collection = store.db.getCollection('$BLOBS_COLLECTION$');
   const document = collection.findOne({ accountName: account, containerName: container, name: blob, snapshot: '' });
   if (!document) return;
@@ -80,14 +118,37 @@ function alter(store: MetadataStore, { account, container, blob }: { account: st
 /** Starts an Azurite in this process, in memory, on a free port. `repair: false` leaves copies sharing their pages. */
 export async function startAzurite({ repair = true } = {}): Promise<AzuriteHere> {
   installRepair();
-  const { default: Server } = require('azurite/dist/src/blob/BlobServer.js') as { default: new (configuration: unknown) => Server };
-  const { default: Configuration } = require('azurite/dist/src/blob/BlobConfiguration.js') as { default: new (...args: unknown[]) => unknown };
-  const { MemoryExtentChunkStore } = require('azurite/dist/src/common/persistence/MemoryExtentStore.js') as { MemoryExtentChunkStore: new () => unknown };
+  const { default: Server } = require('azurite/dist/src/blob/BlobServer.js') as {
+    default: new (configuration: unknown) => Server;
+  };
+  const { default: Configuration } = require('azurite/dist/src/blob/BlobConfiguration.js') as {
+    default: new (...args: unknown[]) => unknown;
+  };
+  const { MemoryExtentChunkStore } = require('azurite/dist/src/common/persistence/MemoryExtentStore.js') as {
+    MemoryExtentChunkStore: new () => unknown;
+  };
   const unused = join(tmpdir(), 'vhdup-azurite-unused');
   const configuration = new Configuration(
-    '127.0.0.1', 0, 5, join(unused, 'blobs.json'), join(unused, 'extents.json'), [],
+    '127.0.0.1',
+    0,
+    5,
+    join(unused, 'blobs.json'),
+    join(unused, 'extents.json'),
+    [],
     // Loose: x-ms-content-crc64 passes; the gate checks it.
-    false, undefined, false, undefined, true, true, '', '', '', undefined, false, true, new MemoryExtentChunkStore(),
+    false,
+    undefined,
+    false,
+    undefined,
+    true,
+    true,
+    '',
+    '',
+    '',
+    undefined,
+    false,
+    true,
+    new MemoryExtentChunkStore(),
   );
   const server = new Server(configuration);
   if (!repair) unrepaired.add(server.metadataStore);
@@ -105,7 +166,9 @@ export async function startAzurite({ repair = true } = {}): Promise<AzuriteHere>
     splitPages: (container, blob, length, keep = () => true) => {
       let left = 0;
       alter(server.metadataStore, { account, container, blob }, (document) => {
-        document.pageRangesInOrder = (document.pageRangesInOrder ?? []).flatMap((range) => pieces(range, length).filter(({ start }) => keep(start)));
+        document.pageRangesInOrder = (document.pageRangesInOrder ?? []).flatMap((range) =>
+          pieces(range, length).filter(({ start }) => keep(start)),
+        );
         left = document.pageRangesInOrder?.length ?? 0;
       });
       return left;
@@ -123,7 +186,9 @@ function pieces({ start, end, persistency: { id, offset } }: StoredRange, length
 
 /** How to reach an Azurite, from its URL. */
 export function addressOf(url: string): Omit<Azurite, 'stop'> {
-  const { EMULATOR_ACCOUNT_KEY_STR: key } = require('azurite/dist/src/blob/utils/constants.js') as { EMULATOR_ACCOUNT_KEY_STR: string };
+  const { EMULATOR_ACCOUNT_KEY_STR: key } = require('azurite/dist/src/blob/utils/constants.js') as {
+    EMULATOR_ACCOUNT_KEY_STR: string;
+  };
   const connectionString = `DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=${key};BlobEndpoint=${url};`;
   return { url, connectionString, env: { AZURE_STORAGE_CONNECTION_STRING: connectionString } };
 }

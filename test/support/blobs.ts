@@ -2,8 +2,14 @@ import { BlobServiceClient, type ContainerClient, type StoragePipelineOptions } 
 import type { Azurite } from './azurite.js';
 
 /** A container of a running Azurite, made if it is not there; by the SDK, without any code of the tool. */
-export async function containerOf(azurite: Pick<Azurite, 'connectionString'>, name: string, retryOptions: StoragePipelineOptions['retryOptions'] = {}): Promise<ContainerClient> {
-  const container = BlobServiceClient.fromConnectionString(azurite.connectionString, { retryOptions }).getContainerClient(name);
+export async function containerOf(
+  azurite: Pick<Azurite, 'connectionString'>,
+  name: string,
+  retryOptions: StoragePipelineOptions['retryOptions'] = {},
+): Promise<ContainerClient> {
+  const container = BlobServiceClient.fromConnectionString(azurite.connectionString, {
+    retryOptions,
+  }).getContainerClient(name);
   await container.createIfNotExists();
   return container;
 }
@@ -47,7 +53,13 @@ export async function factsOf(container: ContainerClient, name: string): Promise
   const client = container.getBlobClient(name);
   if (!(await client.exists())) return undefined;
   const { etag, contentLength = 0, contentMD5, metadata = {}, leaseState } = await client.getProperties();
-  return { etag, size: contentLength, contentMd5: contentMD5 && contentMD5.length > 0 ? Buffer.from(contentMD5).toString('base64') : undefined, metadata, leaseState };
+  return {
+    etag,
+    size: contentLength,
+    contentMd5: contentMD5 && contentMD5.length > 0 ? Buffer.from(contentMD5).toString('base64') : undefined,
+    metadata,
+    leaseState,
+  };
 }
 
 /** Ends at once the lease that a finished push leaves for a second or two: nobody else may write meanwhile, and tests do. */
@@ -63,12 +75,16 @@ export async function endBreak(container: ContainerClient, name: string): Promis
 /** Has a finished blob say that it was completed an hour from now: what a test writes to it does not show by its time. */
 export async function hideWrites(container: ContainerClient, name: string): Promise<void> {
   const blob = container.getBlobClient(name);
-  await blob.setMetadata({ ...(await blob.getProperties()).metadata, vhdup_completed: new Date(Date.now() + 3_600_000).toISOString() });
+  await blob.setMetadata({
+    ...(await blob.getProperties()).metadata,
+    vhdup_completed: new Date(Date.now() + 3_600_000).toISOString(),
+  });
 }
 
 /** Bytes in written pages. */
 export async function allocatedIn(container: ContainerClient, name: string): Promise<number> {
   let total = 0;
-  for await (const { start, end, isClear } of container.getPageBlobClient(name).listPageRanges()) total += isClear ? 0 : end - start + 1;
+  for await (const { start, end, isClear } of container.getPageBlobClient(name).listPageRanges())
+    total += isClear ? 0 : end - start + 1;
   return total;
 }

@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 
 const BIN = fileURLToPath(new URL('../../bin/vhdup.js', import.meta.url));
 /** As users start it: without what tap has every process of Node load, which takes longer than the tool's own start. */
-const START = process.platform === 'win32' ? { program: process.execPath, args: [BIN] } : { program: '/usr/bin/env', args: ['-u', 'NODE_OPTIONS', process.execPath, BIN] };
+const START =
+  process.platform === 'win32'
+    ? { program: process.execPath, args: [BIN] }
+    : { program: '/usr/bin/env', args: ['-u', 'NODE_OPTIONS', process.execPath, BIN] };
 
 export interface CliRun {
   readonly exitCode: number | null;
@@ -22,18 +25,31 @@ export interface CliProcess {
 }
 
 /** The folders of the user who runs the tests are left alone. */
-function ownFolders({ VHDUP_STATE_DIR: state = join(tmpdir(), 'vhdup-test-state') }: Readonly<Record<string, string>>): Record<string, string> {
+function ownFolders({
+  VHDUP_STATE_DIR: state = join(tmpdir(), 'vhdup-test-state'),
+}: Readonly<Record<string, string>>): Record<string, string> {
   return { VHDUP_STATE_DIR: state, VHDUP_CACHE_DIR: `${state}-cache` };
 }
 
 /** Starts `vhdup` with nothing of this process's credentials. `within`: a command that runs it, such as `unshare`. */
-export function startCli(args: readonly string[], env: Readonly<Record<string, string>>, within: readonly string[] = []): CliProcess {
+export function startCli(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  within: readonly string[] = [],
+): CliProcess {
   const [program = START.program, ...rest] = [...within, START.program, ...START.args, ...args];
-  const child = spawn(program, rest, { env: { PATH: process.env['PATH'] ?? '', ...ownFolders(env), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, rest, {
+    env: { PATH: process.env['PATH'] ?? '', ...ownFolders(env), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const ended = Promise.all([
     text(child.stdout),
     text(child.stderr),
-    new Promise<[number | null, NodeJS.Signals | null]>((resolve) => child.on('exit', (code, signal) => { resolve([code, signal]); })),
+    new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
+      child.on('exit', (code, signal) => {
+        resolve([code, signal]);
+      }),
+    ),
   ]).then(([stdout, stderr, [exitCode, signal]]) => ({ stdout, stderr, exitCode, signal }));
   return { child, ended };
 }

@@ -13,10 +13,16 @@ export interface KillPoint {
 }
 
 /** Starts the tool as a process of its own behind a gate of its own, and kills it; false where it ended before that. */
-export async function killPush(gate: Gate, args: readonly string[], env: Readonly<Record<string, string>>, { request, moment }: KillPoint): Promise<boolean> {
+export async function killPush(
+  gate: Gate,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  { request, moment }: KillPoint,
+): Promise<boolean> {
   const start = gate.records.length;
   const { child, ended } = startCli(args, env);
-  const isIt = (record: GateRecord) => (typeof request === 'number' ? record.index === start + request : request(record));
+  const isIt = (record: GateRecord) =>
+    typeof request === 'number' ? record.index === start + request : request(record);
   gate.onRequest = (record) => {
     if (!isIt(record) || moment === 'after') return undefined;
     child.kill('SIGKILL');
@@ -55,14 +61,25 @@ export function putsIn(records: readonly GateRecord[]): { readonly offset: numbe
  * What is wrong with what anybody sees at a destination: a footer, a Content-MD5 or `complete` may stand only on right
  * content, which is the disk's, or the base's before it is changed.
  */
-export async function halfImageAt(container: ContainerClient, name: string, content: Uint8Array, baseContent: Uint8Array | undefined): Promise<string | undefined> {
+export async function halfImageAt(
+  container: ContainerClient,
+  name: string,
+  content: Uint8Array,
+  baseContent: Uint8Array | undefined,
+): Promise<string | undefined> {
   const facts = await factsOf(container, name);
   if (!facts || facts.size < 512) return undefined;
   const bytes = await bytesOf(container, name);
   const there = bytes.subarray(0, -512);
   const isDisk = there.equals(content);
-  if (typeof parseFixedTail(bytes.subarray(-512)) !== 'string' && !isDisk && !(baseContent && there.equals(baseContent))) return 'a footer on other content';
-  if (facts.contentMd5 && facts.contentMd5 !== createHash('md5').update(bytes).digest('base64')) return 'a Content-MD5 on other content';
+  if (
+    typeof parseFixedTail(bytes.subarray(-512)) !== 'string' &&
+    !isDisk &&
+    !(baseContent && there.equals(baseContent))
+  )
+    return 'a footer on other content';
+  if (facts.contentMd5 && facts.contentMd5 !== createHash('md5').update(bytes).digest('base64'))
+    return 'a Content-MD5 on other content';
   if (facts.metadata['vhdup_state'] === 'complete' && !(isDisk && facts.contentMd5)) return 'complete on other content';
   return undefined;
 }

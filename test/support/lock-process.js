@@ -33,7 +33,10 @@ const verbs = {
     return {};
   },
   async check() {
-    return lock.check().then(() => ({ isHeld: true }), ({ code }) => ({ isHeld: false, code }));
+    return lock.check().then(
+      () => ({ isHeld: true }),
+      ({ code }) => ({ isHeld: false, code }),
+    );
   },
   /** Takes and releases it again and again, for so long. */
   async storm({ path, silenceMs, marker, forMs }) {
@@ -56,7 +59,12 @@ const verbs = {
 };
 
 process.on('message', ({ id, verb, ...options }) => {
-  verbs[verb](options).then((answer) => process.send({ id, ...answer }), (error) => process.send({ id, error: String(error) }));
+  verbs[verb](options).then(
+    (answer) => process.send({ id, ...answer }),
+    (error) => process.send({ id, error: String(error) }),
+  );
 });
-process.on('disconnect', () => { process.exit(); });
+process.on('disconnect', () => {
+  process.exit();
+});
 process.send({ id: 0 });

@@ -28,7 +28,10 @@ export class LockProcess {
   /** Starts one; with `isApart` in a process-id namespace of its own, as in a container. It ends with the test. */
   static async start(t: Test, isApart = false): Promise<LockProcess> {
     const [program, ...args] = isApart ? ['unshare', ...UNSHARE, process.execPath, SCRIPT] : [process.execPath, SCRIPT];
-    const child = spawn(program ?? '', args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env: { PATH: process.env['PATH'] ?? '' } });
+    const child = spawn(program ?? '', args, {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: { PATH: process.env['PATH'] ?? '' },
+    });
     const started = new LockProcess(child);
     t.teardown(() => started.kill());
     await once(child, 'message');

@@ -19,7 +19,8 @@ export async function manageScene(t: Test): Promise<ManageScene> {
     scene,
     unfinished: async (name, more = {}) => {
       const before = gate.onRequest;
-      gate.onRequest = ({ kind }) => (kind === 'put-page' ? { status: 403, headers: { 'x-ms-error-code': 'AuthorizationFailure' } } : undefined);
+      gate.onRequest = ({ kind }) =>
+        kind === 'put-page' ? { status: 403, headers: { 'x-ms-error-code': 'AuthorizationFailure' } } : undefined;
       await pushed(scene.child, { to: uri(name), ...more }).catch(() => undefined);
       gate.onRequest = before;
     },

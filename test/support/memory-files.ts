@@ -34,7 +34,8 @@ export class MemoryFiles implements Files {
   /** Folders are there where files are in them; there are no links. */
   async realPath(path: string): Promise<string> {
     const absolute = resolve(path);
-    if (![...this.#contents.keys()].some((known) => known === absolute || known.startsWith(`${absolute}${sep}`))) this.content(path);
+    if (![...this.#contents.keys()].some((known) => known === absolute || known.startsWith(`${absolute}${sep}`)))
+      this.content(path);
     return absolute;
   }
 
@@ -47,12 +48,15 @@ export class MemoryFiles implements Files {
       size: content.length,
       identity: resolve(path),
       read: async (position, into) => {
-        if (!Number.isSafeInteger(position) || position < 0 || position + into.length > content.length) throw new RangeError(`${into.length} bytes at ${position} of ${path}, which has ${content.length}`);
+        if (!Number.isSafeInteger(position) || position < 0 || position + into.length > content.length)
+          throw new RangeError(`${into.length} bytes at ${position} of ${path}, which has ${content.length}`);
         this.reads.push({ path: resolve(path), position, length: into.length });
         into.set(content.subarray(position, position + into.length));
       },
       statPath: async () => ({ identity: resolve(path), size: content.length, mtimeNs: 0n, ctimeNs: 0n }),
-      close: async () => { this.unclosed--; },
+      close: async () => {
+        this.unclosed--;
+      },
     };
   }
 }

@@ -40,20 +40,38 @@ export async function obstaclesIn(folder: string): Promise<Obstacles> {
     kind('a link to nothing', (path) => symlink(nowhere, path)),
     kind('a link to a pipe', (path) => symlink(pipe, path)),
     kind('a link to a device without end', (path) => symlink('/dev/zero', path)),
-    kind('a pipe', (path) => { execFileSync('mkfifo', [path]); }),
+    kind('a pipe', (path) => {
+      execFileSync('mkfifo', [path]);
+    }),
     kind('a file of 64 GiB', async (path) => {
       await using file = await open(path, 'w');
       await file.truncate(64 * 1024 ** 3);
     }),
-    kind('a folder', async (path) => {
-      await mkdir(path);
-      await writeFile(join(path, 'something'), '');
-    }, true),
+    kind(
+      'a folder',
+      async (path) => {
+        await mkdir(path);
+        await writeFile(join(path, 'something'), '');
+      },
+      true,
+    ),
   ];
   const probe = join(folder, 'device');
   const canMakeDevices = spawnSync('mknod', [probe, 'c', '1', '5']).status === 0;
   return {
-    all: canMakeDevices ? [...all, kind('a device without end', (path) => { execFileSync('mknod', [path, 'c', '1', '5']); })] : all,
-    isUntouched: async () => await readFile(precious, 'utf8') === PRECIOUS && await readFile(nowhere).then(() => false, () => true),
+    all: canMakeDevices
+      ? [
+          ...all,
+          kind('a device without end', (path) => {
+            execFileSync('mknod', [path, 'c', '1', '5']);
+          }),
+        ]
+      : all,
+    isUntouched: async () =>
+      (await readFile(precious, 'utf8')) === PRECIOUS &&
+      (await readFile(nowhere).then(
+        () => false,
+        () => true,
+      )),
   };
 }

@@ -18,7 +18,8 @@ export async function pullScene(t: Test, size?: Parameters<typeof threeLevels>[1
   return {
     ...set,
     scene: await threeLevels(set.folder, size),
-    pulled: (name, output, options = {}) => pull(set.uri(name), output, { environment, retry, stateFolder, ...options }),
+    pulled: (name, output, options = {}) =>
+      pull(set.uri(name), output, { environment, retry, stateFolder, ...options }),
   };
 }
 

@@ -19,7 +19,14 @@ const MIB = 1024 * 1024;
  * Base ← middle ← child, where the child has one sector of a block that only the base has, the middle has changes of its
  * own, and some of the base's data became zero. Sizes are no multiple of the block size.
  */
-export async function threeLevels(folder: string, { baseType = 'dynamic', size = 9 * MIB + 512, childSize = size }: { baseType?: 'fixed' | 'dynamic'; size?: number; childSize?: number } = {}): Promise<Scene> {
+export async function threeLevels(
+  folder: string,
+  {
+    baseType = 'dynamic',
+    size = 9 * MIB + 512,
+    childSize = size,
+  }: { baseType?: 'fixed' | 'dynamic'; size?: number; childSize?: number } = {},
+): Promise<Scene> {
   const baseWrites: Write[] = [
     { offset: 0, data: randomBytes(64 * 1024) },
     { offset: 2 * MIB, data: randomBytes(2 * MIB) },
@@ -38,9 +45,25 @@ export async function threeLevels(folder: string, { baseType = 'dynamic', size =
     ...(childSize > size ? [{ offset: childSize - 512, data: randomBytes(512) }] : []),
   ];
   const base = await writeImage({ path: join(folder, 'base disk.vhd'), type: baseType, size, writes: baseWrites });
-  const middle = await writeImage({ path: join(folder, 'mïddle.vhd'), type: 'differencing', size, parent: base, writes: middleWrites });
-  const child = await writeImage({ path: join(folder, 'child.vhd'), type: 'differencing', size: childSize, parent: middle, writes: childWrites });
-  const layers = [{ size, writes: baseWrites }, { size, writes: middleWrites }, { size: childSize, writes: childWrites }];
+  const middle = await writeImage({
+    path: join(folder, 'mïddle.vhd'),
+    type: 'differencing',
+    size,
+    parent: base,
+    writes: middleWrites,
+  });
+  const child = await writeImage({
+    path: join(folder, 'child.vhd'),
+    type: 'differencing',
+    size: childSize,
+    parent: middle,
+    writes: childWrites,
+  });
+  const layers = [
+    { size, writes: baseWrites },
+    { size, writes: middleWrites },
+    { size: childSize, writes: childWrites },
+  ];
   return {
     base: base.path,
     middle: middle.path,

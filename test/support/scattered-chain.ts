@@ -18,7 +18,14 @@ export interface ScatteredSpec {
 export async function scatteredChain({ folder, layers, blockSize, every }: ScatteredSpec): Promise<string> {
   let parent: ParentSpec | undefined;
   for (let index = 0; index < layers; index++) {
-    parent = await writeImage({ path: join(folder, `c${index}.vhd`), type: index === 0 ? 'dynamic' : 'differencing', size: SCATTERED_SIZE, blockSize, writes: [], ...(parent ? { parent } : {}) });
+    parent = await writeImage({
+      path: join(folder, `c${index}.vhd`),
+      type: index === 0 ? 'dynamic' : 'differencing',
+      size: SCATTERED_SIZE,
+      blockSize,
+      writes: [],
+      ...(parent ? { parent } : {}),
+    });
   }
   for (let index = 0; index < layers; index++) await scatter(join(folder, `c${index}.vhd`), blockSize, every);
   return parent?.path ?? '';

@@ -12,7 +12,11 @@ import { Session } from '../../src/session/session.js';
 export const DRIP_MS = 20;
 
 /** A blob on a server that does what `listener` says, and how many requests have come. */
-export async function serveBlob(t: Test, listener: RequestListener, { limit, ...retry }: Partial<RetryPolicy> & { readonly attempts: number; readonly limit?: number | undefined }): Promise<{ blob: PageBlob; requests: () => number }> {
+export async function serveBlob(
+  t: Test,
+  listener: RequestListener,
+  { limit, ...retry }: Partial<RetryPolicy> & { readonly attempts: number; readonly limit?: number | undefined },
+): Promise<{ blob: PageBlob; requests: () => number }> {
   let requests = 0;
   const server = createServer((request, response) => {
     requests++;
@@ -25,11 +29,21 @@ export async function serveBlob(t: Test, listener: RequestListener, { limit, ...
     server.close();
   });
   const session = new Session({ environment: {}, limit, retry: { firstDelayMs: 1, maxDelayMs: 1, ...retry } });
-  return { blob: await session.blob(parseBlobUri(`http://127.0.0.1:${(server.address() as AddressInfo).port}/acct/c/b?sig=c2VjcmV0c2VjcmV0`)), requests: () => requests };
+  return {
+    blob: await session.blob(
+      parseBlobUri(`http://127.0.0.1:${(server.address() as AddressInfo).port}/acct/c/b?sig=c2VjcmV0c2VjcmV0`),
+    ),
+    requests: () => requests,
+  };
 }
 
 /** The headers of an answer to a read of the first `length` bytes. */
-export const headOf = (length: number) => ({ 'content-length': length, 'etag': '"1"', 'last-modified': new Date(0).toUTCString(), 'content-range': `bytes 0-${length - 1}/${length}` });
+export const headOf = (length: number) => ({
+  'content-length': length,
+  etag: '"1"',
+  'last-modified': new Date(0).toUTCString(),
+  'content-range': `bytes 0-${length - 1}/${length}`,
+});
 
 /** Sends a text, `each` characters at a time, and ends the answer. */
 export async function drip(response: ServerResponse, text: string, each = 1): Promise<void> {
@@ -44,7 +58,9 @@ export async function drip(response: ServerResponse, text: string, each = 1): Pr
 export async function pour(response: ServerResponse, length: number, sent: { bytes: number }): Promise<void> {
   const piece = Buffer.alloc(1024 * 1024, ' ');
   let isOpen = true;
-  response.on('close', () => { isOpen = false; });
+  response.on('close', () => {
+    isOpen = false;
+  });
   for (; isOpen && sent.bytes < length; sent.bytes += piece.length) {
     if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
   }

@@ -33,15 +33,30 @@ export async function sparseChain(folder: string, specs: readonly SparseLayerSpe
   return layers;
 }
 
-async function sparseLayer(folder: string, spec: SparseLayerSpec, parent: ParentSpec | undefined): Promise<SparseLayer> {
+async function sparseLayer(
+  folder: string,
+  spec: SparseLayerSpec,
+  parent: ParentSpec | undefined,
+): Promise<SparseLayer> {
   const { type, size, blockSize, blocks } = spec;
-  const { path, id } = await writeImage({ path: join(folder, `${spec.name}.vhd`), type, size, blockSize, writes: [], ...(parent ? { parent: { path: parent.path, id: parent.id } } : {}) });
+  const { path, id } = await writeImage({
+    path: join(folder, `${spec.name}.vhd`),
+    type,
+    size,
+    blockSize,
+    writes: [],
+    ...(parent ? { parent: { path: parent.path, id: parent.id } } : {}),
+  });
   const file = await readFile(path);
   const footer = file.subarray(-SECTOR);
   const head = file.subarray(SECTOR, TABLE);
   const table = file.subarray(TABLE, TABLE + Math.ceil(size / blockSize) * 4);
   const prefix = Math.ceil(blockSize / SECTOR / 8 / SECTOR) * SECTOR;
-  const structures = new Map<number, Uint8Array>([[0, footer], [SECTOR, head], [TABLE, table]]);
+  const structures = new Map<number, Uint8Array>([
+    [0, footer],
+    [SECTOR, head],
+    [TABLE, table],
+  ]);
   for (let at = 576; at < 768; at += 24) {
     const [length, offset] = [head.readUInt32BE(at + 8), Number(head.readBigUInt64BE(at + 16))];
     if (length > 0) structures.set(offset, file.subarray(offset, offset + length));
@@ -93,7 +108,11 @@ export class SparseFiles implements Files {
       read: async (position, into) => {
         this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
         const structure = structureAt(layer, position);
-        if (bitmaps.has(position)) this.bitmapReads.set(`${layer.name} ${position}`, (this.bitmapReads.get(`${layer.name} ${position}`) ?? 0) + 1);
+        if (bitmaps.has(position))
+          this.bitmapReads.set(
+            `${layer.name} ${position}`,
+            (this.bitmapReads.get(`${layer.name} ${position}`) ?? 0) + 1,
+          );
         await new Promise(setImmediate);
         if (structure) into.set(structure.subarray(0, into.length));
         else for (let index = 0; index < into.length; index++) into[index] = byteAt(layer, position + index);
@@ -108,5 +127,8 @@ export class SparseFiles implements Files {
 /** What a structure of the file holds from a position on; the table may be read in parts. */
 function structureAt({ structures }: SparseLayer, position: number): Uint8Array | undefined {
   const table = structures.get(TABLE);
-  return structures.get(position) ?? (table && position > TABLE && position < TABLE + table.length ? table.subarray(position - TABLE) : undefined);
+  return (
+    structures.get(position) ??
+    (table && position > TABLE && position < TABLE + table.length ? table.subarray(position - TABLE) : undefined)
+  );
 }

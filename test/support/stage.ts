@@ -15,9 +15,18 @@ export interface Stage {
   /** Not told to go through the gate, but by its account. */
   readonly container: ContainerClient;
   /** For the library: credential, state folder, and retries that do not take long. */
-  readonly options: { readonly environment: Record<string, string>; readonly stateFolder: string; readonly cacheFolder: string; readonly retry: NonNullable<PushOptions['retry']> };
+  readonly options: {
+    readonly environment: Record<string, string>;
+    readonly stateFolder: string;
+    readonly cacheFolder: string;
+    readonly retry: NonNullable<PushOptions['retry']>;
+  };
   /** For the command line. */
-  readonly env: { readonly AZURE_STORAGE_CONNECTION_STRING: string; readonly VHDUP_STATE_DIR: string; readonly VHDUP_CACHE_DIR: string };
+  readonly env: {
+    readonly AZURE_STORAGE_CONNECTION_STRING: string;
+    readonly VHDUP_STATE_DIR: string;
+    readonly VHDUP_CACHE_DIR: string;
+  };
   readonly uri: (name: string) => string;
   readonly pushed: (path: string, more: PushOptions) => Promise<PushResult>;
 }
@@ -34,7 +43,12 @@ export async function stage(t: Test): Promise<Stage> {
   await mkdir(stateFolder, { mode: 0o700 });
   const cacheFolder = join(folder, 'cache');
   const container = await containerOf(azurite, 'vhds');
-  const options = { environment: { ...gate.env }, stateFolder, cacheFolder, retry: { attempts: 6, firstDelayMs: 2, maxDelayMs: 20 } };
+  const options = {
+    environment: { ...gate.env },
+    stateFolder,
+    cacheFolder,
+    retry: { attempts: 6, firstDelayMs: 2, maxDelayMs: 20 },
+  };
   return {
     folder,
     gate,

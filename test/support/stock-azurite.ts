@@ -9,11 +9,25 @@ import { addressOf, type Azurite } from './azurite.js';
 export async function startStockAzurite(folder: string): Promise<Azurite> {
   const port = await freePort();
   const script = createRequire(import.meta.url).resolve('azurite/dist/src/blob/main.js');
-  const child = spawn(process.execPath, [script, '--inMemoryPersistence', '--skipApiVersionCheck', '--disableTelemetry', '--silent', '--blobHost', '127.0.0.1', '--blobPort', String(port)], {
-    cwd: folder,
-    stdio: 'ignore',
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
+  const child = spawn(
+    process.execPath,
+    [
+      script,
+      '--inMemoryPersistence',
+      '--skipApiVersionCheck',
+      '--disableTelemetry',
+      '--silent',
+      '--blobHost',
+      '127.0.0.1',
+      '--blobPort',
+      String(port),
+    ],
+    {
+      cwd: folder,
+      stdio: 'ignore',
+      env: { ...process.env, NODE_OPTIONS: '' },
+    },
+  );
   await untilListening(port, () => child.exitCode);
   return {
     ...addressOf(`http://127.0.0.1:${port}/devstoreaccount1`),
@@ -38,7 +52,10 @@ async function untilListening(port: number, exitCode: () => number | null): Prom
   for (let tries = 0; tries < 300; tries++) {
     if (exitCode() !== null) throw new Error(`Azurite ended with ${exitCode()}`);
     const socket = connect(port, '127.0.0.1');
-    const isOpen = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false);
+    const isOpen = await Promise.race([
+      once(socket, 'connect').then(() => true),
+      once(socket, 'error').then(() => false),
+    ]).catch(() => false);
     socket.destroy();
     if (isOpen) return;
     await sleep(100);

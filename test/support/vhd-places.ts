@@ -17,16 +17,23 @@ export async function placesIn(file: FileHandle): Promise<Places> {
   const head = Buffer.alloc(1536);
   await file.read(head, 0, head.length, 0);
   const { size } = await file.stat();
-  if (head.subarray(512, 520).toString('latin1') !== 'cxsparse') return { blocks: [{ position: 0, sectors: size / SECTOR - 1 }], bitmaps: [], entries: [] };
+  if (head.subarray(512, 520).toString('latin1') !== 'cxsparse')
+    return { blocks: [{ position: 0, sectors: size / SECTOR - 1 }], bitmaps: [], entries: [] };
   const diskSize = Number(head.readBigUInt64BE(48));
   const tableOffset = Number(head.readBigUInt64BE(512 + 16));
   const blockSize = head.readUInt32BE(512 + 32);
   const bitmapLength = Math.ceil(blockSize / SECTOR / 8 / SECTOR) * SECTOR;
   const table = Buffer.alloc(Math.ceil(diskSize / blockSize) * 4);
   await file.read(table, 0, table.length, tableOffset);
-  const found = Array.from({ length: table.length / 4 }, (_, index) => ({ index, sector: table.readUInt32BE(index * 4) })).filter(({ sector }) => sector !== 0xffff_ffff);
+  const found = Array.from({ length: table.length / 4 }, (_, index) => ({
+    index,
+    sector: table.readUInt32BE(index * 4),
+  })).filter(({ sector }) => sector !== 0xffff_ffff);
   return {
-    blocks: found.map(({ index, sector }) => ({ position: sector * SECTOR + bitmapLength, sectors: Math.min(blockSize, diskSize - index * blockSize) / SECTOR })),
+    blocks: found.map(({ index, sector }) => ({
+      position: sector * SECTOR + bitmapLength,
+      sectors: Math.min(blockSize, diskSize - index * blockSize) / SECTOR,
+    })),
     bitmaps: found.map(({ sector }) => sector * SECTOR),
     entries: found.map(({ index }) => tableOffset + index * 4),
   };

@@ -8,7 +8,9 @@ t.test('a copy that takes its time is waited for', async (t) => {
   const { gate, pushed, assertPushed } = await smallScene(t);
   gate.copies = { polls: 3, end: 'success' };
   t.match(await pushed('slow'), { outcome: 'pushed' });
-  const looks = gate.records.slice(gate.records.findIndex(({ kind }) => kind === 'copy')).filter(({ kind }) => kind === 'properties');
+  const looks = gate.records
+    .slice(gate.records.findIndex(({ kind }) => kind === 'copy'))
+    .filter(({ kind }) => kind === 'properties');
   t.ok(looks.length >= 4, 'it was looked after');
   await assertPushed('slow');
 });
@@ -23,20 +25,27 @@ t.test('a copy that fails ends the push; the same call makes it again', async (t
   await assertPushed('failing');
 });
 
-t.test('a base that changes while it is copied: the push says so, and nothing of it is taken for the disk', async (t) => {
-  const { gate, container, pushed, uri, endOf, assertHonest } = await smallScene(t);
-  gate.copies = { polls: 1, end: 'success' };
-  gate.onAnswer = async ({ kind }) => {
-    if (kind === 'copy') await container.getPageBlobClient('base').uploadPages(Buffer.alloc(512, 1), 0, 512);
-    return undefined;
-  };
-  await t.rejects(pushed('torn'), { code: 'base-mismatch', message: /changed while it was copied/, hint: /--overwrite/ });
-  await assertHonest('torn', 'after the torn copy');
-  gate.copies = undefined;
-  gate.onAnswer = () => undefined;
-  t.equal(await endOf(pushed('torn'), 'the base is another one now'), 'destination-exists');
-  await pushed('torn', { base: undefined, to: uri('torn'), overwrite: true });
-});
+t.test(
+  'a base that changes while it is copied: the push says so, and nothing of it is taken for the disk',
+  async (t) => {
+    const { gate, container, pushed, uri, endOf, assertHonest } = await smallScene(t);
+    gate.copies = { polls: 1, end: 'success' };
+    gate.onAnswer = async ({ kind }) => {
+      if (kind === 'copy') await container.getPageBlobClient('base').uploadPages(Buffer.alloc(512, 1), 0, 512);
+      return undefined;
+    };
+    await t.rejects(pushed('torn'), {
+      code: 'base-mismatch',
+      message: /changed while it was copied/,
+      hint: /--overwrite/,
+    });
+    await assertHonest('torn', 'after the torn copy');
+    gate.copies = undefined;
+    gate.onAnswer = () => undefined;
+    t.equal(await endOf(pushed('torn'), 'the base is another one now'), 'destination-exists');
+    await pushed('torn', { base: undefined, to: uri('torn'), overwrite: true });
+  },
+);
 
 t.test('Ctrl-C while a copy is pending aborts it, exit code 130; the same command starts it again', async (t) => {
   const { gate, folder, child, uri, container, assertPushed, assertHonest } = await smallScene(t);
@@ -45,11 +54,19 @@ t.test('Ctrl-C while a copy is pending aborts it, exit code 130; the same comman
   gate.copies = { polls: Infinity, end: 'success' };
   const run = startCli(args, env);
   gate.onAnswer = ({ kind, url, index }) => {
-    if (kind === 'properties' && url.includes('interrupted') && gate.records.some((record) => record.kind === 'copy' && record.index < index)) run.child.kill('SIGINT');
+    if (
+      kind === 'properties' &&
+      url.includes('interrupted') &&
+      gate.records.some((record) => record.kind === 'copy' && record.index < index)
+    )
+      run.child.kill('SIGINT');
   };
   const { exitCode, stderr } = await run.ended;
   t.equal(exitCode, 130, stderr);
-  t.ok(gate.records.some(({ kind, status }) => kind === 'abort-copy' && status === 204), 'the copy was aborted');
+  t.ok(
+    gate.records.some(({ kind, status }) => kind === 'abort-copy' && status === 204),
+    'the copy was aborted',
+  );
   t.equal((await factsOf(container, 'interrupted'))?.size, 0);
   await assertHonest('interrupted', 'after the abort');
   gate.copies = undefined;

@@ -1,4 +1,7 @@
 import t from 'tap';
 import { runMatrix } from './matrix.js';
 
-t.test('on an emulator, whatever befalls whichever request: the push succeeds, or says why it did not and is resumed', (t) => runMatrix(t, true));
+t.test(
+  'on an emulator, whatever befalls whichever request: the push succeeds, or says why it did not and is resumed',
+  (t) => runMatrix(t, true),
+);

@@ -32,7 +32,11 @@ t.test('a machine that slept until its lease ran out writes nothing more, and th
   const scene = await smallScene(t);
   const { gate, pushed, assertPushed, assertHonest } = scene;
   t.equal(await asleep(t, scene, 'sleeper', async () => undefined), 'lease-lost');
-  t.strictSame(gate.records.filter(({ kind, status }) => kind !== 'lease' && WRITES.has(kind) && status < 400), [], 'not one write was served');
+  t.strictSame(
+    gate.records.filter(({ kind, status }) => kind !== 'lease' && WRITES.has(kind) && status < 400),
+    [],
+    'not one write was served',
+  );
   await assertHonest('sleeper', 'after the sleep');
   t.match(await pushed('sleeper', full(scene, 'sleeper')), { outcome: 'resumed' });
   await assertPushed('sleeper');
@@ -43,11 +47,16 @@ t.test('what another push made of the blob meanwhile is not written to', async (
   const { gate, container, folder, pushed, assertPushed } = scene;
   let there: unknown;
   const end = await asleep(t, scene, 'overtaken', async () => {
-    t.match(await pushed('overtaken', { ...full(scene, 'overtaken'), stateFolder: join(folder, 'elsewhere') }), { outcome: 'resumed' });
+    t.match(await pushed('overtaken', { ...full(scene, 'overtaken'), stateFolder: join(folder, 'elsewhere') }), {
+      outcome: 'resumed',
+    });
     there = await factsOf(container, 'overtaken');
   });
   t.equal(end, 'lease-lost');
-  t.strictSame(gate.records.filter(({ kind, status }) => WRITES.has(kind) && status < 400), []);
+  t.strictSame(
+    gate.records.filter(({ kind, status }) => WRITES.has(kind) && status < 400),
+    [],
+  );
   t.strictSame(await factsOf(container, 'overtaken'), there, 'ETag included');
   await assertPushed('overtaken');
   t.match(await pushed('overtaken', full(scene, 'overtaken')), { outcome: 'already-there' });
@@ -58,36 +67,55 @@ function failing(disk: Disk, moment: Promise<void>): Disk {
   return new Proxy(disk, {
     get: (target, key) => {
       const value: unknown = Reflect.get(target, key, target);
-      if (key === 'read') return (offset: number, into: Uint8Array) => into.length === 512 ? target.read(offset, into) : moment.then(() => { throw new TypeError('a broken thread'); });
+      if (key === 'read')
+        return (offset: number, into: Uint8Array) =>
+          into.length === 512
+            ? target.read(offset, into)
+            : moment.then(() => {
+                throw new TypeError('a broken thread');
+              });
       return typeof value === 'function' ? (...args: unknown[]): unknown => Reflect.apply(value, target, args) : value;
     },
   });
 }
 
-t.test('what fails beside the requests ends the push as what it is, and leaves no lease, not even one whose change of id was under way', async (t) => {
-  const { gate, container, folder, child, uri, pushed, assertPushed } = await smallScene(t);
-  const gap = 1024;
-  let fail: () => void = () => undefined;
-  await using disk = await openDisk(child);
-  const broken = failing(disk, new Promise((resolve) => { fail = resolve; }));
-  gate.onAnswer = ({ headers }) => {
-    if (headers['x-ms-lease-action'] === 'change') fail();
-  };
-  // Taken, then changed; of that no answer comes.
-  gate.faults = atNth('lease', 2, 'silent-after');
-  const stateFolder = join(folder, 'state');
-  await t.rejects(push(broken, { base: uri('base'), to: uri('cut'), environment: gate.env, stateFolder, cacheFolder: false, gap }), { name: 'TypeError', message: 'a broken thread' });
-  t.equal((await container.getPageBlobClient('cut').getProperties()).leaseState, 'available');
-  gate.faults = () => undefined;
-  gate.onAnswer = () => undefined;
-  t.match(await pushed('cut'), { outcome: 'resumed' });
-  await assertPushed('cut');
-});
+t.test(
+  'what fails beside the requests ends the push as what it is, and leaves no lease, not even one whose change of id was under way',
+  async (t) => {
+    const { gate, container, folder, child, uri, pushed, assertPushed } = await smallScene(t);
+    const gap = 1024;
+    let fail: () => void = () => undefined;
+    await using disk = await openDisk(child);
+    const broken = failing(
+      disk,
+      new Promise((resolve) => {
+        fail = resolve;
+      }),
+    );
+    gate.onAnswer = ({ headers }) => {
+      if (headers['x-ms-lease-action'] === 'change') fail();
+    };
+    // Taken, then changed; of that no answer comes.
+    gate.faults = atNth('lease', 2, 'silent-after');
+    const stateFolder = join(folder, 'state');
+    await t.rejects(
+      push(broken, { base: uri('base'), to: uri('cut'), environment: gate.env, stateFolder, cacheFolder: false, gap }),
+      { name: 'TypeError', message: 'a broken thread' },
+    );
+    t.equal((await container.getPageBlobClient('cut').getProperties()).leaseState, 'available');
+    gate.faults = () => undefined;
+    gate.onAnswer = () => undefined;
+    t.match(await pushed('cut'), { outcome: 'resumed' });
+    await assertPushed('cut');
+  },
+);
 
 t.test('a wall clock that is set forward or back while a push runs does not matter', async (t) => {
   const { gate, pushed, assertPushed } = await smallScene(t);
   const now = Date.now;
-  t.teardown(() => { Date.now = now; });
+  t.teardown(() => {
+    Date.now = now;
+  });
   for (const jump of [86_400_000, -86_400_000]) {
     gate.faults = atNth('put-page', 2, 'server-busy-retry-after');
     gate.onRequest = ({ kind }) => {
@@ -101,26 +129,35 @@ t.test('a wall clock that is set forward or back while a push runs does not matt
 });
 
 for (const over of ['a full push', 'a copy of the base'] as const) {
-  const more = (scene: SmallScene): PushOptions => ({ ...(over === 'a full push' ? full(scene, 'taken') : {}), overwrite: true });
-
-  t.test(`--overwrite with ${over} onto a blob that a crashed push left leased waits until the lease runs out`, async (t) => {
-    const scene = await smallScene(t);
-    const { azurite, gate, container, pushed, assertPushed } = scene;
-    await container.getPageBlobClient('taken').create(1024);
-    await container.getBlobClient('taken').getBlobLeaseClient().acquireLease(60);
-    let waited = '';
-    await pushed('taken', {
-      ...more(scene),
-      onEvent: (event) => {
-        if (event.type !== 'note' || !/waiting/.test(event.message)) return;
-        waited = event.message;
-        azurite.expireLease('vhds', 'taken');
-      },
-    });
-    t.match(waited, /taken is leased/);
-    t.notOk(gate.records.some(({ status }) => status === 412), 'nothing was tried under the lease');
-    await assertPushed('taken');
+  const more = (scene: SmallScene): PushOptions => ({
+    ...(over === 'a full push' ? full(scene, 'taken') : {}),
+    overwrite: true,
   });
+
+  t.test(
+    `--overwrite with ${over} onto a blob that a crashed push left leased waits until the lease runs out`,
+    async (t) => {
+      const scene = await smallScene(t);
+      const { azurite, gate, container, pushed, assertPushed } = scene;
+      await container.getPageBlobClient('taken').create(1024);
+      await container.getBlobClient('taken').getBlobLeaseClient().acquireLease(60);
+      let waited = '';
+      await pushed('taken', {
+        ...more(scene),
+        onEvent: (event) => {
+          if (event.type !== 'note' || !/waiting/.test(event.message)) return;
+          waited = event.message;
+          azurite.expireLease('vhds', 'taken');
+        },
+      });
+      t.match(waited, /taken is leased/);
+      t.notOk(
+        gate.records.some(({ status }) => status === 412),
+        'nothing was tried under the lease',
+      );
+      await assertPushed('taken');
+    },
+  );
 
   t.test(`--overwrite with ${over} leaves a blob alone that somebody holds`, async (t) => {
     const scene = await smallScene(t);
@@ -129,14 +166,26 @@ for (const over of ['a full push', 'a copy of the base'] as const) {
     await blob.create(1024);
     const lease = blob.getBlobLeaseClient();
     const { leaseId = '' } = await lease.acquireLease(-1);
-    await t.rejects(pushed('taken', more(scene)), { code: 'destination-busy', message: /leased without end/, hint: /./ });
+    await t.rejects(pushed('taken', more(scene)), {
+      code: 'destination-busy',
+      message: /leased without end/,
+      hint: /./,
+    });
     await lease.releaseLease();
     await blob.getBlobLeaseClient(leaseId).acquireLease(60);
     const write = async () => blob.uploadPages(Buffer.alloc(512, 1), 0, 512, { conditions: { leaseId } });
-    await t.rejects(pushed('taken', { ...more(scene), onEvent: (event) => void (event.type === 'note' && write()) }), { code: 'destination-busy', message: /is writing to it/ });
+    await t.rejects(pushed('taken', { ...more(scene), onEvent: (event) => void (event.type === 'note' && write()) }), {
+      code: 'destination-busy',
+      message: /is writing to it/,
+    });
     t.equal((await factsOf(container, 'taken'))?.size, 1024);
     gate.onRequest = async ({ kind }) => {
-      if (kind === 'create' || kind === 'copy') await container.getBlobClient('taken').getBlobLeaseClient().acquireLease(60).catch(() => undefined);
+      if (kind === 'create' || kind === 'copy')
+        await container
+          .getBlobClient('taken')
+          .getBlobLeaseClient()
+          .acquireLease(60)
+          .catch(() => undefined);
       return undefined;
     };
     await lease.releaseLease();
@@ -153,7 +202,10 @@ t.test('--overwrite onto a blob that a crashed push of this machine left leased 
   const { pid } = spawnSync(process.execPath, ['-e', '']);
   await writeLeaseRecord(join(folder, 'state'), { uri: uri('crashed'), leaseId, owner: ownerOf(pid) });
   const notes: string[] = [];
-  await pushed('crashed', { overwrite: true, onEvent: (event) => void (event.type === 'note' && notes.push(event.message)) });
+  await pushed('crashed', {
+    overwrite: true,
+    onEvent: (event) => void (event.type === 'note' && notes.push(event.message)),
+  });
   t.strictSame(notes, []);
   await assertPushed('crashed');
 });

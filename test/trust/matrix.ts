@@ -4,7 +4,10 @@ import { isRun } from '../support/scale.js';
 import { smallScene, type SmallScene } from './small-scene.js';
 
 /** A place in the protocol: the `nth` request of a kind. */
-interface Point { readonly kind: RequestKind; readonly nth: number }
+interface Point {
+  readonly kind: RequestKind;
+  readonly nth: number;
+}
 
 /** Which requests a push makes: of each kind the first and the last (of Put Page that is the footer), and of Put Page one between. */
 async function pointsOf({ gate, pushed, assertPushed, assertHonest }: SmallScene): Promise<Point[]> {
@@ -17,7 +20,9 @@ async function pointsOf({ gate, pushed, assertPushed, assertHonest }: SmallScene
   await assertPushed('calm');
   const counts = new Map<RequestKind, number>();
   for (const { kind } of gate.records) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  return [...counts].flatMap(([kind, count]) => [...new Set([1, ...(kind === 'put-page' ? [2] : []), count])].map((nth) => ({ kind, nth })));
+  return [...counts].flatMap(([kind, count]) =>
+    [...new Set([1, ...(kind === 'put-page' ? [2] : []), count])].map((nth) => ({ kind, nth })),
+  );
 }
 
 /** Faults that do not pass. */
@@ -34,7 +39,7 @@ export async function runMatrix(t: Test, emulator: boolean): Promise<void> {
   t.ok(points.length >= 15, `${points.length} places`);
   let cell = 0;
   for (const { kind, nth } of points) {
-    for (const fault of emulator ? ['answer-lost'] as const : PASSING_FAULTS) {
+    for (const fault of emulator ? (['answer-lost'] as const) : PASSING_FAULTS) {
       const name = `once-${++cell}`;
       if (!isRun(cell)) continue;
       gate.faults = atNth(kind, nth, fault);
@@ -42,7 +47,7 @@ export async function runMatrix(t: Test, emulator: boolean): Promise<void> {
       mendNames();
       await assertPushed(name, `${fault} at ${kind} ${nth}`);
     }
-    for (const fault of emulator ? ['server-busy'] as const : LASTING) {
+    for (const fault of emulator ? (['server-busy'] as const) : LASTING) {
       const name = `lasting-${++cell}`;
       if (!isRun(cell)) continue;
       const what = `${fault} from ${kind} ${nth} on`;

@@ -48,7 +48,10 @@ export async function smallScene(t: Test, { emulator = false, host }: SmallScene
   t.teardown(() => gate.stop());
   gate.hidesEmulator = !emulator;
   const container = await containerOf(azurite, 'vhds');
-  const base: Write[] = [{ offset: 0, data: randomBytes(64 * KIB) }, { offset: 128 * KIB, data: randomBytes(64 * KIB) }];
+  const base: Write[] = [
+    { offset: 0, data: randomBytes(64 * KIB) },
+    { offset: 128 * KIB, data: randomBytes(64 * KIB) },
+  ];
   const own: Write[] = [
     { offset: 8 * KIB, data: randomBytes(512) },
     { offset: 136 * KIB, data: Buffer.alloc(8 * KIB) },
@@ -56,13 +59,36 @@ export async function smallScene(t: Test, { emulator = false, host }: SmallScene
     { offset: 240 * KIB, data: randomBytes(16 * KIB) },
   ];
   const [size, childSize] = [192 * KIB, 256 * KIB];
-  const root = await writeImage({ path: join(folder, 'base.vhd'), type: 'dynamic', size, blockSize: 16 * KIB, writes: base });
-  const { path: child } = await writeImage({ path: join(folder, 'child.vhd'), type: 'differencing', size: childSize, blockSize: 4 * KIB, parent: root, writes: own });
-  const content = flatten([{ size, writes: base }, { size: childSize, writes: own }]);
+  const root = await writeImage({
+    path: join(folder, 'base.vhd'),
+    type: 'dynamic',
+    size,
+    blockSize: 16 * KIB,
+    writes: base,
+  });
+  const { path: child } = await writeImage({
+    path: join(folder, 'child.vhd'),
+    type: 'differencing',
+    size: childSize,
+    blockSize: 4 * KIB,
+    parent: root,
+    writes: own,
+  });
+  const content = flatten([
+    { size, writes: base },
+    { size: childSize, writes: own },
+  ]);
   const baseContent = flatten([{ size, writes: base }]);
 
   const uri = (name: string) => `${gate.url}/vhds/${name}`;
-  const options: PushOptions = { environment: gate.env, stateFolder: join(folder, 'state'), cacheFolder: false, concurrency: 2, gap: 1024, retry: { attempts: 4, firstDelayMs: 1, maxDelayMs: 4, deadlineMs: 2000 } };
+  const options: PushOptions = {
+    environment: gate.env,
+    stateFolder: join(folder, 'state'),
+    cacheFolder: false,
+    concurrency: 2,
+    gap: 1024,
+    retry: { attempts: 4, firstDelayMs: 1, maxDelayMs: 4, deadlineMs: 2000 },
+  };
   const pushedFrom = async (path: string, more: PushOptions) => {
     await using disk = await openDisk(path);
     const result = await push(disk, { ...options, ...more });
@@ -75,10 +101,21 @@ export async function smallScene(t: Test, { emulator = false, host }: SmallScene
   gate.records = [];
 
   return {
-    folder, azurite, gate, container, child, basePath: root.path, content, baseContent, uri,
+    folder,
+    azurite,
+    gate,
+    container,
+    child,
+    basePath: root.path,
+    content,
+    baseContent,
+    uri,
     pushed: (name, more = {}) => pushedFrom(child, { base: uri('base'), to: uri(name), ...more }),
     endOf: async (run, what) => {
-      const error: unknown = await run.then(() => undefined, (error: unknown) => error);
+      const error: unknown = await run.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
       if (error === undefined) return 'none';
       t.ok(error instanceof VhdupError && error.code !== 'unexpected', `${what}: ${String(error)}`);
       return error instanceof VhdupError ? error.code : 'unknown';
@@ -86,7 +123,10 @@ export async function smallScene(t: Test, { emulator = false, host }: SmallScene
     assertPushed: async (name, what = name) => {
       const bytes = await bytesOf(container, name);
       const facts = await factsOf(container, name);
-      const isRight = bytes.subarray(0, -512).equals(content) && facts?.contentMd5 === md5(bytes) && facts.metadata['vhdup_state'] === 'complete';
+      const isRight =
+        bytes.subarray(0, -512).equals(content) &&
+        facts?.contentMd5 === md5(bytes) &&
+        facts.metadata['vhdup_state'] === 'complete';
       t.ok(isRight, `${what}: equal bytes, complete`);
     },
     assertHonest: async (name, what) => {
@@ -100,16 +140,23 @@ export async function smallScene(t: Test, { emulator = false, host }: SmallScene
   };
 }
 
-async function liesOf(facts: BlobFacts | undefined, read: () => Promise<Buffer>, content: Buffer, baseContent: Buffer): Promise<string[]> {
+async function liesOf(
+  facts: BlobFacts | undefined,
+  read: () => Promise<Buffer>,
+  content: Buffer,
+  baseContent: Buffer,
+): Promise<string[]> {
   if (!facts || facts.size === 0) return facts?.contentMd5 ? ['a Content-MD5 on nothing'] : [];
   const bytes = await read();
   const disk = bytes.subarray(0, -512);
   const isChild = disk.equals(content);
   const isBase = facts.metadata['vhdup_state'] === 'clearing' && disk.equals(baseContent);
   const lies: string[] = [];
-  if (bytes.subarray(-512, -504).toString('latin1') === 'conectix' && !isChild && !isBase) lies.push('a footer on other content');
+  if (bytes.subarray(-512, -504).toString('latin1') === 'conectix' && !isChild && !isBase)
+    lies.push('a footer on other content');
   if (facts.contentMd5 && facts.contentMd5 !== md5(bytes)) lies.push('a Content-MD5 of other bytes');
-  if (facts.metadata['vhdup_state'] === 'complete' && !(isChild && facts.contentMd5)) lies.push('complete on other content');
+  if (facts.metadata['vhdup_state'] === 'complete' && !(isChild && facts.contentMd5))
+    lies.push('complete on other content');
   return lies;
 }
 

@@ -16,23 +16,30 @@ interface AbortFlags extends BlobFlags {
 export const abortCommand: Command<AbortFlags> = {
   command: 'abort <blob>',
   describe: 'delete the destination of an unfinished push; finished and foreign blobs are left alone',
-  builder: (yargs) => (blobFlags(yargs)
-    .positional('blob', { type: 'string', demandOption: true, describe: 'URI of the destination' })
-    .option('yes', { type: 'boolean', default: false, describe: 'do not ask' })
-    .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' })),
+  builder: (yargs) =>
+    blobFlags(yargs)
+      .positional('blob', { type: 'string', demandOption: true, describe: 'URI of the destination' })
+      .option('yes', { type: 'boolean', default: false, describe: 'do not ask' })
+      .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' }),
   handler: async (flags) => {
     const { abortPush } = await import('../../manage/abort-push.js');
     const access = await accessOptions(flags, flags.blob);
     const { onEvent } = progressView(true);
-    const result = await interruptible((signal) => abortPush(flags.blob, {
-      ...access,
-      signal,
-      onEvent: (event) => {
-        if (event.type === 'note') printMessage(event.message);
-        else onEvent(event);
-      },
-      confirm: flags.yes ? undefined : (what) => confirm(`delete ${what}?`, signal),
-    }), () => undefined);
-    printResult(flags.json, result, () => [`${result.uri}: deleted, an unfinished push (${result.state}) of ${size(result.size)}`]);
+    const result = await interruptible(
+      (signal) =>
+        abortPush(flags.blob, {
+          ...access,
+          signal,
+          onEvent: (event) => {
+            if (event.type === 'note') printMessage(event.message);
+            else onEvent(event);
+          },
+          confirm: flags.yes ? undefined : (what) => confirm(`delete ${what}?`, signal),
+        }),
+      () => undefined,
+    );
+    printResult(flags.json, result, () => [
+      `${result.uri}: deleted, an unfinished push (${result.state}) of ${size(result.size)}`,
+    ]);
   },
 };

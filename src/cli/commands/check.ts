@@ -15,11 +15,15 @@ interface CheckFlags extends DiskFlags {
 export const checkCommand: Command<CheckFlags> = {
   command: 'check <disk>',
   describe: 'check every structure of a disk and of its parents, and list all that is wrong with them',
-  builder: (yargs) => (diskFlags(yargs)
-    .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
-    .epilogue(`Exit code ${EXIT.done} where there are no errors (warnings are allowed), ${EXIT.badDisk} where there are.`)),
+  builder: (yargs) =>
+    diskFlags(yargs)
+      .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
+      .epilogue(
+        `Exit code ${EXIT.done} where there are no errors (warnings are allowed), ${EXIT.badDisk} where there are.`,
+      ),
   handler: async (flags) => {
-    if (isBlobUri(flags.disk)) throw new VhdupError('usage', 'check takes a local file', { hint: 'vhdup info shows what is known of a blob' });
+    if (isBlobUri(flags.disk))
+      throw new VhdupError('usage', 'check takes a local file', { hint: 'vhdup info shows what is known of a blob' });
     const report = await checkDisk(flags.disk, openOptions(flags));
     printResult(flags.json, reportJson(report), () => reportLines(report));
     if (report.errors.length > 0) process.exitCode = EXIT.badDisk;
@@ -27,7 +31,12 @@ export const checkCommand: Command<CheckFlags> = {
 };
 
 function reportJson({ files, errors, warnings }: CheckReport): object {
-  return { files, errors: errors.map(problemJson), warnings: warnings.map(problemJson), exitCode: errors.length > 0 ? EXIT.badDisk : EXIT.done };
+  return {
+    files,
+    errors: errors.map(problemJson),
+    warnings: warnings.map(problemJson),
+    exitCode: errors.length > 0 ? EXIT.badDisk : EXIT.done,
+  };
 }
 
 function problemJson({ severity, file, offset, field, problem, code, hint }: Problem): object {
@@ -35,7 +44,10 @@ function problemJson({ severity, file, offset, field, problem, code, hint }: Pro
 }
 
 function reportLines({ files, errors, warnings }: CheckReport): string[] {
-  const summary = errors.length === 0 && warnings.length === 0 ? 'no errors' : `${errors.length === 0 ? 'no errors' : count(errors.length, 'error')}, ${warnings.length === 0 ? 'no warnings' : count(warnings.length, 'warning')}`;
+  const summary =
+    errors.length === 0 && warnings.length === 0
+      ? 'no errors'
+      : `${errors.length === 0 ? 'no errors' : count(errors.length, 'error')}, ${warnings.length === 0 ? 'no warnings' : count(warnings.length, 'warning')}`;
   return [
     ...files.map(fileLine),
     ...[...errors, ...warnings].flatMap(problemLines),

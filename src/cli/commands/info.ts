@@ -16,13 +16,20 @@ interface InfoFlags extends DiskFlags, BlobFlags {
 export const infoCommand: Command<InfoFlags> = {
   command: 'info <disk>',
   describe: 'show format, id, size, chain and allocation of a disk or a blob, and what is wrong with it',
-  builder: (yargs) => (blobFlags(diskFlags(yargs))
-    .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD, or the URI of a page blob' })),
+  builder: (yargs) =>
+    blobFlags(diskFlags(yargs)).positional('disk', {
+      type: 'string',
+      demandOption: true,
+      describe: 'a VHD, or the URI of a page blob',
+    }),
   handler: async (flags) => {
     if (isBlobUri(flags.disk)) {
       const { inspectBlob } = await import('../../manage/inspect-blob.js');
       const access = await accessOptions(flags, flags.disk);
-      const report = await interruptible((signal) => inspectBlob(flags.disk, { ...access, signal }), () => undefined);
+      const report = await interruptible(
+        (signal) => inspectBlob(flags.disk, { ...access, signal }),
+        () => undefined,
+      );
       printResult(flags.json, report, () => blobLines(report));
       return;
     }
@@ -44,11 +51,16 @@ function diskLines({ layers, warnings, size: bytes }: Disk): string[] {
       ['format', `${top.format}, ${top.type}`],
       ['id', top.id ?? 'none (all zeros)'],
       ['virtual size', `${size(bytes)} (${bytes} bytes)`],
-      ['allocated', `${size(top.allocated)}${top.blockSize === undefined ? '' : `, in blocks of ${size(top.blockSize)}`}`],
+      [
+        'allocated',
+        `${size(top.allocated)}${top.blockSize === undefined ? '' : `, in blocks of ${size(top.blockSize)}`}`,
+      ],
       ['created by', top.creator === '' ? 'unknown' : top.creator],
     ]),
     ...(layers.length > 1 ? ['  chain', ...layers.map(layerLine)] : []),
-    ...[...warnings, ...layers.flatMap((layer) => layer.warnings.map((text) => `${layer.path}: ${text}`))].map((text) => `  warning: ${text}`),
+    ...[...warnings, ...layers.flatMap((layer) => layer.warnings.map((text) => `${layer.path}: ${text}`))].map(
+      (text) => `  warning: ${text}`,
+    ),
   ];
 }
 
@@ -56,7 +68,18 @@ function layerLine({ path, type, id, size: bytes, allocated }: Layer, index: num
   return `    ${index}  ${path}  ${type}, id ${id ?? 'none'}, ${size(allocated)} of ${size(bytes)}`;
 }
 
-function blobLines({ uri, type, size: bytes, allocated, id, virtualSize, contentMd5, push, protection, problems }: BlobReport): string[] {
+function blobLines({
+  uri,
+  type,
+  size: bytes,
+  allocated,
+  id,
+  virtualSize,
+  contentMd5,
+  push,
+  protection,
+  problems,
+}: BlobReport): string[] {
   return [
     uri,
     ...table([

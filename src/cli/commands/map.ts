@@ -12,10 +12,15 @@ interface MapFlags extends DiskFlags {
 export const mapCommand: Command<MapFlags> = {
   command: 'map <disk>',
   describe: 'list the extents of a disk, and which file of its chain each comes from',
-  builder: (yargs) => (diskFlags(yargs)
-    .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })),
+  builder: (yargs) =>
+    diskFlags(yargs).positional('disk', {
+      type: 'string',
+      demandOption: true,
+      describe: 'a VHD: fixed, dynamic or differencing',
+    }),
   handler: async (flags) => {
-    if (isBlobUri(flags.disk)) throw new VhdupError('usage', 'map takes a local file', { hint: 'vhdup info shows what is known of a blob' });
+    if (isBlobUri(flags.disk))
+      throw new VhdupError('usage', 'map takes a local file', { hint: 'vhdup info shows what is known of a blob' });
     await using disk = await openDisk(flags.disk, openOptions(flags));
     const { layers, size } = disk;
     await printLongResult(flags.json, {
@@ -23,7 +28,8 @@ export const mapCommand: Command<MapFlags> = {
       list: 'extents',
       items: disk.extents(),
       heading: `${'offset'.padStart(15)} ${'length'.padStart(15)}  kind  file`,
-      line: ({ offset, length, kind, layer }) => `${String(offset).padStart(15)} ${String(length).padStart(15)}  ${kind}  ${kind === 'data' ? layers[layer]?.path ?? '' : '-'}`,
+      line: ({ offset, length, kind, layer }) =>
+        `${String(offset).padStart(15)} ${String(length).padStart(15)}  ${kind}  ${kind === 'data' ? (layers[layer]?.path ?? '') : '-'}`,
     });
   },
 };

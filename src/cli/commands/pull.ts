@@ -4,7 +4,16 @@ import { isBlobUri } from '../../blob/location.js';
 import type { PullFormat, PullOptions } from '../../pull/options.js';
 import type { PullResult } from '../../pull/result.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
-import { diskFlags, once, openOptions, paceOptions, workFlags, type Command, type DiskFlags, type WorkFlags } from '../command.js';
+import {
+  diskFlags,
+  once,
+  openOptions,
+  paceOptions,
+  workFlags,
+  type Command,
+  type DiskFlags,
+  type WorkFlags,
+} from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printMessage, printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
@@ -23,19 +32,45 @@ interface PullFlags extends DiskFlags, WorkFlags, BlobFlags {
 export const pullCommand: Command<PullFlags> = {
   command: 'pull <blob> <out>',
   describe: 'download a page blob to a disk, sparse, or only as what differs from a local ancestor',
-  builder: (yargs) => (blobFlags(workFlags(diskFlags(yargs)))
-    .positional('blob', { type: 'string', demandOption: true, describe: 'URI of the page blob' })
-    .positional('out', { type: 'string', demandOption: true, describe: 'the file to write' })
-    .option('format', { choices: ['dynamic', 'fixed', 'raw'] as const, default: 'dynamic' as const, describe: 'a sparse VHD, the blob byte for byte, or the disk without its footer' })
-    .option('onto', { type: 'string', requiresArg: true, describe: 'write a differencing VHD over this local ancestor of the blob' })
-    .option('overwrite', { type: 'boolean', default: false, describe: 'replace a file that is there, when the new one is complete' })
-    .option('check-md5', { type: 'boolean', default: true, describe: 'compare the result with the blob\'s Content-MD5 (--no-check-md5 does not)' })
-    .example('$0 pull https://acct.blob.core.windows.net/vhds/disk.vhd disk.vhd', 'download the disk to a dynamic VHD')
-    .example('$0 pull https://acct.blob.core.windows.net/vhds/child.vhd child.vhd --onto parent.vhd', 'keep only what differs from the parent')
-    .epilogue('Interrupted? Run the same command again. Credentials: as for push.') as unknown as Argv<PullFlags>),
+  builder: (yargs) =>
+    blobFlags(workFlags(diskFlags(yargs)))
+      .positional('blob', { type: 'string', demandOption: true, describe: 'URI of the page blob' })
+      .positional('out', { type: 'string', demandOption: true, describe: 'the file to write' })
+      .option('format', {
+        choices: ['dynamic', 'fixed', 'raw'] as const,
+        default: 'dynamic' as const,
+        describe: 'a sparse VHD, the blob byte for byte, or the disk without its footer',
+      })
+      .option('onto', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'write a differencing VHD over this local ancestor of the blob',
+      })
+      .option('overwrite', {
+        type: 'boolean',
+        default: false,
+        describe: 'replace a file that is there, when the new one is complete',
+      })
+      .option('check-md5', {
+        type: 'boolean',
+        default: true,
+        describe: "compare the result with the blob's Content-MD5 (--no-check-md5 does not)",
+      })
+      .example(
+        '$0 pull https://acct.blob.core.windows.net/vhds/disk.vhd disk.vhd',
+        'download the disk to a dynamic VHD',
+      )
+      .example(
+        '$0 pull https://acct.blob.core.windows.net/vhds/child.vhd child.vhd --onto parent.vhd',
+        'keep only what differs from the parent',
+      )
+      .epilogue('Interrupted? Run the same command again. Credentials: as for push.') as unknown as Argv<PullFlags>,
   handler: async (flags) => {
     const { blob, out, json, quiet, format, overwrite, checkMd5 } = flags;
-    if (!isBlobUri(blob)) throw new VhdupError('usage', 'the blob to pull is named by its URI', { hint: 'vhdup pull https://ACCOUNT.blob.core.windows.net/CONTAINER/disk.vhd disk.vhd' });
+    if (!isBlobUri(blob))
+      throw new VhdupError('usage', 'the blob to pull is named by its URI', {
+        hint: 'vhdup pull https://ACCOUNT.blob.core.windows.net/CONTAINER/disk.vhd disk.vhd',
+      });
     if (isBlobUri(out)) throw new VhdupError('usage', 'the output is a local file');
     const pace = paceOptions(flags);
     const access = await accessOptions(flags, blob);
@@ -43,15 +78,42 @@ export const pullCommand: Command<PullFlags> = {
     process.on('SIGXFSZ', () => undefined);
     const { pull } = await import('../../pull/pull.js');
     const view = progressView(quiet);
-    await interruptible(async (signal) => {
-      const options: PullOptions = { ...access, ...openOptions(flags), format, onto: once('onto', flags.onto), overwrite, checkMd5, ...pace, signal, onEvent: view.onEvent };
-      const result = await view.run(`Pulling ${out}`, () => pull(blob, out, options));
-      printResult(json, result, () => resultLines(result));
-    }, () => { printMessage('stopping: finishing the requests under way (Ctrl-C again to stop at once)'); });
+    await interruptible(
+      async (signal) => {
+        const options: PullOptions = {
+          ...access,
+          ...openOptions(flags),
+          format,
+          onto: once('onto', flags.onto),
+          overwrite,
+          checkMd5,
+          ...pace,
+          signal,
+          onEvent: view.onEvent,
+        };
+        const result = await view.run(`Pulling ${out}`, () => pull(blob, out, options));
+        printResult(json, result, () => resultLines(result));
+      },
+      () => {
+        printMessage('stopping: finishing the requests under way (Ctrl-C again to stop at once)');
+      },
+    );
   },
 };
 
-function resultLines({ blob, output, outcome, format, size: bytes, id, fetched, requests, stored, contentMd5, checked }: PullResult): string[] {
+function resultLines({
+  blob,
+  output,
+  outcome,
+  format,
+  size: bytes,
+  id,
+  fetched,
+  requests,
+  stored,
+  contentMd5,
+  checked,
+}: PullResult): string[] {
   return [
     `${output}: ${outcome === 'already-there' ? 'it was pulled before and is unchanged, nothing was fetched' : `complete${outcome === 'resumed' ? ', resumed' : ''}`}`,
     ...table([
@@ -61,7 +123,10 @@ function resultLines({ blob, output, outcome, format, size: bytes, id, fetched, 
       ['id', id ?? 'none'],
       ['fetched', `${size(fetched)} in ${count(requests, 'request')}`],
       ['stored', size(stored)],
-      ['Content-MD5', `${contentMd5 ?? 'none'}${checked === 'md5' ? ', compared' : checked === 'tree' ? '; the tree digest was compared' : ', not compared'}`],
+      [
+        'Content-MD5',
+        `${contentMd5 ?? 'none'}${checked === 'md5' ? ', compared' : checked === 'tree' ? '; the tree digest was compared' : ', not compared'}`,
+      ],
     ]),
   ];
 }

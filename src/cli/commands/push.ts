@@ -6,7 +6,16 @@ import { MAX_WRITE, type PushPlan } from '../../plan/push-plan.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import type { BaseCheckWish, PushOptions } from '../../push/options.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
-import { diskFlags, once, openOptions, paceOptions, workFlags, type Command, type DiskFlags, type WorkFlags } from '../command.js';
+import {
+  diskFlags,
+  once,
+  openOptions,
+  paceOptions,
+  workFlags,
+  type Command,
+  type DiskFlags,
+  type WorkFlags,
+} from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printMessage, printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
@@ -31,21 +40,61 @@ interface PushFlags extends DiskFlags, WorkFlags, BlobFlags, SealFlags {
 export const pushCommand: Command<PushFlags> = {
   command: 'push <disk>',
   describe: 'upload a disk to a page blob, and send only what its base does not have',
-  builder: (yargs) => (sealFlags(blobFlags(workFlags(diskFlags(yargs))))
-    .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
-    .option('to', { type: 'string', requiresArg: true, describe: 'URI of the destination blob (default: the base\'s container and the file\'s name)' })
-    .option('base', { type: 'string', requiresArg: true, describe: 'URI of an ancestor\'s blob to copy from, or "auto" to look in the destination\'s container' })
-    .option('base-check', { choices: ['content', 'md5', 'id'] as const, default: 'content' as const, describe: 'what proves that the base is the ancestor: its tree digest or else its Content-MD5, always the latter, or its id alone' })
-    .option('require-sealed-base', { type: 'boolean', default: false, describe: 'accept only a base that nobody can change' })
-    .option('overwrite', { type: 'boolean', default: false, describe: 'replace another blob at the destination' })
-    .option('verify', { choices: ['sent', 'all'] as const, describe: 'fetch what was sent, or all, and compare it before the blob is complete; --verify alone means sent' })
-    .option('gap', { type: 'string', requiresArg: true, describe: 'send gaps of up to this size between changes, such as 245KiB, and no wider ones (default: 16KiB; up to 122.5KiB if the link makes that faster)' })
-    .option('md5', { type: 'boolean', default: true, describe: 'set Content-MD5 on the blob (--no-md5 does not: other tools miss it, and the whole disk need not be read)' })
-    .option('cache', { type: 'boolean', default: true, describe: 'use and keep digests of unchanged files in the user\'s cache folder (--no-cache does neither)' })
-    .option('dry-run', { type: 'boolean', default: false, describe: 'print the plan and change nothing' })
-    .example('$0 push disk.vhd --to https://acct.blob.core.windows.net/vhds/disk.vhd', 'send everything but zeros')
-    .example('$0 push child.vhd --base https://acct.blob.core.windows.net/vhds/parent.vhd', 'copy the parent there, send the differences')
-    .epilogue('Interrupted? Run the same command again. Credentials: a SAS in the URI, --sas-file, AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or an Azure sign-in.') as unknown as Argv<PushFlags>),
+  builder: (yargs) =>
+    sealFlags(blobFlags(workFlags(diskFlags(yargs))))
+      .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
+      .option('to', {
+        type: 'string',
+        requiresArg: true,
+        describe: "URI of the destination blob (default: the base's container and the file's name)",
+      })
+      .option('base', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'URI of an ancestor\'s blob to copy from, or "auto" to look in the destination\'s container',
+      })
+      .option('base-check', {
+        choices: ['content', 'md5', 'id'] as const,
+        default: 'content' as const,
+        describe:
+          'what proves that the base is the ancestor: its tree digest or else its Content-MD5, always the latter, or its id alone',
+      })
+      .option('require-sealed-base', {
+        type: 'boolean',
+        default: false,
+        describe: 'accept only a base that nobody can change',
+      })
+      .option('overwrite', { type: 'boolean', default: false, describe: 'replace another blob at the destination' })
+      .option('verify', {
+        choices: ['sent', 'all'] as const,
+        describe: 'fetch what was sent, or all, and compare it before the blob is complete; --verify alone means sent',
+      })
+      .option('gap', {
+        type: 'string',
+        requiresArg: true,
+        describe:
+          'send gaps of up to this size between changes, such as 245KiB, and no wider ones (default: 16KiB; up to 122.5KiB if the link makes that faster)',
+      })
+      .option('md5', {
+        type: 'boolean',
+        default: true,
+        describe:
+          'set Content-MD5 on the blob (--no-md5 does not: other tools miss it, and the whole disk need not be read)',
+      })
+      .option('cache', {
+        type: 'boolean',
+        default: true,
+        describe: "use and keep digests of unchanged files in the user's cache folder (--no-cache does neither)",
+      })
+      .option('dry-run', { type: 'boolean', default: false, describe: 'print the plan and change nothing' })
+      .example('$0 push disk.vhd --to https://acct.blob.core.windows.net/vhds/disk.vhd', 'send everything but zeros')
+      .example(
+        '$0 push child.vhd --base https://acct.blob.core.windows.net/vhds/parent.vhd',
+        'copy the parent there, send the differences',
+      )
+      .epilogue(
+        'Interrupted? Run the same command again. Credentials: a SAS in the URI, --sas-file, AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or an Azure sign-in.',
+      ) as unknown as Argv<PushFlags>,
   handler: async (flags) => {
     const { disk: path, json, quiet } = flags;
     if (isBlobUri(path)) throw new VhdupError('usage', 'the disk is a local file; a blob is named with --to or --base');
@@ -59,39 +108,81 @@ export const pushCommand: Command<PushFlags> = {
     // Loaded only now: the SDK takes longer than all else at start-up.
     const { planPush, push } = await import('../../push/push.js');
     const view = progressView(quiet);
-    await interruptible(async (signal) => {
-      const options: PushOptions = {
-        ...access, to, base, baseCheck: flags.baseCheck, requireSealedBase: flags.requireSealedBase, overwrite: flags.overwrite,
-        verify: flags.verify, contentMd5: flags.md5, ...(flags.cache ? {} : { cacheFolder: false }), seal, gap, ...pace, signal, onEvent: view.onEvent,
-      };
-      if (flags.dryRun) {
-        const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
-        printResult(json, planJson(planned), () => planLines(planned));
-      } else {
-        const result = await view.run(`Pushing ${path}`, () => push(disk, options));
-        printResult(json, { ...result, verified: flags.verify }, () => resultLines(result, flags.verify));
-      }
-    }, () => { printMessage('stopping: finishing the requests under way (Ctrl-C again to stop at once)'); });
+    await interruptible(
+      async (signal) => {
+        const options: PushOptions = {
+          ...access,
+          to,
+          base,
+          baseCheck: flags.baseCheck,
+          requireSealedBase: flags.requireSealedBase,
+          overwrite: flags.overwrite,
+          verify: flags.verify,
+          contentMd5: flags.md5,
+          ...(flags.cache ? {} : { cacheFolder: false }),
+          seal,
+          gap,
+          ...pace,
+          signal,
+          onEvent: view.onEvent,
+        };
+        if (flags.dryRun) {
+          const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
+          printResult(json, planJson(planned), () => planLines(planned));
+        } else {
+          const result = await view.run(`Pushing ${path}`, () => push(disk, options));
+          printResult(json, { ...result, verified: flags.verify }, () => resultLines(result, flags.verify));
+        }
+      },
+      () => {
+        printMessage('stopping: finishing the requests under way (Ctrl-C again to stop at once)');
+      },
+    );
   },
 };
 
 function gapOption(flags: PushFlags): number | undefined {
   const text = once('gap', flags.gap);
   const bytes = text === undefined ? undefined : amount(text);
-  if (text !== undefined && (bytes === undefined || bytes > MAX_WRITE)) throw new VhdupError('usage', `--gap takes an amount with a unit, such as 245KiB, of at most 4 MiB; not "${text}"`);
+  if (text !== undefined && (bytes === undefined || bytes > MAX_WRITE))
+    throw new VhdupError('usage', `--gap takes an amount with a unit, such as 245KiB, of at most 4 MiB; not "${text}"`);
   return bytes;
 }
 
-function resultLines({ destination, outcome, base, size: bytes, sent, requests, zeros, copied, cleared, gaps, id, contentMd5, seal }: PushResult, verified: PushFlags['verify']): string[] {
-  const verifiedRow = verified && ['verified', verified === 'all' ? 'all of it' : 'what was sent'] as const;
-  if (outcome === 'already-there') return [`${destination}: the same content is there already, nothing was sent`, ...(seal || verifiedRow ? table([verifiedRow, seal && sealRow(seal)]) : [])];
+function resultLines(
+  {
+    destination,
+    outcome,
+    base,
+    size: bytes,
+    sent,
+    requests,
+    zeros,
+    copied,
+    cleared,
+    gaps,
+    id,
+    contentMd5,
+    seal,
+  }: PushResult,
+  verified: PushFlags['verify'],
+): string[] {
+  const verifiedRow = verified && (['verified', verified === 'all' ? 'all of it' : 'what was sent'] as const);
+  if (outcome === 'already-there')
+    return [
+      `${destination}: the same content is there already, nothing was sent`,
+      ...(seal || verifiedRow ? table([verifiedRow, seal && sealRow(seal)]) : []),
+    ];
   return [
     `${destination}: complete${outcome === 'resumed' ? ', resumed' : ''}`,
     ...table([
       ['size', `${size(bytes)} (${bytes} bytes)`],
       ['id', id ?? 'none'],
       ...baseRows(base),
-      ['sent', `${size(sent)} in ${count(requests, 'request')}${gaps > 0 ? `, at most ${size(gaps)} of it to save requests` : ''}`],
+      [
+        'sent',
+        `${size(sent)} in ${count(requests, 'request')}${gaps > 0 ? `, at most ${size(gaps)} of it to save requests` : ''}`,
+      ],
       base && ['copied', size(copied)],
       base && ['cleared', size(cleared)],
       ['zeros', `${size(zeros)} read and not sent`],
@@ -128,7 +219,11 @@ function clearTime({ clear }: PushPlan): string {
   return seconds < 1 ? '' : `: ${duration(seconds)} or more, at ${CLEARS_PER_SECOND} a second`;
 }
 
-const PROOF: Readonly<Record<BaseSummary['check'], string>> = { tree: 'id and tree digest', md5: 'id and MD5', id: 'id alone' };
+const PROOF: Readonly<Record<BaseSummary['check'], string>> = {
+  tree: 'id and tree digest',
+  md5: 'id and MD5',
+  id: 'id alone',
+};
 
 function baseRows(base: BaseSummary | undefined): (readonly [name: string, value: string])[] {
   if (!base) return [];
@@ -140,5 +235,16 @@ function baseRows(base: BaseSummary | undefined): (readonly [name: string, value
 
 /** The plan for programs: amounts and counts; the ranges themselves are in the library. */
 function planJson({ destination, action, base, plan, warnings }: PlannedPush): object {
-  return { destination, action, base, size: plan.size, copied: plan.copied, gap: plan.gap, maxGap: plan.maxGap, totals: plan.totals, ranges: { write: plan.write.length, clear: plan.clear.length }, warnings };
+  return {
+    destination,
+    action,
+    base,
+    size: plan.size,
+    copied: plan.copied,
+    gap: plan.gap,
+    maxGap: plan.maxGap,
+    totals: plan.totals,
+    ranges: { write: plan.write.length, clear: plan.clear.length },
+    warnings,
+  };
 }

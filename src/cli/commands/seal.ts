@@ -18,20 +18,35 @@ interface SealCommandFlags extends BlobFlags {
 export const sealCommand: Command<SealCommandFlags> = {
   command: 'seal <blob>',
   describe: 'keep a finished blob from changing, by an infinite lease or a policy of the service',
-  builder: (yargs) => (blobFlags(yargs)
-    .positional('blob', { type: 'string', demandOption: true, describe: 'URI of a blob' })
-    .option('immutable', { type: 'boolean', default: false, describe: 'by a policy of the service (needs version-level immutability), not by a lease' })
-    .option('until', { type: 'string', requiresArg: true, describe: 'for --immutable: until the end of this day in UTC, such as 2027-01-31' })
-    .option('days', { type: 'number', requiresArg: true, describe: 'for --immutable: for so many days from now' })
-    .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' })),
+  builder: (yargs) =>
+    blobFlags(yargs)
+      .positional('blob', { type: 'string', demandOption: true, describe: 'URI of a blob' })
+      .option('immutable', {
+        type: 'boolean',
+        default: false,
+        describe: 'by a policy of the service (needs version-level immutability), not by a lease',
+      })
+      .option('until', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'for --immutable: until the end of this day in UTC, such as 2027-01-31',
+      })
+      .option('days', { type: 'number', requiresArg: true, describe: 'for --immutable: for so many days from now' })
+      .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' }),
   handler: async (flags) => {
     const until = once('until', flags.until);
-    if (!flags.immutable && (until !== undefined || flags.days !== undefined)) throw new VhdupError('usage', '--until and --days go with --immutable');
-    const seal = flags.immutable ? { kind: 'immutable', until: untilOf('', until, flags.days) } as const : { kind: 'lease' } as const;
+    if (!flags.immutable && (until !== undefined || flags.days !== undefined))
+      throw new VhdupError('usage', '--until and --days go with --immutable');
+    const seal = flags.immutable
+      ? ({ kind: 'immutable', until: untilOf('', until, flags.days) } as const)
+      : ({ kind: 'lease' } as const);
     const { sealBlob } = await import('../../manage/seal-blob.js');
     const access = await accessOptions(flags, flags.blob);
     const { onEvent } = progressView(true);
-    const result = await interruptible((signal) => sealBlob(flags.blob, { ...access, seal, signal, onEvent }), () => undefined);
+    const result = await interruptible(
+      (signal) => sealBlob(flags.blob, { ...access, seal, signal, onEvent }),
+      () => undefined,
+    );
     printResult(flags.json, result, () => [result.uri, ...table([sealRow(result.seal)])]);
   },
 };

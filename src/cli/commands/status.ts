@@ -14,22 +14,26 @@ interface StatusFlags extends BlobFlags {
 export const statusCommand: Command<StatusFlags> = {
   command: 'status <blob>',
   describe: 'show where a push to a blob stands, and who holds it',
-  builder: (yargs) => (blobFlags(yargs)
-    .positional('blob', { type: 'string', demandOption: true, describe: 'URI of a blob' })
-    .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' })),
+  builder: (yargs) =>
+    blobFlags(yargs)
+      .positional('blob', { type: 'string', demandOption: true, describe: 'URI of a blob' })
+      .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' }),
   handler: async (flags) => {
     const { blobStatus } = await import('../../manage/blob-status.js');
     const access = await accessOptions(flags, flags.blob);
-    const status = await interruptible((signal) => blobStatus(flags.blob, { ...access, signal }), () => undefined);
+    const status = await interruptible(
+      (signal) => blobStatus(flags.blob, { ...access, signal }),
+      () => undefined,
+    );
     printResult(flags.json, status, () => lines(status));
   },
 };
 
 const STATES: Readonly<Record<BlobStatus['state'], string>> = {
-  'none': 'none: it says nothing of a push',
-  'clearing': 'clearing: not finished; parts of the base may still stand where the disk differs',
-  'writing': 'writing: not finished; every page that is there is right',
-  'complete': 'complete',
+  none: 'none: it says nothing of a push',
+  clearing: 'clearing: not finished; parts of the base may still stand where the disk differs',
+  writing: 'writing: not finished; every page that is there is right',
+  complete: 'complete',
   'unfinished-elsewhere': 'an unfinished upload of another tool, or of another version of this one',
 };
 
@@ -53,7 +57,10 @@ function lines({ uri, exists, state, push, size: bytes, allocated, copy, lease, 
 }
 
 function copyText({ status, done, total, description }: NonNullable<BlobStatus['copy']>): string {
-  const progress = done === undefined || total === undefined ? '' : `, ${size(done)} of ${size(total)}${total > 0 ? ` (${Math.floor((done / total) * 100)} %)` : ''}`;
+  const progress =
+    done === undefined || total === undefined
+      ? ''
+      : `, ${size(done)} of ${size(total)}${total > 0 ? ` (${Math.floor((done / total) * 100)} %)` : ''}`;
   return `${status}${progress}${description === undefined ? '' : `: ${description}`}`;
 }
 
@@ -61,6 +68,11 @@ function leaseText({ state, infinite, holder, isSealedFromHere }: LeaseStatus): 
   if (state !== 'leased') return state ?? 'unknown';
   if (infinite) return `without end${isSealedFromHere ? ', sealed from this machine' : ''}`;
   if (!holder) return 'held, and nobody says by whom';
-  const alive = holder.isAlive === undefined ? '' : holder.isAlive ? ', which runs' : ', which is gone: the next push takes the lease over';
+  const alive =
+    holder.isAlive === undefined
+      ? ''
+      : holder.isAlive
+        ? ', which runs'
+        : ', which is gone: the next push takes the lease over';
   return `held by ${holder.host}, process ${holder.pid}${holder.isThisMachine ? ' on this machine' : ''}${alive}`;
 }

@@ -19,21 +19,39 @@ interface UnsealFlags extends BlobFlags {
 export const unsealCommand: Command<UnsealFlags> = {
   command: 'unseal <blob>',
   describe: 'take off the infinite lease that seals a blob',
-  builder: (yargs) => (blobFlags(yargs)
-    .positional('blob', { type: 'string', demandOption: true, describe: 'URI of a blob' })
-    .option('lease-id', { type: 'string', requiresArg: true, describe: 'id of the lease (default: what this machine keeps)' })
-    .option('break', { type: 'boolean', default: false, describe: 'end the lease without its id' })
-    .option('yes', { type: 'boolean', default: false, describe: 'do not ask' })
-    .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' }) as unknown as Argv<UnsealFlags>),
+  builder: (yargs) =>
+    blobFlags(yargs)
+      .positional('blob', { type: 'string', demandOption: true, describe: 'URI of a blob' })
+      .option('lease-id', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'id of the lease (default: what this machine keeps)',
+      })
+      .option('break', { type: 'boolean', default: false, describe: 'end the lease without its id' })
+      .option('yes', { type: 'boolean', default: false, describe: 'do not ask' })
+      .option('json', {
+        type: 'boolean',
+        default: false,
+        describe: 'print one JSON object instead of text',
+      }) as unknown as Argv<UnsealFlags>,
   handler: async (flags) => {
     const leaseId = once('lease-id', flags.leaseId);
-    if (leaseId !== undefined && flags.break) throw new VhdupError('usage', '--lease-id and --break are two ways: give one');
+    if (leaseId !== undefined && flags.break)
+      throw new VhdupError('usage', '--lease-id and --break are two ways: give one');
     const { unsealBlob } = await import('../../manage/seal-blob.js');
     const access = await accessOptions(flags, flags.blob);
-    const result = await interruptible(async (signal) => {
-      if (flags.break && !flags.yes && !await confirm(`break the lease of ${flags.blob.replace(/\?.*$/s, '')}, whoever holds it?`, signal)) throw new VhdupError('cancelled', 'nothing was changed');
-      return unsealBlob(flags.blob, { ...access, leaseId, break: flags.break, signal });
-    }, () => undefined);
+    const result = await interruptible(
+      async (signal) => {
+        if (
+          flags.break &&
+          !flags.yes &&
+          !(await confirm(`break the lease of ${flags.blob.replace(/\?.*$/s, '')}, whoever holds it?`, signal))
+        )
+          throw new VhdupError('cancelled', 'nothing was changed');
+        return unsealBlob(flags.blob, { ...access, leaseId, break: flags.break, signal });
+      },
+      () => undefined,
+    );
     printResult(flags.json, result, () => [line(result)]);
   },
 };

@@ -4,7 +4,15 @@ import { isBlobUri } from '../../blob/location.js';
 import { openDisk } from '../../disk/open.js';
 import type { VerifyResult } from '../../verify/result.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
-import { diskFlags, openOptions, paceOptions, workFlags, type Command, type DiskFlags, type WorkFlags } from '../command.js';
+import {
+  diskFlags,
+  openOptions,
+  paceOptions,
+  workFlags,
+  type Command,
+  type DiskFlags,
+  type WorkFlags,
+} from '../command.js';
 import { EXIT } from '../exit-code.js';
 import { interruptible } from '../interrupt.js';
 import { printResult, table } from '../output.js';
@@ -21,20 +29,35 @@ interface VerifyFlags extends DiskFlags, WorkFlags, BlobFlags {
 export const verifyCommand: Command<VerifyFlags> = {
   command: 'verify <disk> <blob-uri>',
   describe: 'compare a disk with a blob, byte for byte, and name what differs',
-  builder: (yargs) => (blobFlags(workFlags(diskFlags(yargs)))
-    .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
-    .positional('blob-uri', { type: 'string', demandOption: true, describe: 'URI of a page blob' })
-    .option('deep', { type: 'boolean', default: true, describe: 'compare every byte; --deep=false fetches none, and compares size, footer, Content-MD5 and allocation' })
-    .example('$0 verify child.vhd https://acct.blob.core.windows.net/vhds/child.vhd', 'exit code 0: equal; 9: not') as unknown as Argv<VerifyFlags>),
+  builder: (yargs) =>
+    blobFlags(workFlags(diskFlags(yargs)))
+      .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
+      .positional('blob-uri', { type: 'string', demandOption: true, describe: 'URI of a page blob' })
+      .option('deep', {
+        type: 'boolean',
+        default: true,
+        describe:
+          'compare every byte; --deep=false fetches none, and compares size, footer, Content-MD5 and allocation',
+      })
+      .example(
+        '$0 verify child.vhd https://acct.blob.core.windows.net/vhds/child.vhd',
+        'exit code 0: equal; 9: not',
+      ) as unknown as Argv<VerifyFlags>,
   handler: async (flags) => {
-    if (isBlobUri(flags.disk)) throw new VhdupError('usage', 'the disk is a local file and comes first, then the URI of the blob');
+    if (isBlobUri(flags.disk))
+      throw new VhdupError('usage', 'the disk is a local file and comes first, then the URI of the blob');
     const pace = paceOptions(flags);
     const access = await accessOptions(flags, flags.blobUri);
     await using disk = await openDisk(flags.disk, openOptions(flags));
     const { verify } = await import('../../verify/verify.js');
     const view = progressView(flags.quiet);
-    const result = await interruptible((signal) => view.run(`Comparing ${flags.disk}`, () =>
-      verify(disk, flags.blobUri, { ...access, deep: flags.deep, ...pace, signal, onEvent: view.onEvent })), () => undefined);
+    const result = await interruptible(
+      (signal) =>
+        view.run(`Comparing ${flags.disk}`, () =>
+          verify(disk, flags.blobUri, { ...access, deep: flags.deep, ...pace, signal, onEvent: view.onEvent }),
+        ),
+      () => undefined,
+    );
     printResult(flags.json, result, () => resultLines(result));
     if (!result.equal) process.exitCode = EXIT.contentDiffers;
   },
@@ -47,18 +70,44 @@ const DIGEST_WORDS: Readonly<Record<VerifyResult['contentMd5'], string>> = {
   unchecked: 'not compared',
 };
 
-function resultLines({ blob, equal, depth, compared, size: bytes, fetched, differences, contentMd5, tree, allocation, problems }: VerifyResult): string[] {
-  const verdict = !equal ? 'differs from the disk' : depth === 'content' ? 'equals the disk' : 'nothing tells it from the disk; its content was not fetched';
+function resultLines({
+  blob,
+  equal,
+  depth,
+  compared,
+  size: bytes,
+  fetched,
+  differences,
+  contentMd5,
+  tree,
+  allocation,
+  problems,
+}: VerifyResult): string[] {
+  const verdict = !equal
+    ? 'differs from the disk'
+    : depth === 'content'
+      ? 'equals the disk'
+      : 'nothing tells it from the disk; its content was not fetched';
   const more = differences.count - differences.first.length;
   return [
     `${blob}: ${verdict}`,
     ...table([
-      ['compared', `${size(compared)} of ${size(bytes)}${depth === 'content' ? '; the rest is zero on both sides' : ''}`],
+      [
+        'compared',
+        `${size(compared)} of ${size(bytes)}${depth === 'content' ? '; the rest is zero on both sides' : ''}`,
+      ],
       ['fetched', size(fetched)],
-      depth === 'content' ? undefined : ['allocation', `${size(allocation.onlyDisk)} on the disk alone, ${size(allocation.onlyBlob)} on the blob alone`],
+      depth === 'content'
+        ? undefined
+        : [
+            'allocation',
+            `${size(allocation.onlyDisk)} on the disk alone, ${size(allocation.onlyBlob)} on the blob alone`,
+          ],
       ['Content-MD5', DIGEST_WORDS[contentMd5]],
       tree === 'absent' ? undefined : ['tree digest', DIGEST_WORDS[tree]],
-      differences.count === 0 ? undefined : ['differences', `${size(differences.bytes)} in ${count(differences.count, 'range')}`],
+      differences.count === 0
+        ? undefined
+        : ['differences', `${size(differences.bytes)} in ${count(differences.count, 'range')}`],
     ]),
     ...(differences.count === 0 ? [] : [`  ${'offset'.padStart(15)} ${'length'.padStart(15)}`]),
     ...differences.first.map(({ offset, length }) => `  ${String(offset).padStart(15)} ${String(length).padStart(15)}`),

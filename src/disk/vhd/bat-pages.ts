@@ -72,7 +72,7 @@ export class BatPages {
     const last = this.#last;
     if (last && blockIndex >= last.start && blockIndex < last.end) return last;
     if (this.#left.size > 0) return this.#load(blockIndex >>> PAGE_BITS);
-    return this.#last = new LoadedPages(this.#pages, 0, this.#entries);
+    return (this.#last = new LoadedPages(this.#pages, 0, this.#entries));
   }
 
   async #load(first: number): Promise<BatStretch> {
@@ -90,10 +90,13 @@ export class BatPages {
     }
     await inFlight(missing, async ({ index, crc, entries }) => {
       await readEntries(this.#file, this.#tableOffset + index * PAGE_ENTRIES * 4, entries);
-      if (checksumOf(entries) !== crc) throw new VhdupError('source-changed', `${this.#file.path}: its BAT changed while it was read`, { hint: 'stop what writes to it, then run the same command' });
+      if (checksumOf(entries) !== crc)
+        throw new VhdupError('source-changed', `${this.#file.path}: its BAT changed while it was read`, {
+          hint: 'stop what writes to it, then run the same command',
+        });
     });
     const start = first * PAGE_ENTRIES;
-    return this.#last = new LoadedPages(pages, start, Math.min(this.#entries, start + pages.length * PAGE_ENTRIES));
+    return (this.#last = new LoadedPages(pages, start, Math.min(this.#entries, start + pages.length * PAGE_ENTRIES)));
   }
 }
 
@@ -112,7 +115,7 @@ class LoadedPages implements BatStretch {
   position(blockIndex: number): number | undefined {
     const index = blockIndex - this.start;
     const page = this.#pages[index >>> PAGE_BITS] ?? 'empty';
-    const sector = page === 'empty' ? NOT_ALLOCATED : page[index & (PAGE_ENTRIES - 1)] ?? NOT_ALLOCATED;
+    const sector = page === 'empty' ? NOT_ALLOCATED : (page[index & (PAGE_ENTRIES - 1)] ?? NOT_ALLOCATED);
     return sector === NOT_ALLOCATED ? undefined : sector * SECTOR;
   }
 
@@ -122,7 +125,9 @@ class LoadedPages implements BatStretch {
       const page = this.#pages[index >>> PAGE_BITS] ?? 'empty';
       const first = index & (PAGE_ENTRIES - 1);
       const length = Math.min(PAGE_ENTRIES - first, last - index);
-      if (page !== 'empty') for (let at = first; at < first + length; at++) if (page[at] !== NOT_ALLOCATED) return this.start + index + at - first;
+      if (page !== 'empty')
+        for (let at = first; at < first + length; at++)
+          if (page[at] !== NOT_ALLOCATED) return this.start + index + at - first;
       index += length;
     }
     return end;

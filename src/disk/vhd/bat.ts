@@ -44,8 +44,12 @@ export class Bat {
     const { file, header, size } = place;
     const needed = Math.ceil(size / header.blockSize);
     if (needed > MAX_ENTRIES) {
-      findings.error(header.offset + HEADER.blockSize[0], 'dynamic header block size',
-        `${header.blockSize} bytes make ${needed} blocks, more than ${MAX_ENTRIES}`, { code: 'disk-unsupported' });
+      findings.error(
+        header.offset + HEADER.blockSize[0],
+        'dynamic header block size',
+        `${header.blockSize} bytes make ${needed} blocks, more than ${MAX_ENTRIES}`,
+        { code: 'disk-unsupported' },
+      );
       return undefined;
     }
     const pages = new BatPages(file, header.tableOffset, needed, budget);
@@ -77,12 +81,16 @@ export class Bat {
   /** Reads the table that is in the file now, and adds its entries to a digest as `read` does. Checks nothing. */
   async readAgain(digest: Hash): Promise<void> {
     const { header, size } = this.#place;
-    for await (const { entries } of pieces(this.#place, Math.ceil(size / header.blockSize))) digest.update(asBytes(entries));
+    for await (const { entries } of pieces(this.#place, Math.ceil(size / header.blockSize)))
+      digest.update(asBytes(entries));
   }
 }
 
 /** Yields the entries of a table, piece by piece. The memory of a piece is reused for the next one. */
-async function* pieces({ file, header }: BatPlace, needed: number): AsyncGenerator<{ readonly first: number; readonly entries: Uint32Array }> {
+async function* pieces(
+  { file, header }: BatPlace,
+  needed: number,
+): AsyncGenerator<{ readonly first: number; readonly entries: Uint32Array }> {
   const memory = new Uint32Array(Math.min(needed, READ_PAGES * PAGE_ENTRIES));
   for (let first = 0; first < needed; first += memory.length) {
     const entries = memory.subarray(0, Math.min(memory.length, needed - first));
@@ -139,15 +147,28 @@ class BatCheck {
       if (this.#wrong + overlaps.length < MAX_TOLD) overlaps.push({ sector, before });
       else more++;
     }
-    const blocks = overlaps.length === 0 ? new Map<number, number>() : await this.#lastBlocksWith(new Set(overlaps.map(({ sector }) => sector)));
-    for (const { sector, before } of overlaps) this.#refuse(blocks.get(sector) ?? 0, sector, `overlaps the block at sector ${hex(before)}`);
+    const blocks =
+      overlaps.length === 0
+        ? new Map<number, number>()
+        : await this.#lastBlocksWith(new Set(overlaps.map(({ sector }) => sector)));
+    for (const { sector, before } of overlaps)
+      this.#refuse(blocks.get(sector) ?? 0, sector, `overlaps the block at sector ${hex(before)}`);
     this.#wrong += more;
-    if (this.#wrong > MAX_TOLD) this.#findings.error(header.tableOffset, 'BAT', `${this.#wrong - MAX_TOLD} more problems of its entries are not listed`);
+    if (this.#wrong > MAX_TOLD)
+      this.#findings.error(
+        header.tableOffset,
+        'BAT',
+        `${this.#wrong - MAX_TOLD} more problems of its entries are not listed`,
+      );
   }
 
   #refuse(blockIndex: number, sector: number, problem: string): void {
     if (++this.#wrong > MAX_TOLD) return;
-    this.#findings.error(this.#place.header.tableOffset + blockIndex * 4, `BAT entry ${blockIndex}`, `sector ${hex(sector)} ${problem}`);
+    this.#findings.error(
+      this.#place.header.tableOffset + blockIndex * 4,
+      `BAT entry ${blockIndex}`,
+      `sector ${hex(sector)} ${problem}`,
+    );
   }
 
   async #lastBlocksWith(sectors: ReadonlySet<number>): Promise<Map<number, number>> {
@@ -163,7 +184,8 @@ class BatCheck {
 function misplaced(start: number, end: number, bitmapEnd: number, header: Header, dataEnd: number): string | undefined {
   const overlaps = (from: number, to: number) => start < to && end > from;
   if (end > dataEnd) {
-    const cut = start >= dataEnd ? '' : bitmapEnd > dataEnd ? '; its sector bitmap is cut short' : '; its data is cut short';
+    const cut =
+      start >= dataEnd ? '' : bitmapEnd > dataEnd ? '; its sector bitmap is cut short' : '; its data is cut short';
     return `puts the block at ${start} to ${end}, past the end of the file's data at ${dataEnd}${cut}`;
   }
   if (start < SECTOR) return 'points into the footer copy';

@@ -43,7 +43,8 @@ export class Bitmaps {
     // If `drop` is called during these reads, their results go into the dropped map, and are dropped too.
     const kept = this.#kept;
     for (const [blockIndex, position] of positions) {
-      const bitmap = kept.get(blockIndex) ?? bytes.subarray(loaded.size * this.#length, (loaded.size + 1) * this.#length);
+      const bitmap =
+        kept.get(blockIndex) ?? bytes.subarray(loaded.size * this.#length, (loaded.size + 1) * this.#length);
       if (!kept.has(blockIndex)) missing.push({ position, bitmap });
       loaded.set(blockIndex, bitmap);
     }

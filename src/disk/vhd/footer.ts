@@ -2,8 +2,21 @@ import type { SourceHandle } from '../file.js';
 import type { ImageOptions } from '../image.js';
 import type { Findings } from '../findings.js';
 import {
-  DISK_TYPE, FOOTER, FOOTER_LENGTH, FORMAT_VERSION, NO_OFFSET, SECTOR,
-  bytesOf, checksum, hex, putUint32, putUint64, text, uint32, uint64, uniqueId,
+  DISK_TYPE,
+  FOOTER,
+  FOOTER_LENGTH,
+  FORMAT_VERSION,
+  NO_OFFSET,
+  SECTOR,
+  bytesOf,
+  checksum,
+  hex,
+  putUint32,
+  putUint64,
+  text,
+  uint32,
+  uint64,
+  uniqueId,
 } from './layout.js';
 
 /** A hard disk footer, parsed ("Hard Disk Footer Format"). */
@@ -53,12 +66,20 @@ function footerProblems(bytes: Uint8Array, { ignoreChecksum = false }: ImageOpti
   const problems: FooterProblem[] = [];
   const version = uint32(bytes, FOOTER.fileFormatVersion);
   if (version !== FORMAT_VERSION) {
-    problems.push({ field: 'footer file format version', at: FOOTER.fileFormatVersion[0], problem: `${hex(version)} is not ${hex(FORMAT_VERSION)}` });
+    problems.push({
+      field: 'footer file format version',
+      at: FOOTER.fileFormatVersion[0],
+      problem: `${hex(version)} is not ${hex(FORMAT_VERSION)}`,
+    });
   }
   const stored = uint32(bytes, FOOTER.checksum);
   const right = checksum(bytes, FOOTER.checksum);
   if (!ignoreChecksum && stored !== right) {
-    problems.push({ field: 'footer checksum', at: FOOTER.checksum[0], problem: `${hex(stored)} is wrong, the bytes sum to ${hex(right)}` });
+    problems.push({
+      field: 'footer checksum',
+      at: FOOTER.checksum[0],
+      problem: `${hex(stored)} is wrong, the bytes sum to ${hex(right)}`,
+    });
   }
   return problems;
 }
@@ -103,9 +124,17 @@ interface Place {
  * A copy with a right checksum goes before one without, also when checksums are to be ignored.
  * Where none is right, a damaged one is returned after the errors, so that other checks can go on.
  */
-export async function findFooter(file: SourceHandle, options: ImageOptions, findings: Findings): Promise<FoundFooter | undefined> {
+export async function findFooter(
+  file: SourceHandle,
+  options: ImageOptions,
+  findings: Findings,
+): Promise<FoundFooter | undefined> {
   if (file.size < FOOTER_LENGTH) {
-    findings.error(undefined, undefined, `${file.size} bytes are too few for a VHD: its footer alone has ${FOOTER_LENGTH}`);
+    findings.error(
+      undefined,
+      undefined,
+      `${file.size} bytes are too few for a VHD: its footer alone has ${FOOTER_LENGTH}`,
+    );
     return undefined;
   }
   const tail = new Uint8Array(FOOTER_LENGTH);
@@ -118,15 +147,26 @@ export async function findFooter(file: SourceHandle, options: ImageOptions, find
 
   const places: readonly Place[] = [
     { bytes: tail, at: tailAt, dataEnd: tailAt, oddity: undefined },
-    { bytes: short, at: tailAt + 1, dataEnd: tailAt + 1, oddity: 'the footer has 511 bytes, as old versions of Virtual PC wrote it' },
-    { bytes: head, at: 0, dataEnd: file.size, oddity: 'the footer at the end is missing or damaged: the copy at the start was used' },
+    {
+      bytes: short,
+      at: tailAt + 1,
+      dataEnd: tailAt + 1,
+      oddity: 'the footer has 511 bytes, as old versions of Virtual PC wrote it',
+    },
+    {
+      bytes: head,
+      at: 0,
+      dataEnd: file.size,
+      oddity: 'the footer at the end is missing or damaged: the copy at the start was used',
+    },
   ];
   for (const ignoreChecksum of options.ignoreChecksum ? [false, true] : [false]) {
     for (const { bytes, at, dataEnd, oddity } of places) {
       const footer = parseFooter(bytes, { ignoreChecksum });
       if (!isFooter(footer) || (bytes === head && footer.diskType === DISK_TYPE.fixed)) continue;
       if (oddity !== undefined) findings.warning(tailAt, 'footer', oddity);
-      if (ignoreChecksum) findings.warning(at + FOOTER.checksum[0], 'footer checksum', 'the footer checksum is wrong and was ignored');
+      if (ignoreChecksum)
+        findings.warning(at + FOOTER.checksum[0], 'footer checksum', 'the footer checksum is wrong and was ignored');
       if (bytes !== head && footer.diskType !== DISK_TYPE.fixed) checkCopy(head, bytes, findings);
       return { footer, at, dataEnd };
     }
@@ -135,8 +175,15 @@ export async function findFooter(file: SourceHandle, options: ImageOptions, find
 }
 
 /** Reports what is wrong with each footer that can be told for one, and returns the first of them. */
-function damagedFooter(size: number, places: readonly Place[], head: Uint8Array, findings: Findings): FoundFooter | undefined {
-  const damaged = places.filter(({ bytes }) => text(bytes, FOOTER.cookie) === COOKIE && footerProblems(bytes, {}).length > 0);
+function damagedFooter(
+  size: number,
+  places: readonly Place[],
+  head: Uint8Array,
+  findings: Findings,
+): FoundFooter | undefined {
+  const damaged = places.filter(
+    ({ bytes }) => text(bytes, FOOTER.cookie) === COOKIE && footerProblems(bytes, {}).length > 0,
+  );
   for (const { bytes, at } of damaged) {
     for (const { field, at: within, problem } of footerProblems(bytes, {})) {
       findings.error(at + within, field, problem, field === 'footer checksum' ? { hint: DAMAGED } : {});
@@ -152,24 +199,42 @@ function damagedFooter(size: number, places: readonly Place[], head: Uint8Array,
 function checkCopy(head: Uint8Array, footer: Uint8Array, findings: Findings): void {
   if (Buffer.from(head).equals(footer)) return;
   const problems = footerProblems(head, {});
-  for (const { field, at, problem } of problems) findings.warning(at, `${field} of the copy`, `the footer copy at the start is damaged (${field}: ${problem}): the footer at the end was used`);
+  for (const { field, at, problem } of problems)
+    findings.warning(
+      at,
+      `${field} of the copy`,
+      `the footer copy at the start is damaged (${field}: ${problem}): the footer at the end was used`,
+    );
   if (problems.length > 0) return;
   const at = head.findIndex((byte, index) => byte !== footer[index]);
-  findings.warning(at, 'footer copy', 'the footer copy at the start differs from the footer at the end: the one at the end was used');
+  findings.warning(
+    at,
+    'footer copy',
+    'the footer copy at the start differs from the footer at the end: the one at the end was used',
+  );
 }
 
 const OTHER_FORMATS: readonly (readonly [magic: string, name: string])[] = [
-  ['vhdxfile', 'VHDX'], ['QFI\xfb', 'QCOW2'], ['KDMV', 'VMDK'], ['# Disk DescriptorFile', 'VMDK'],
+  ['vhdxfile', 'VHDX'],
+  ['QFI\xfb', 'QCOW2'],
+  ['KDMV', 'VMDK'],
+  ['# Disk DescriptorFile', 'VMDK'],
 ];
 
 function notVhd(size: number, head: Uint8Array, findings: Findings): void {
   const start = Buffer.from(head).toString('latin1');
   const other = OTHER_FORMATS.find(([magic]) => start.startsWith(magic));
   if (other) {
-    findings.error(undefined, undefined, `this is a ${other[1]} image; only VHD is supported`,
-      { code: 'disk-unsupported', hint: 'convert it first: qemu-img convert -O vpc -o force_size=on …' });
+    findings.error(undefined, undefined, `this is a ${other[1]} image; only VHD is supported`, {
+      code: 'disk-unsupported',
+      hint: 'convert it first: qemu-img convert -O vpc -o force_size=on …',
+    });
   } else {
-    findings.error(size - FOOTER_LENGTH, 'footer cookie', `not a VHD, neither the end nor the start of the file holds a footer ("${COOKIE}")`);
+    findings.error(
+      size - FOOTER_LENGTH,
+      'footer cookie',
+      `not a VHD, neither the end nor the start of the file holds a footer ("${COOKIE}")`,
+    );
   }
 }
 
@@ -188,7 +253,10 @@ export function fixedFooter(footer: Footer): Uint8Array {
 }
 
 /** The footer of a sparse disk with the identity, sizes, geometry, times and creator of a fixed one: the other way round. */
-export function sparseFooter(footer: Uint8Array, { isDifferencing, headerOffset }: { readonly isDifferencing: boolean; readonly headerOffset: number }): Uint8Array {
+export function sparseFooter(
+  footer: Uint8Array,
+  { isDifferencing, headerOffset }: { readonly isDifferencing: boolean; readonly headerOffset: number },
+): Uint8Array {
   const bytes = Uint8Array.from(footer);
   putUint64(bytes, FOOTER.dataOffset, BigInt(headerOffset));
   putUint32(bytes, FOOTER.diskType, isDifferencing ? DISK_TYPE.differencing : DISK_TYPE.dynamic);
@@ -213,5 +281,8 @@ export function geometrySize(footer: Footer): number {
 
 /** The creator application for people: printable ASCII only. */
 export function creatorName(footer: Footer): string {
-  return Buffer.from(bytesOf(footer.bytes, FOOTER.creatorApplication)).toString('latin1').replace(/[^\x21-\x7e]/g, ' ').trim();
+  return Buffer.from(bytesOf(footer.bytes, FOOTER.creatorApplication))
+    .toString('latin1')
+    .replace(/[^\x21-\x7e]/g, ' ')
+    .trim();
 }

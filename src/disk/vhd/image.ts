@@ -41,14 +41,20 @@ class VhdImage implements Image {
   async load(offset: number, end: number, isHidden: IsHidden): Promise<View> {
     const { sparse } = this.#structure;
     if (!sparse) return { end, segmentAt: (at) => ({ offset: at, length: end - at, kind: 'data', position: at }) };
-    const { header: { blockSize } } = sparse;
+    const {
+      header: { blockSize },
+    } = sparse;
     const firstBlock = Math.floor(offset / blockSize);
     const bat = await sparse.bat.from(firstBlock);
     let reached = Math.min(end, bat.end * blockSize);
     if (this.layer.type !== 'differencing') return new SparseView({ bat, blockSize, end: reached });
     const positions = new Map<number, number>();
     const blockEnd = Math.ceil(reached / blockSize);
-    for (let blockIndex = bat.nextAllocated(firstBlock, blockEnd); blockIndex < blockEnd; blockIndex = bat.nextAllocated(blockIndex + 1, blockEnd)) {
+    for (
+      let blockIndex = bat.nextAllocated(firstBlock, blockEnd);
+      blockIndex < blockEnd;
+      blockIndex = bat.nextAllocated(blockIndex + 1, blockEnd)
+    ) {
       const start = blockIndex * blockSize;
       const position = bat.position(blockIndex);
       if (position === undefined || isHidden(Math.max(offset, start), Math.min(reached, start + blockSize))) continue;

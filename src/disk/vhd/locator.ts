@@ -2,7 +2,17 @@ import { isAbsolute, relative, resolve } from 'node:path';
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
 import type { Header } from './header.js';
-import { FOOTER_LENGTH, HEADER, HEADER_LENGTH, LOCATOR, LOCATOR_LENGTH, bytesOf, text, uint32, uint64 } from './layout.js';
+import {
+  FOOTER_LENGTH,
+  HEADER,
+  HEADER_LENGTH,
+  LOCATOR,
+  LOCATOR_LENGTH,
+  bytesOf,
+  text,
+  uint32,
+  uint64,
+} from './layout.js';
 
 /** A parent locator: a path as some platform writes it ("Parent Locator Entries"). */
 export interface Locator {
@@ -16,7 +26,12 @@ const MAX_LENGTH = 65536;
 const ORDER = ['W2ru', 'W2ku', 'MacX'];
 
 /** Reads the locators that can be trusted, relative first. Legacy and unknown codes are passed over. */
-export async function readLocators(file: SourceHandle, header: Header, dataEnd: number, findings: Findings): Promise<Locator[]> {
+export async function readLocators(
+  file: SourceHandle,
+  header: Header,
+  dataEnd: number,
+  findings: Findings,
+): Promise<Locator[]> {
   const found: Locator[] = [];
   const entries = bytesOf(header.bytes, HEADER.parentLocatorEntries);
   for (let at = 0; at < entries.length; at += LOCATOR_LENGTH) {
@@ -42,8 +57,10 @@ export async function readLocators(file: SourceHandle, header: Header, dataEnd: 
 function misplaced(offset: bigint, length: number, header: Header, dataEnd: number): string | undefined {
   const end = offset + BigInt(length);
   if (length > MAX_LENGTH) return `a length of ${length} bytes is more than any path has (${MAX_LENGTH})`;
-  if (offset < BigInt(FOOTER_LENGTH) || end > BigInt(dataEnd)) return `its data, ${length} bytes at ${offset}, is not within the file's data, ${FOOTER_LENGTH} to ${dataEnd}`;
-  if (offset < BigInt(header.offset + HEADER_LENGTH) && end > BigInt(header.offset)) return `its data at ${offset} overlaps the dynamic header at ${header.offset}`;
+  if (offset < BigInt(FOOTER_LENGTH) || end > BigInt(dataEnd))
+    return `its data, ${length} bytes at ${offset}, is not within the file's data, ${FOOTER_LENGTH} to ${dataEnd}`;
+  if (offset < BigInt(header.offset + HEADER_LENGTH) && end > BigInt(header.offset))
+    return `its data at ${offset} overlaps the dynamic header at ${header.offset}`;
   return undefined;
 }
 
@@ -61,10 +78,15 @@ export interface ParentLink {
  * The locators of a new differencing disk: relative to the child (`.\parent.vhd`), so that both can be moved together, and
  * absolute. On another drive than the child's there is no relative one.
  */
-export function makeLocators({ path, childFolder }: ParentLink): { readonly code: string; readonly data: Uint8Array }[] {
+export function makeLocators({
+  path,
+  childFolder,
+}: ParentLink): { readonly code: string; readonly data: Uint8Array }[] {
   const fromChild = relative(resolve(childFolder), resolve(path)).replaceAll('/', '\\');
   const named = [
-    ...(isAbsolute(relative(resolve(childFolder), resolve(path))) ? [] : [{ code: 'W2ru', path: fromChild.startsWith('..\\') ? fromChild : `.\\${fromChild}` }]),
+    ...(isAbsolute(relative(resolve(childFolder), resolve(path)))
+      ? []
+      : [{ code: 'W2ru', path: fromChild.startsWith('..\\') ? fromChild : `.\\${fromChild}` }]),
     { code: 'W2ku', path: resolve(path) },
   ];
   return named.map(({ code, path: text }) => ({ code, data: Buffer.from(text, 'utf16le') }));

@@ -25,7 +25,11 @@ export interface Structure {
  * Reads all structures of a file and reports all that is wrong with them: the one place for the rules.
  * `structure` is there where no error was found; `summary` wherever there is a footer of a known type.
  */
-export async function readStructure(file: SourceHandle, options: ReadOptions, findings: Findings): Promise<{ summary?: ImageSummary; structure?: Structure }> {
+export async function readStructure(
+  file: SourceHandle,
+  options: ReadOptions,
+  findings: Findings,
+): Promise<{ summary?: ImageSummary; structure?: Structure }> {
   const found = await findFooter(file, options, findings);
   if (!found) return {};
   const { footer, dataEnd } = found;
@@ -35,11 +39,17 @@ export async function readStructure(file: SourceHandle, options: ReadOptions, fi
   const header = type === 'fixed' ? undefined : await readHeader(file, found, options, findings);
   const hash = createHash('sha256').update(footer.bytes);
   if (header) hash.update(header.bytes);
-  const bat = header?.hasTable && size !== undefined ? await Bat.read({ file, header, size, dataEnd }, findings, hash, options.memory) : undefined;
-  const parent = header && type === 'differencing' ? await parentOf(file, header, dataEnd, findings).catch((error: unknown) => {
-    bat?.release();
-    throw error;
-  }) : undefined;
+  const bat =
+    header?.hasTable && size !== undefined
+      ? await Bat.read({ file, header, size, dataEnd }, findings, hash, options.memory)
+      : undefined;
+  const parent =
+    header && type === 'differencing'
+      ? await parentOf(file, header, dataEnd, findings).catch((error: unknown) => {
+          bat?.release();
+          throw error;
+        })
+      : undefined;
   if (size !== undefined) reportOddities(found, type, size, findings);
   const summary: ImageSummary = { type, id: footer.uniqueId, size, timeStamp: footer.timeStamp, parent };
   const sparse = header && bat ? { header, bat } : undefined;
@@ -52,42 +62,87 @@ export async function readStructure(file: SourceHandle, options: ReadOptions, fi
 
 function typeOf({ at, footer: { diskType } }: FoundFooter, findings: Findings): Layer['type'] | undefined {
   switch (diskType) {
-    case DISK_TYPE.fixed: return 'fixed';
-    case DISK_TYPE.dynamic: return 'dynamic';
-    case DISK_TYPE.differencing: return 'differencing';
+    case DISK_TYPE.fixed:
+      return 'fixed';
+    case DISK_TYPE.dynamic:
+      return 'dynamic';
+    case DISK_TYPE.differencing:
+      return 'differencing';
     default:
-      findings.error(at + FOOTER.diskType[0], 'footer disk type', `${hex(diskType)} is not fixed (2), dynamic (3) or differencing (4)`);
+      findings.error(
+        at + FOOTER.diskType[0],
+        'footer disk type',
+        `${hex(diskType)} is not fixed (2), dynamic (3) or differencing (4)`,
+      );
       return undefined;
   }
 }
 
 /** The virtual size: the current size, once it is one that the file can hold. CHS never counts. */
-function sizeOf({ at, footer: { currentSize }, dataEnd }: FoundFooter, type: Layer['type'], findings: Findings): number | undefined {
-  const problem = currentSize === 0n ? 'is 0'
-    : currentSize % BigInt(SECTOR) !== 0n ? `${currentSize} is not a multiple of ${SECTOR}`
-    : type === 'fixed' && currentSize > BigInt(dataEnd) ? `${currentSize} is larger than the data of the file, ${dataEnd} bytes`
-    : type !== 'fixed' && currentSize > MAX_SPARSE_SIZE ? `${currentSize} is above the limit of sparse disks, 2,040 GiB`
-    : undefined;
+function sizeOf(
+  { at, footer: { currentSize }, dataEnd }: FoundFooter,
+  type: Layer['type'],
+  findings: Findings,
+): number | undefined {
+  const problem =
+    currentSize === 0n
+      ? 'is 0'
+      : currentSize % BigInt(SECTOR) !== 0n
+        ? `${currentSize} is not a multiple of ${SECTOR}`
+        : type === 'fixed' && currentSize > BigInt(dataEnd)
+          ? `${currentSize} is larger than the data of the file, ${dataEnd} bytes`
+          : type !== 'fixed' && currentSize > MAX_SPARSE_SIZE
+            ? `${currentSize} is above the limit of sparse disks, 2,040 GiB`
+            : undefined;
   if (problem === undefined) return Number(currentSize);
   findings.error(at + FOOTER.currentSize[0], 'footer current size', problem);
   return undefined;
 }
 
-function reportOddities({ footer, at, dataEnd }: FoundFooter, type: Layer['type'], size: number, findings: Findings): void {
-  if (footer.savedState) findings.warning(at + FOOTER.savedState[0], 'footer saved state', 'the disk belongs to a virtual machine in a saved state');
-  if (footer.uniqueId === undefined) findings.warning(at + FOOTER.uniqueId[0], 'footer unique id', 'the unique id is all zeros');
+function reportOddities(
+  { footer, at, dataEnd }: FoundFooter,
+  type: Layer['type'],
+  size: number,
+  findings: Findings,
+): void {
+  if (footer.savedState)
+    findings.warning(
+      at + FOOTER.savedState[0],
+      'footer saved state',
+      'the disk belongs to a virtual machine in a saved state',
+    );
+  if (footer.uniqueId === undefined)
+    findings.warning(at + FOOTER.uniqueId[0], 'footer unique id', 'the unique id is all zeros');
   const chs = geometrySize(footer);
   if (Math.abs(chs - size) >= cylinderSize(footer) && footer.geometry.cylinders < 65535) {
-    findings.warning(at + FOOTER.diskGeometry[0], 'footer disk geometry', `the CHS geometry gives ${chs} bytes; the current size, ${size}, is what counts`);
+    findings.warning(
+      at + FOOTER.diskGeometry[0],
+      'footer disk geometry',
+      `the CHS geometry gives ${chs} bytes; the current size, ${size}, is what counts`,
+    );
   }
-  if (type === 'fixed' && dataEnd !== size) findings.warning(size, 'data', `the file holds ${dataEnd - size} bytes behind the disk's ${size}; they are no part of it`);
+  if (type === 'fixed' && dataEnd !== size)
+    findings.warning(
+      size,
+      'data',
+      `the file holds ${dataEnd - size} bytes behind the disk's ${size}; they are no part of it`,
+    );
 }
 
-async function parentOf(file: SourceHandle, header: Header, dataEnd: number, findings: Findings): Promise<ParentReference | undefined> {
+async function parentOf(
+  file: SourceHandle,
+  header: Header,
+  dataEnd: number,
+  findings: Findings,
+): Promise<ParentReference | undefined> {
   const locators = await readLocators(file, header, dataEnd, findings);
   const names = [...locators.map(({ path }) => path), ...(header.parentName === '' ? [] : [header.parentName])];
   if (names.length === 0) {
-    findings.error(header.offset + HEADER.parentLocatorEntries[0], 'parent locator entries', 'a differencing disk without a usable locator or parent name');
+    findings.error(
+      header.offset + HEADER.parentLocatorEntries[0],
+      'parent locator entries',
+      'a differencing disk without a usable locator or parent name',
+    );
     return undefined;
   }
   return {

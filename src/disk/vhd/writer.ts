@@ -41,7 +41,8 @@ export class SparseVhdWriter implements DiskWriter {
     this.#file = file;
     this.#spec = spec;
     this.#locators = spec.parent ? makeLocators(spec.parent).map(({ data }) => data) : [];
-    this.#tableOffset = FOOTER_LENGTH + HEADER_LENGTH + this.#locators.reduce((sum, { length }) => sum + wholeSectors(length), 0);
+    this.#tableOffset =
+      FOOTER_LENGTH + HEADER_LENGTH + this.#locators.reduce((sum, { length }) => sum + wholeSectors(length), 0);
     this.#bat = new Uint32Array(Math.ceil(size / BLOCK)).fill(NOT_ALLOCATED);
     this.#dataOffset = this.#tableOffset + wholeSectors(this.#bat.length * 4);
     this.#end = this.#dataOffset;
@@ -99,7 +100,10 @@ export class SparseVhdWriter implements DiskWriter {
       await this.#file.write(at, data);
       at += wholeSectors(data.length);
     }
-    await this.#file.write(FOOTER_LENGTH, makeHeader({ tableOffset: this.#tableOffset, maxTableEntries: this.#bat.length, blockSize: BLOCK, parent }));
+    await this.#file.write(
+      FOOTER_LENGTH,
+      makeHeader({ tableOffset: this.#tableOffset, maxTableEntries: this.#bat.length, blockSize: BLOCK, parent }),
+    );
     await this.#file.sync();
     const own = sparseFooter(footer, { isDifferencing: parent !== undefined, headerOffset: FOOTER_LENGTH });
     await this.#file.write(0, own);
@@ -110,10 +114,12 @@ export class SparseVhdWriter implements DiskWriter {
   /** A block comes whole, so its bitmap is known whole: nothing of it has to be kept for later. */
   async #putBlock(blockIndex: number, block: Uint8Array, parts: readonly Part[]): Promise<void> {
     const position = this.#allocate(blockIndex);
-    for (const { offset, length } of parts) await this.#file.write(position + BITMAP + offset, block.subarray(offset, offset + length));
+    for (const { offset, length } of parts)
+      await this.#file.write(position + BITMAP + offset, block.subarray(offset, offset + length));
     // Readers of a dynamic disk take the whole block; some look at the bitmap, and are to see all of it.
     const bitmap = new Uint8Array(BITMAP).fill(this.#spec.parent ? 0 : 0xff);
-    if (this.#spec.parent) for (const { offset, length } of parts) setBits(bitmap, offset / SECTOR, (offset + length) / SECTOR);
+    if (this.#spec.parent)
+      for (const { offset, length } of parts) setBits(bitmap, offset / SECTOR, (offset + length) / SECTOR);
     await this.#file.write(position, bitmap);
   }
 
@@ -125,7 +131,10 @@ export class SparseVhdWriter implements DiskWriter {
     this.#bat[blockIndex] = position / SECTOR;
     this.#end += BITMAP + BLOCK;
     const { from, to } = this.#changed;
-    this.#changed = from === to ? { from: blockIndex, to: blockIndex + 1 } : { from: Math.min(from, blockIndex), to: Math.max(to, blockIndex + 1) };
+    this.#changed =
+      from === to
+        ? { from: blockIndex, to: blockIndex + 1 }
+        : { from: Math.min(from, blockIndex), to: Math.max(to, blockIndex + 1) };
     return position;
   }
 
@@ -133,7 +142,8 @@ export class SparseVhdWriter implements DiskWriter {
     const { from, to } = this.#changed;
     this.#changed = { from: 0, to: 0 };
     const bytes = Buffer.alloc((to - from) * 4);
-    for (let index = from; index < to; index++) bytes.writeUInt32BE(this.#bat[index] ?? NOT_ALLOCATED, (index - from) * 4);
+    for (let index = from; index < to; index++)
+      bytes.writeUInt32BE(this.#bat[index] ?? NOT_ALLOCATED, (index - from) * 4);
     await this.#file.write(this.#tableOffset + from * 4, bytes);
   }
 }
@@ -141,7 +151,11 @@ export class SparseVhdWriter implements DiskWriter {
 /** Throws `disk-unsupported` for a disk above 2,040 GiB; `name` says which. */
 export function checkSparseSize(size: number, name: string): void {
   if (size <= MAX_SPARSE_SIZE) return;
-  throw new VhdupError('disk-unsupported', `${name}: a disk of ${size} bytes is above the limit of sparse VHDs, 2,040 GiB`, { hint: 'use --format fixed or --format raw' });
+  throw new VhdupError(
+    'disk-unsupported',
+    `${name}: a disk of ${size} bytes is above the limit of sparse VHDs, 2,040 GiB`,
+    { hint: 'use --format fixed or --format raw' },
+  );
 }
 
 /** The part of `part` within `[start, end)`, from `start`. */

@@ -9,7 +9,10 @@ async function copyScene(t: Test): Promise<GateScene & { source: PageBlobClient;
   await source.uploadPages(Buffer.alloc(4096, 5), 0, 4096);
   const begun = async () => {
     const poller = await scene.blob.beginCopyFromURL(source.url, { metadata: { mine: 'yes' } });
-    const { copyId = '', isCompleted = false } = poller.getOperationState() as { copyId?: string; isCompleted?: boolean };
+    const { copyId = '', isCompleted = false } = poller.getOperationState() as {
+      copyId?: string;
+      isCompleted?: boolean;
+    };
     t.notOk(isCompleted);
     return copyId;
   };
@@ -22,9 +25,17 @@ t.test('a copy is pending for as many looks as it was told, and refuses writes m
   const id = await begun();
   const pending = { status: 409, code: 'PendingCopyOperation' };
   for (const request of [
-    () => blob.uploadPages(Buffer.alloc(512), 0, 512), () => blob.clearPages(0, 512), () => blob.create(512), () => blob.setMetadata({}), () => blob.setHTTPHeaders({}),
-    () => blob.resize(512), () => blob.delete(), () => blob.getBlobLeaseClient().acquireLease(15), () => blob.beginCopyFromURL(blob.url),
-  ]) t.strictSame(await refusalOf(request()), pending, String(request));
+    () => blob.uploadPages(Buffer.alloc(512), 0, 512),
+    () => blob.clearPages(0, 512),
+    () => blob.create(512),
+    () => blob.setMetadata({}),
+    () => blob.setHTTPHeaders({}),
+    () => blob.resize(512),
+    () => blob.delete(),
+    () => blob.getBlobLeaseClient().acquireLease(15),
+    () => blob.beginCopyFromURL(blob.url),
+  ])
+    t.strictSame(await refusalOf(request()), pending, String(request));
   t.match(await blob.getProperties(), { copyStatus: 'pending', copyProgress: '1024/4096', copyId: id });
   t.match(await blob.getProperties(), { copyStatus: 'pending' });
   t.match(await blob.getProperties(), { copyStatus: 'success', copyProgress: '4096/4096', contentLength: 4096 });
@@ -37,8 +48,16 @@ t.test('a copy that fails leaves a blob of length zero with its metadata', async
   gate.copies = { polls: 1, end: 'failed' };
   await begun();
   await blob.getProperties();
-  t.match(await blob.getProperties(), { copyStatus: 'failed', copyStatusDescription: /500/, contentLength: 0, metadata: { mine: 'yes' } });
-  t.match(await container.getBlobClient('disk').getProperties(), { contentLength: 0, etag: (await blob.getProperties()).etag });
+  t.match(await blob.getProperties(), {
+    copyStatus: 'failed',
+    copyStatusDescription: /500/,
+    contentLength: 0,
+    metadata: { mine: 'yes' },
+  });
+  t.match(await container.getBlobClient('disk').getProperties(), {
+    contentLength: 0,
+    etag: (await blob.getProperties()).etag,
+  });
 });
 
 t.test('a source that changes during the copy fails it', async (t) => {

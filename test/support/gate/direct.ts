@@ -36,7 +36,9 @@ export class Direct {
     }
     const snapshot = url.searchParams.get('snapshot');
     const blob = this.blob(decodeURIComponent(url.pathname));
-    const { etag } = await (snapshot === null ? blob : blob.withSnapshot(snapshot)).getProperties().catch(() => ({ etag: undefined }));
+    const { etag } = await (snapshot === null ? blob : blob.withSnapshot(snapshot))
+      .getProperties()
+      .catch(() => ({ etag: undefined }));
     return etag;
   }
 }

@@ -3,37 +3,63 @@ import type { GateRecord, RequestKind } from './record.js';
 
 /** The answers of a service in trouble: what was asked for is not done. */
 export const REFUSALS = {
-  'operation-timed-out': refusal(500, 'OperationTimedOut', 'Operation could not be completed within the permitted time.'),
+  'operation-timed-out': refusal(
+    500,
+    'OperationTimedOut',
+    'Operation could not be completed within the permitted time.',
+  ),
   'server-busy': refusal(503, 'ServerBusy', 'The server is busy.'),
   'server-busy-retry-after': refusal(503, 'ServerBusy', 'The server is busy.', { 'retry-after': '0' }),
   'too-many-requests': refusal(429, 'TooManyRequests', 'Too many requests.', { 'retry-after': '0' }),
   'request-time-out': refusal(408, 'RequestTimeout', 'The request timed out.'),
-  'expired-sas': refusal(403, 'AuthenticationFailed', 'Server failed to authenticate the request. Signature not valid in the specified time frame.'),
+  'expired-sas': refusal(
+    403,
+    'AuthenticationFailed',
+    'Server failed to authenticate the request. Signature not valid in the specified time frame.',
+  ),
 } as const satisfies Record<string, OwnAnswer>;
 
 /** What befalls the way to the service. */
 export type WayFault =
   /** The connection is reset: with the first byte of the request, within its body, or when all of it came; nothing is done. */
-  | 'reset-before-body' | 'reset-during-body' | 'reset-after-body'
+  | 'reset-before-body'
+  | 'reset-during-body'
+  | 'reset-after-body'
   /** It is done, and the connection is reset before the answer. */
   | 'answer-lost'
   /** It is done, and the answer comes late. */
   | 'slow'
   /** There is never an answer; it is not done, or it is. */
-  | 'silent' | 'silent-after'
+  | 'silent'
+  | 'silent-after'
   /** It is done, and the connection ends within the answer. */
   | 'truncated'
   /** It is done, and the answer is only the first half of it, but of the length that its head says. */
   | 'halved'
   /** The connection is reset, and then the name does not resolve, or nobody listens: for gates that are reached by `localhost`. */
-  | 'unresolved' | 'refused';
+  | 'unresolved'
+  | 'refused';
 
 export type Fault = keyof typeof REFUSALS | WayFault;
 
 /** All but a refusal for good: a request that is tried again gets over them. */
 export const PASSING_FAULTS: readonly Fault[] = [
-  'operation-timed-out', 'server-busy', 'server-busy-retry-after', 'too-many-requests', 'request-time-out',
-  'reset-before-body', 'reset-during-body', 'reset-after-body', 'answer-lost', 'slow', 'silent', 'silent-after', 'truncated', 'halved', 'unresolved', 'refused',
+  'operation-timed-out',
+  'server-busy',
+  'server-busy-retry-after',
+  'too-many-requests',
+  'request-time-out',
+  'reset-before-body',
+  'reset-during-body',
+  'reset-after-body',
+  'answer-lost',
+  'slow',
+  'silent',
+  'silent-after',
+  'truncated',
+  'halved',
+  'unresolved',
+  'refused',
 ];
 
 /** Decides for each request, when its head has come, what befalls it. */

@@ -38,7 +38,10 @@ export interface Gate extends Azurite {
 }
 
 /** Starts a gate before `target`. Requests are signed without the host, so they pass as they are. `host`: how its URL names this machine. */
-export async function startGate(target: Azurite, { host = '127.0.0.1' }: { host?: '127.0.0.1' | 'localhost' } = {}): Promise<Gate> {
+export async function startGate(
+  target: Azurite,
+  { host = '127.0.0.1' }: { host?: '127.0.0.1' | 'localhost' } = {},
+): Promise<Gate> {
   const { hostname, port } = new URL(target.url);
   const agent = new Agent({ keepAlive: true });
   const direct = new Direct(target);
@@ -46,7 +49,9 @@ export async function startGate(target: Azurite, { host = '127.0.0.1' }: { host?
   const copies = new Copies(direct);
   const underWay = new Set<Promise<unknown>>();
   const server = createServer((incoming, outgoing) => {
-    const served = serve(incoming, outgoing).catch(() => outgoing.destroy()).finally(() => underWay.delete(served));
+    const served = serve(incoming, outgoing)
+      .catch(() => outgoing.destroy())
+      .finally(() => underWay.delete(served));
     underWay.add(served);
   });
   server.listen(0, '127.0.0.1');
@@ -83,7 +88,11 @@ export async function startGate(target: Azurite, { host = '127.0.0.1' }: { host?
     const body = await receive(incoming, fault);
     if (!body) return void outgoing.destroy();
     noteBody(record, body, gate.keepsBodies);
-    const own = await gate.onRequest(record) ?? await stopped(fault, outgoing) ?? (gate.isStrict ? await strictness.refusal(record, body) : undefined) ?? await copies.refusal(record);
+    const own =
+      (await gate.onRequest(record)) ??
+      (await stopped(fault, outgoing)) ??
+      (gate.isStrict ? await strictness.refusal(record, body) : undefined) ??
+      (await copies.refusal(record));
     if (own === 'drop') return void outgoing.destroy();
     if (own) {
       record.status = own.status;
@@ -94,9 +103,9 @@ export async function startGate(target: Azurite, { host = '127.0.0.1' }: { host?
     record.status = answer.status;
     await copies.show(record, answer, gate.copies);
     pageOf(record, answer, gate.pageSize);
-    if (await gate.onAnswer(record) === 'drop' || fault === 'answer-lost') return void outgoing.destroy();
+    if ((await gate.onAnswer(record)) === 'drop' || fault === 'answer-lost') return void outgoing.destroy();
     if (fault === 'slow') await sleep(gate.slowMs);
-    if (fault === 'silent-after') return void await once(outgoing, 'close');
+    if (fault === 'silent-after') return void (await once(outgoing, 'close'));
     if (fault === 'truncated') return cutShort(outgoing, record.method, answer);
     const sent = fault === 'halved' ? halfOf(answer) : answer;
     outgoing.writeHead(sent.status, sent.headers);
@@ -104,11 +113,22 @@ export async function startGate(target: Azurite, { host = '127.0.0.1' }: { host?
   }
 
   async function passOn(incoming: IncomingMessage, body: Buffer): Promise<Answer> {
-    const upstream = forward({ agent, hostname, port, method: incoming.method, path: incoming.url, headers: incoming.headers });
+    const upstream = forward({
+      agent,
+      hostname,
+      port,
+      method: incoming.method,
+      path: incoming.url,
+      headers: incoming.headers,
+    });
     upstream.end(body);
-    const [answer] = await once(upstream, 'response') as [IncomingMessage];
+    const [answer] = (await once(upstream, 'response')) as [IncomingMessage];
     const headers = Object.entries(answer.headers).filter(([name]) => name !== 'server' || !gate.hidesEmulator);
-    return { status: answer.statusCode ?? 0, headers: Object.fromEntries(headers), body: await readAll(answer) ?? Buffer.alloc(0) };
+    return {
+      status: answer.statusCode ?? 0,
+      headers: Object.fromEntries(headers),
+      body: (await readAll(answer)) ?? Buffer.alloc(0),
+    };
   }
 
   /** The fault's own end to a request that is not to be done. */

@@ -16,7 +16,11 @@ export function mendNames(): void {
   troubles.length = 0;
 }
 
-type Callback = (error: Error | null, address?: string | { address: string; family: number }[], family?: number) => void;
+type Callback = (
+  error: Error | null,
+  address?: string | { address: string; family: number }[],
+  family?: number,
+) => void;
 type Lookup = (name: string, options: { all?: boolean }, callback: Callback) => void;
 
 function install(): void {
@@ -27,7 +31,14 @@ function install(): void {
     if (name !== 'localhost') return void original(name, options, callback);
     const trouble = troubles.shift();
     if (trouble === 'unresolved') {
-      return void process.nextTick(callback, Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), { code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname: name }));
+      return void process.nextTick(
+        callback,
+        Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), {
+          code: 'ENOTFOUND',
+          syscall: 'getaddrinfo',
+          hostname: name,
+        }),
+      );
     }
     const address = trouble === 'refused' ? '127.0.0.2' : '127.0.0.1';
     if (options.all === true) process.nextTick(callback, null, [{ address, family: 4 }]);

@@ -10,7 +10,8 @@ export function pageOf({ kind, url }: GateRecord, answer: Answer, pageSize: numb
   const page = kind === 'list' ? blobsOf(text, size) : rangesOf(text, size, Number(query.get('marker') ?? '0'));
   if (page === text) return;
   answer.body = Buffer.from(page);
-  if (answer.headers['content-length'] !== undefined) answer.headers = { ...answer.headers, 'content-length': answer.body.length };
+  if (answer.headers['content-length'] !== undefined)
+    answer.headers = { ...answer.headers, 'content-length': answer.body.length };
 }
 
 /** Azurite sends all ranges whatever the marker; the marker is where the next page begins. */
@@ -20,7 +21,10 @@ function rangesOf(text: string, size: number, from: number): string {
   if (ahead.length === all.length && all.length <= size) return text;
   const next = ahead[size]?.[2];
   const head = text.slice(0, all[0]?.index ?? 0);
-  return `${head}${ahead.slice(0, size).map(([range]) => range).join('')}${next === undefined ? '<NextMarker/>' : `<NextMarker>${next}</NextMarker>`}</PageList>`;
+  return `${head}${ahead
+    .slice(0, size)
+    .map(([range]) => range)
+    .join('')}${next === undefined ? '<NextMarker/>' : `<NextMarker>${next}</NextMarker>`}</PageList>`;
 }
 
 /** Azurite goes on after the marker by itself; it takes the name of the last blob for one, so snapshots of a name stay together. */
@@ -31,6 +35,11 @@ function blobsOf(text: string, size: number): string {
   const first = all[0];
   const last = all[cut - 1];
   if (cut >= all.length || !first || !last) return text;
-  const tail = text.slice(text.indexOf('</Blobs>')).replace(/<NextMarker\s*\/>|<NextMarker>.*?<\/NextMarker>/s, `<NextMarker>${last[1]}</NextMarker>`);
-  return `${text.slice(0, first.index)}${all.slice(0, cut).map(([blob]) => blob).join('')}${tail}`;
+  const tail = text
+    .slice(text.indexOf('</Blobs>'))
+    .replace(/<NextMarker\s*\/>|<NextMarker>.*?<\/NextMarker>/s, `<NextMarker>${last[1]}</NextMarker>`);
+  return `${text.slice(0, first.index)}${all
+    .slice(0, cut)
+    .map(([blob]) => blob)
+    .join('')}${tail}`;
 }

@@ -2,11 +2,36 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 export type RequestKind =
-  | 'create' | 'put-page' | 'clear-pages' | 'copy' | 'abort-copy' | 'lease' | 'properties' | 'headers' | 'metadata' | 'resize'
-  | 'page-ranges' | 'read' | 'snapshot' | 'delete' | 'list' | 'other';
+  | 'create'
+  | 'put-page'
+  | 'clear-pages'
+  | 'copy'
+  | 'abort-copy'
+  | 'lease'
+  | 'properties'
+  | 'headers'
+  | 'metadata'
+  | 'resize'
+  | 'page-ranges'
+  | 'read'
+  | 'snapshot'
+  | 'delete'
+  | 'list'
+  | 'other';
 
 /** The kinds that change something. */
-export const WRITES: ReadonlySet<RequestKind> = new Set(['create', 'put-page', 'clear-pages', 'copy', 'lease', 'headers', 'metadata', 'resize', 'snapshot', 'delete']);
+export const WRITES: ReadonlySet<RequestKind> = new Set([
+  'create',
+  'put-page',
+  'clear-pages',
+  'copy',
+  'lease',
+  'headers',
+  'metadata',
+  'resize',
+  'snapshot',
+  'delete',
+]);
 
 /** One request as it came by. */
 export interface GateRecord {
@@ -32,8 +57,22 @@ export interface GateRecord {
 /** What the head of a request tells. */
 export function recordOf(index: number, { method = '', url = '', headers }: IncomingMessage): GateRecord {
   const [, start, end] = /bytes=(\d+)-(\d+)/.exec(String(headers['x-ms-range'] ?? headers['range'] ?? '')) ?? [];
-  const range = start === undefined || end === undefined ? undefined : { offset: Number(start), length: Number(end) - Number(start) + 1 };
-  return { index, kind: kindOf(method, queryOf(url), headers), method, url, headers, range, bodyLength: 0, bodyMd5: '', body: undefined, status: 0 };
+  const range =
+    start === undefined || end === undefined
+      ? undefined
+      : { offset: Number(start), length: Number(end) - Number(start) + 1 };
+  return {
+    index,
+    kind: kindOf(method, queryOf(url), headers),
+    method,
+    url,
+    headers,
+    range,
+    bodyLength: 0,
+    bodyMd5: '',
+    body: undefined,
+    status: 0,
+  };
 }
 
 /** Completes a record with its body. */
@@ -58,13 +97,21 @@ function kindOf(method: string, query: URLSearchParams, headers: IncomingMessage
   if (method === 'DELETE') return 'delete';
   if (method === 'GET') return comp === 'list' ? 'list' : comp === 'pagelist' ? 'page-ranges' : 'read';
   switch (comp) {
-    case 'page': return headers['x-ms-page-write'] === 'clear' ? 'clear-pages' : 'put-page';
-    case 'copy': return 'abort-copy';
-    case 'lease': return 'lease';
-    case 'metadata': return 'metadata';
-    case 'snapshot': return 'snapshot';
-    case 'properties': return headers['x-ms-blob-content-length'] === undefined ? 'headers' : 'resize';
-    case null: return headers['x-ms-copy-source'] === undefined ? (query.has('restype') ? 'other' : 'create') : 'copy';
-    default: return 'other';
+    case 'page':
+      return headers['x-ms-page-write'] === 'clear' ? 'clear-pages' : 'put-page';
+    case 'copy':
+      return 'abort-copy';
+    case 'lease':
+      return 'lease';
+    case 'metadata':
+      return 'metadata';
+    case 'snapshot':
+      return 'snapshot';
+    case 'properties':
+      return headers['x-ms-blob-content-length'] === undefined ? 'headers' : 'resize';
+    case null:
+      return headers['x-ms-copy-source'] === undefined ? (query.has('restype') ? 'other' : 'create') : 'copy';
+    default:
+      return 'other';
   }
 }

@@ -29,9 +29,18 @@ export async function gateScene(t: Test): Promise<GateScene> {
 }
 
 /** What a refused request says: status and code. */
-export async function refusalOf(request: Promise<unknown>): Promise<{ status: number | undefined; code: string | undefined } | undefined> {
-  return request.then(() => undefined, (error: { statusCode?: number; code?: string; response?: { headers: { get(name: string): string | undefined } } }) => ({
-    status: error.statusCode,
-    code: error.response?.headers.get('x-ms-error-code') ?? error.code,
-  }));
+export async function refusalOf(
+  request: Promise<unknown>,
+): Promise<{ status: number | undefined; code: string | undefined } | undefined> {
+  return request.then(
+    () => undefined,
+    (error: {
+      statusCode?: number;
+      code?: string;
+      response?: { headers: { get(name: string): string | undefined } };
+    }) => ({
+      status: error.statusCode,
+      code: error.response?.headers.get('x-ms-error-code') ?? error.code,
+    }),
+  );
 }
