@@ -14,7 +14,7 @@ export {
   type PlannedExtent,
   type PushPlan,
 } from './plan/push-plan.js';
-export type { Range, RangeSet } from './plan/range.js';
+export type { Range, RangeSet } from './bytes/range.js';
 export { push, planPush } from './push/push.js';
 export { pull } from './pull/pull.js';
 export type { PullFormat, PullOptions } from './pull/options.js';
@@ -39,10 +39,10 @@ export {
   type UnsealOptions,
   type UnsealResult,
 } from './manage/seal-blob.js';
-export type { Seal, SealWish } from './push/seal.js';
+export type { Seal, SealWish } from './protocol/seal.js';
 export type { BaseCheckWish, PushOptions } from './push/options.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';
 export type { Listener, Phase, SessionEvent } from './session/events.js';
-export type { Environment } from './blob/credential.js';
-export type { RetryPolicy } from './blob/retry.js';
-export { isBlobUri } from './blob/location.js';
+export type { Environment } from './azure/credential.js';
+export type { RetryPolicy } from './run/retry.js';
+export { isBlobUri } from './azure/location.js';

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Argv } from 'yargs';
-import { parseBlobUri } from '../blob/location.js';
-import { rememberSas } from '../blob/without-secrets.js';
+import { parseBlobUri } from '../azure/location.js';
+import { rememberSas } from '../redact/redact.js';
 import { VhdupError, messageOf } from '../errors.js';
 import type { SessionOptions } from '../session/options.js';
 import { once } from './command.js';

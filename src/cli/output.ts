@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { VhdupError, messageOf } from '../errors.js';
-import { withoutSecrets } from '../blob/without-secrets.js';
+import { withoutSecrets } from '../redact/redact.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 
 /** Version of the JSON that programs read. */

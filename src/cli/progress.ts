@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { withoutSecrets } from '../blob/without-secrets.js';
+import { withoutSecrets } from '../redact/redact.js';
 import type { Phase, SessionEvent } from '../session/events.js';
 import { printMessage, printableLine } from './output.js';
 import { duration, size } from './units.js';

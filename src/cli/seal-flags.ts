@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
-import type { Seal, SealWish } from '../push/seal.js';
+import type { Seal, SealWish } from '../protocol/seal.js';
 import { once } from './command.js';
 
 /** Flags of a command that can seal what it has made. */

@@ -2,7 +2,7 @@ import type { Disk, Extent, FileState, Layer, SourceFile } from './disk.js';
 import type { Image, View } from './image.js';
 import { inFlight } from './in-flight.js';
 import { Cursor, resolve, type Resolved } from './resolve.js';
-import { zeroFill } from './zero-fill.js';
+import { zeroFill } from '../bytes/zero-fill.js';
 
 export async function closeAll(images: readonly Image[]): Promise<void> {
   await Promise.all(images.map((image) => image.close()));

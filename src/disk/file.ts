@@ -1,7 +1,7 @@
 import { read, readSync } from 'node:fs';
 import { realpath, stat, type FileHandle } from 'node:fs/promises';
 import { VhdupError, messageOf } from '../errors.js';
-import { openRegular } from '../regular-file.js';
+import { openRegular } from '../state/regular-file.js';
 
 /** What the file system says of a file. */
 export interface FileTimes {

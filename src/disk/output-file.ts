@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { VhdupError, messageOf } from '../errors.js';
-import { openRegular } from '../regular-file.js';
+import { openRegular } from '../state/regular-file.js';
 
 /**
  * A file that is being made, written at positions. Every failure is `output-unwritable`.

@@ -1,9 +1,9 @@
 import { hostname } from 'node:os';
-import { parseBlobUri } from '../blob/location.js';
-import { isUnfinishedElsewhere, stateOf, type PushState } from '../blob/metadata.js';
-import type { BlobProperties } from '../blob/page-blob.js';
-import { rangeSet, totalLength } from '../plan/range.js';
-import { parseHolder } from '../session/holder.js';
+import { parseBlobUri } from '../azure/location.js';
+import { isUnfinishedElsewhere, stateOf, type PushState } from '../protocol/push-record.js';
+import type { BlobProperties } from '../azure/page-blob.js';
+import { rangeSet, totalLength } from '../bytes/range.js';
+import { parseHolder } from '../protocol/holder.js';
 import type { SessionOptions } from '../session/options.js';
 import { Session } from '../session/session.js';
 import { readLeaseRecord, stateFolderIfAny } from '../state/lease-record.js';

@@ -1,10 +1,10 @@
 import { VhdupError } from '../errors.js';
-import { breakLease, endLease } from '../blob/lease.js';
-import { parseBlobUri } from '../blob/location.js';
-import { isUnfinishedElsewhere, stateOf } from '../blob/metadata.js';
-import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
-import { letGoCrashed } from '../push/hold.js';
-import { sealFree, type Seal, type SealWish } from '../push/seal.js';
+import { breakLease, endLease } from '../azure/lease.js';
+import { parseBlobUri } from '../azure/location.js';
+import { isUnfinishedElsewhere, stateOf } from '../protocol/push-record.js';
+import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import { letGoCrashed } from '../protocol/hold-lease.js';
+import { sealFree, type Seal, type SealWish } from '../protocol/seal.js';
 import { Session } from '../session/session.js';
 import { defaultStateFolder } from '../state/lease-record.js';
 import { readSealRecord, withdrawSealRecord } from '../state/seal-record.js';

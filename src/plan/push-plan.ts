@@ -8,7 +8,7 @@ import {
   union,
   type Range,
   type RangeSet,
-} from './range.js';
+} from '../bytes/range.js';
 
 /** Ranges that are at most this many bytes apart are merged in every plan: sending so few bytes costs little compared with another request. */
 const MIN_GAP = 16 * 1024;

@@ -1,4 +1,4 @@
-import { splitAt, type Range, type RangeSet } from './range.js';
+import { splitAt, type Range, type RangeSet } from '../bytes/range.js';
 
 /** A stretch of the disk that is worked on at a time: it begins at a multiple of the window's length. */
 export interface Window {

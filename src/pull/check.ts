@@ -1,11 +1,11 @@
 import { dirname } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { localFiles, type SourceHandle } from '../disk/file.js';
-import { isChangedSince, notedTree, stateOf } from '../blob/metadata.js';
+import { isChangedSince, notedTree, stateOf } from '../protocol/push-record.js';
 import { openDisk } from '../disk/open.js';
-import { intersect, rangeSet, totalLength, type RangeSet } from '../plan/range.js';
+import { intersect, rangeSet, totalLength, type RangeSet } from '../bytes/range.js';
 import type { Session } from '../session/session.js';
-import { digestsOf, type Content, type DigestWish, type Digests } from '../session/digest-pass.js';
+import { digestsOf, type Content, type DigestWish, type Digests } from '../content/digest-pass.js';
 import type { PullOptions } from './options.js';
 import type { PartFile } from './part-file.js';
 import type { PullResult } from './result.js';

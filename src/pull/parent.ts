@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { dirname, relative, resolve, isAbsolute } from 'node:path';
 import { VhdupError } from '../errors.js';
-import { stateOf } from '../blob/metadata.js';
+import { stateOf } from '../protocol/push-record.js';
 import type { Disk, SourceFile } from '../disk/disk.js';
 import { openDisk } from '../disk/open.js';
 import { timeStampOf } from '../disk/vhd/footer.js';
 import type { ParentLink } from '../disk/vhd/locator.js';
-import { zeroFill } from '../disk/zero-fill.js';
-import type { Range } from '../plan/range.js';
+import { zeroFill } from '../bytes/zero-fill.js';
+import type { Range } from '../bytes/range.js';
 import type { Session } from '../session/session.js';
-import { SourceGuard } from '../session/source-guard.js';
+import { SourceGuard } from '../content/source-guard.js';
 import type { PullOptions } from './options.js';
 import type { PullSource } from './source.js';
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import crc32 from 'crc-32';
 import { unwritable } from '../disk/output-file.js';
-import { readRegular } from '../regular-file.js';
+import { readRegular } from '../state/regular-file.js';
 import { parseOwner, type Owner } from '../state/owner.js';
 
 /** The longest record, in bytes: it can name more than 200,000 windows. */

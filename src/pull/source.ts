@@ -1,11 +1,11 @@
 import { VhdupError } from '../errors.js';
-import { parseBlobUri } from '../blob/location.js';
-import { isUnfinishedElsewhere, stateOf } from '../blob/metadata.js';
-import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
-import { failureOf } from '../blob/service-error.js';
+import { parseBlobUri } from '../azure/location.js';
+import { isUnfinishedElsewhere, stateOf } from '../protocol/push-record.js';
+import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import { failureOf } from '../azure/service-error.js';
 import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
 import { checkSparseSize } from '../disk/vhd/writer.js';
-import { rangeSet, type RangeSet } from '../plan/range.js';
+import { rangeSet, type RangeSet } from '../bytes/range.js';
 import type { Session } from '../session/session.js';
 import type { PullFormat } from './options.js';
 

@@ -1,14 +1,13 @@
-import { basename } from 'node:path';
 import { VhdupError } from '../errors.js';
-import { parseBlobUri, isSameBlob, type BlobLocation } from '../blob/location.js';
-import { isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, type BaseCheck } from '../blob/metadata.js';
-import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
-import { failureOf } from '../blob/service-error.js';
+import type { BlobLocation } from '../azure/location.js';
+import { isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, type BaseCheck } from '../protocol/push-record.js';
+import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import { failureOf } from '../azure/service-error.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream, FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
-import { inParallel } from '../session/parallel.js';
+import { inParallel } from '../run/concurrency.js';
 import type { Session } from '../session/session.js';
-import type { DiskDigests } from '../session/disk-digests.js';
+import type { DiskDigests } from '../content/disk-digests.js';
 import type { BaseCheckWish } from './options.js';
 
 /** A blob that equals an ancestor by what its footer says; its content is checked by `checkBase`. */
@@ -233,50 +232,6 @@ async function passes(session: Session, disk: Disk, digests: DiskDigests, base: 
 
 export function isMismatch(error: unknown): error is VhdupError {
   return error instanceof VhdupError && error.code === 'base-mismatch';
-}
-
-/** Where the disk goes: `to`, or the base's container and the file's name. A SAS for the container serves both. */
-export function destinationOf(path: string, to: string | undefined, base: string | undefined): BlobLocation {
-  const fileName = basename(path);
-  const baseLocation = base === undefined || base === 'auto' ? undefined : parseBlobUri(base);
-  if (to === undefined) {
-    if (!baseLocation)
-      throw new VhdupError(
-        'usage',
-        base === undefined
-          ? 'where to? name the destination with --to, or a base with --base'
-          : "--base auto looks in the destination's container: name it with --to",
-      );
-    return withSasOf(
-      { ...baseLocation, name: fileName, snapshot: undefined, versionId: undefined, sas: undefined },
-      baseLocation,
-    );
-  }
-  const [address = '', query] = to.split('?', 2);
-  const location = parseBlobUri(
-    address.endsWith('/') ? `${address}${encodeURIComponent(fileName)}${query === undefined ? '' : `?${query}`}` : to,
-  );
-  if (location.snapshot !== undefined || location.versionId !== undefined)
-    throw new VhdupError('usage', 'a snapshot or a version cannot be written to');
-  return withSasOf(location, baseLocation);
-}
-
-/** The base's location, with the destination's SAS where it has none of its own and is in the same container. */
-export function baseLocationOf(base: string, destination: BlobLocation): BlobLocation {
-  return withSasOf(parseBlobUri(base), destination);
-}
-
-/** A SAS for a container or an account serves two blobs of one container; one for a single blob (`sr=b` and the like) does not. */
-function withSasOf(location: BlobLocation, other: BlobLocation | undefined): BlobLocation {
-  if (location.sas !== undefined || other?.sas === undefined || !sharesContainer(location, other)) return location;
-  return /(^|&)sr=(?!c\b)/i.test(other.sas) ? location : { ...location, sas: other.sas };
-}
-
-function sharesContainer(a: BlobLocation, b: BlobLocation): boolean {
-  return isSameBlob(
-    { ...a, name: '', snapshot: undefined, versionId: undefined },
-    { ...b, name: '', snapshot: undefined, versionId: undefined },
-  );
 }
 
 function mismatch({ uri }: PageBlob, problem: string, hint: string): VhdupError {

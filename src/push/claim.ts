@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { Lease } from '../blob/lease.js';
+import type { Lease } from '../azure/lease.js';
 import type { Disk } from '../disk/disk.js';
 import type { Session } from '../session/session.js';
 import { checkBase } from './base.js';
-import { busy } from './busy.js';
+import { busy } from '../protocol/busy.js';
 import { inspectDestination, type Complete, type Found, type Wanted } from './destination.js';
-import { hold, letGo } from './hold.js';
-import type { LeaseSecret } from './lease-secret.js';
+import { hold, letGo } from '../protocol/hold-lease.js';
+import type { LeaseSecret } from '../protocol/lease-secret.js';
 import { makeDestination } from './make-destination.js';
 import type { Preparation } from './prepare.js';
 import { isCheaperToCopyAgain } from './recheck.js';

@@ -7,18 +7,19 @@ import {
   withState,
   type PushState,
   type StateDigests,
-} from '../blob/metadata.js';
-import type { BlobProperties, Conditions, PageBlob } from '../blob/page-blob.js';
-import { hasStatus } from '../blob/service-error.js';
+} from '../protocol/push-record.js';
+import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js';
+import { hasStatus } from '../azure/service-error.js';
 import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
-import type { Lease } from '../blob/lease.js';
+import type { Lease } from '../azure/lease.js';
 import { PAGE, type PushPlan } from '../plan/push-plan.js';
-import { totalLength } from '../plan/range.js';
-import { holderInWords } from '../session/holder.js';
-import { inParallel } from '../session/parallel.js';
-import type { Digests } from '../session/digest-pass.js';
+import { totalLength } from '../bytes/range.js';
+import { present } from '../protocol/present.js';
+import { holderInWords } from '../protocol/holder.js';
+import { inParallel } from '../run/concurrency.js';
+import type { Digests } from '../content/digest-pass.js';
 import type { Session } from '../session/session.js';
-import type { DiskDigests } from '../session/disk-digests.js';
+import type { DiskDigests } from '../content/disk-digests.js';
 
 export type Identity = Omit<PushState, 'state'>;
 
@@ -199,14 +200,4 @@ export async function completeDestination(
     `${blob.uri}: the service took too long to complete it, ${MAX_COMPLETIONS} times`,
     { hint: 'run the same command again' },
   );
-}
-
-/** The properties of a blob that has to be there. */
-export async function present(blob: PageBlob): Promise<BlobProperties> {
-  const properties = await blob.properties();
-  if (!properties)
-    throw new VhdupError('transfer-failed', `${blob.uri}: it was deleted while it was written to`, {
-      hint: 'run the same command to start again',
-    });
-  return properties;
 }

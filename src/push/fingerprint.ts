@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { PushPlan } from '../plan/push-plan.js';
-import type { RangeSet } from '../plan/range.js';
+import type { RangeSet } from '../bytes/range.js';
 
 /** So many ranges are made text at a time. */
 const STEP = 1024;

@@ -1,6 +1,6 @@
 import type { VerifyScope } from './verify-pushed.js';
 import type { SessionOptions } from '../session/options.js';
-import type { SealWish } from './seal.js';
+import type { SealWish } from '../protocol/seal.js';
 
 export type BaseCheckWish = 'content' | 'md5' | 'id';
 

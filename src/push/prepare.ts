@@ -1,27 +1,19 @@
 import { VhdupError } from '../errors.js';
-import { isSameBlob } from '../blob/location.js';
-import { stateOf } from '../blob/metadata.js';
-import type { PageBlob } from '../blob/page-blob.js';
+import { baseLocationOf, isSameBlob } from '../azure/location.js';
+import { stateOf } from '../protocol/push-record.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../disk/fixed-stream.js';
 import { MAX_WRITE, PushPlanner, type PushPlan } from '../plan/push-plan.js';
-import {
-  baseLocationOf,
-  checkBase,
-  destinationOf,
-  findBase,
-  findBaseInContainer,
-  isMismatch,
-  type Base,
-  type BaseRules,
-} from './base.js';
+import { checkBase, findBase, findBaseInContainer, isMismatch, type Base, type BaseRules } from './base.js';
+import { destinationOf } from './destination-location.js';
 import { inspectDestination, type Found, type Identity } from './destination.js';
 import { fingerprintOf } from './fingerprint.js';
 import type { PushOptions } from './options.js';
-import { DiskDigests } from '../session/disk-digests.js';
-import { thisHolder } from '../session/holder.js';
+import { DiskDigests } from '../content/disk-digests.js';
+import { thisHolder } from '../protocol/holder.js';
 import type { Session } from '../session/session.js';
-import { SourceGuard } from '../session/source-guard.js';
+import { SourceGuard } from '../content/source-guard.js';
 import { DigestCache, defaultCacheFolder } from '../state/digest-cache.js';
 
 /** All that is decided before the first request that changes anything. */

@@ -1,9 +1,9 @@
 import { VhdupError } from '../errors.js';
-import type { BlobProperties, Conditions } from '../blob/page-blob.js';
+import type { BlobProperties, Conditions } from '../azure/page-blob.js';
 import { gapsOf } from '../plan/push-plan.js';
-import type { RangeSet } from '../plan/range.js';
-import type { Digests } from '../session/digest-pass.js';
-import { DiskDigests } from '../session/disk-digests.js';
+import type { RangeSet } from '../bytes/range.js';
+import type { Digests } from '../content/digest-pass.js';
+import { DiskDigests } from '../content/disk-digests.js';
 import type { Session } from '../session/session.js';
 import { checkBase, isMismatch } from './base.js';
 import type { Identity } from './destination.js';

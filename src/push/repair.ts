@@ -1,8 +1,8 @@
-import type { Conditions } from '../blob/page-blob.js';
+import type { Conditions } from '../azure/page-blob.js';
 import { md5 } from '../digest/md5.js';
-import { nonZeroRanges } from '../plan/non-zero.js';
+import { nonZeroRanges } from '../bytes/non-zero.js';
 import { MAX_WRITE, PAGE, changedBy } from '../plan/push-plan.js';
-import { intersect, rangeSet, splitAt, subtract, union, type Range, type RangeSet } from '../plan/range.js';
+import { intersect, rangeSet, splitAt, subtract, union, type Range, type RangeSet } from '../bytes/range.js';
 import type { Base } from './base.js';
 import { checkUnchanged } from './make-destination.js';
 import type { Preparation } from './prepare.js';

@@ -1,8 +1,8 @@
-import type { BaseCheck } from '../blob/metadata.js';
+import type { BaseCheck } from '../protocol/push-record.js';
 import { gapsOf, type PushPlan } from '../plan/push-plan.js';
-import { totalLength } from '../plan/range.js';
+import { totalLength } from '../bytes/range.js';
 import type { Base } from './base.js';
-import type { Seal } from './seal.js';
+import type { Seal } from '../protocol/seal.js';
 import type { Sent } from './transfer.js';
 
 /** The base of a push, for programs. */

@@ -1,7 +1,7 @@
-import type { Conditions, PageBlob } from '../blob/page-blob.js';
+import type { Conditions, PageBlob } from '../azure/page-blob.js';
 import { hashingFor } from '../digest/hash-workers.js';
 import type { Hashing } from '../digest/hashing.js';
-import { nonZeroRanges } from '../plan/non-zero.js';
+import { nonZeroRanges } from '../bytes/non-zero.js';
 import { MAX_WRITE, mayBeSent, type PushPlan } from '../plan/push-plan.js';
 import {
   RangeCursor,
@@ -12,10 +12,10 @@ import {
   totalLength,
   type Range,
   type RangeSet,
-} from '../plan/range.js';
-import type { Consumer, View } from '../session/disk-pass.js';
-import { Slots, type Lanes } from '../session/parallel.js';
-import { MIN_LINK_BYTES, PROBE_BYTES } from '../session/request-price.js';
+} from '../bytes/range.js';
+import type { Consumer, View } from '../content/scan.js';
+import { Slots, type Lanes } from '../run/concurrency.js';
+import { MIN_LINK_BYTES, PROBE_BYTES } from '../run/request-price.js';
 import type { Session } from '../session/session.js';
 
 /** What went over the wire. */

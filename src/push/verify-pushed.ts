@@ -1,13 +1,13 @@
 import { VhdupError } from '../errors.js';
-import { withState } from '../blob/metadata.js';
-import type { Conditions } from '../blob/page-blob.js';
+import { withState } from '../protocol/push-record.js';
+import type { Conditions } from '../azure/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { changedBy } from '../plan/push-plan.js';
-import { intersect, rangeSet, subtract, totalLength, union, type RangeSet } from '../plan/range.js';
-import { dataRanges } from '../session/data-ranges.js';
+import { intersect, rangeSet, subtract, totalLength, union, type RangeSet } from '../bytes/range.js';
+import { dataRanges } from '../content/data-ranges.js';
 import type { Session } from '../session/session.js';
-import { compare } from '../verify/compare.js';
-import { present } from './destination.js';
+import { compare } from '../content/compare.js';
+import { present } from '../protocol/present.js';
 import type { Preparation } from './prepare.js';
 import { repair } from './repair.js';
 

@@ -1,5 +1,5 @@
-import type { Environment } from '../blob/credential.js';
-import type { RetryPolicy } from '../blob/retry.js';
+import type { Environment } from '../azure/credential.js';
+import type { RetryPolicy } from '../run/retry.js';
 import type { Listener } from './events.js';
 
 /** What everything that speaks to the service takes. */

@@ -1,13 +1,14 @@
 import { VhdupError } from '../errors.js';
-import { accessTo } from '../blob/credential.js';
-import { Container } from '../blob/container.js';
-import type { BlobLocation } from '../blob/location.js';
-import { PageBlob } from '../blob/page-blob.js';
-import { FLOOR_BYTES_PER_SECOND, ThroughputFloor } from '../blob/throughput-floor.js';
-import { Retrier, throwIfStopped, type Stop } from '../blob/retry.js';
+import { accessTo } from '../azure/credential.js';
+import { Container } from '../azure/container.js';
+import type { BlobLocation } from '../azure/location.js';
+import { PageBlob } from '../azure/page-blob.js';
+import { FLOOR_BYTES_PER_SECOND, ThroughputFloor } from '../azure/throughput-floor.js';
+import { AZURE_ERRORS } from '../azure/service-error.js';
+import { Retrier, throwIfStopped, type Stop } from '../run/retry.js';
 import type { SessionOptions } from './options.js';
 import type { Listener, Phase } from './events.js';
-import { Traffic } from './traffic.js';
+import { Traffic } from '../run/request-scheduler.js';
 
 /** What all parts of one piece of work share: how to stop it, whom to tell, and how to speak to the service. */
 export class Session {
@@ -25,14 +26,13 @@ export class Session {
     this.stop = { cancel: options.signal ?? new AbortController().signal, abort: this.#abort.signal };
     this.traffic = new Traffic(this.stop, options.concurrency, options.limit);
     this.tell = options.onEvent ?? (() => undefined);
-    this.#retrier = new Retrier(
-      this.stop,
-      (message) => {
+    this.#retrier = new Retrier(this.stop, AZURE_ERRORS, {
+      onRetry: (message) => {
         this.note(message);
       },
-      options.retry,
-      this.traffic,
-    );
+      policy: options.retry,
+      pacer: this.traffic,
+    });
     // A limit delays whole requests, not those under way. Still, the floor stays well below it, so that no request fails because of it.
     this.#floor = new ThroughputFloor(
       Math.min(FLOOR_BYTES_PER_SECOND, (options.limit ?? Infinity) / 4),

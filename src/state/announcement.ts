@@ -3,7 +3,7 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, mkdir, open, rmdir, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VhdupError } from '../errors.js';
-import { openRegular } from '../regular-file.js';
+import { openRegular } from './regular-file.js';
 import { judgeOwner, parseOwner, thisOwner, type Owner, type Verdict } from './owner.js';
 
 const TOKEN_BYTES = 8;

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { lutimes, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openRegular } from '../regular-file.js';
+import { openRegular } from './regular-file.js';
 
 /** Bytes of a leaf's value. */
 const VALUE = 32;

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import crc32 from 'crc-32';
-import { readRegular } from '../regular-file.js';
+import { readRegular } from './regular-file.js';
 import { withLock } from './lock.js';
 
 /** A longer file, in bytes, is not a record. */

@@ -1,4 +1,4 @@
-import type { Range } from '../plan/range.js';
+import type { Range } from '../bytes/range.js';
 
 /** What a comparison of a disk with a blob found. Amounts are bytes. */
 export interface VerifyResult {

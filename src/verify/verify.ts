@@ -1,17 +1,17 @@
 import { VhdupError } from '../errors.js';
-import { parseBlobUri } from '../blob/location.js';
-import { isUnfinishedElsewhere, notedTree, stateOf } from '../blob/metadata.js';
-import type { BlobProperties, PageBlob } from '../blob/page-blob.js';
+import { parseBlobUri } from '../azure/location.js';
+import { isUnfinishedElsewhere, notedTree, stateOf } from '../protocol/push-record.js';
+import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream, FOOTER_LENGTH, parseFixedTail } from '../disk/fixed-stream.js';
-import { zeroFill } from '../disk/zero-fill.js';
-import { intersect, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../plan/range.js';
-import { dataRanges } from '../session/data-ranges.js';
-import { together } from '../session/parallel.js';
+import { zeroFill } from '../bytes/zero-fill.js';
+import { intersect, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../bytes/range.js';
+import { dataRanges } from '../content/data-ranges.js';
+import { together } from '../run/concurrency.js';
 import { Session } from '../session/session.js';
-import { SourceGuard } from '../session/source-guard.js';
-import { digestsOf } from '../session/digest-pass.js';
-import { compare } from './compare.js';
+import { SourceGuard } from '../content/source-guard.js';
+import { digestsOf } from '../content/digest-pass.js';
+import { compare } from '../content/compare.js';
 import type { VerifyOptions } from './options.js';
 import type { VerifyResult } from './result.js';
 

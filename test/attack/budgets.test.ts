@@ -13,7 +13,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
-import type { PageBlob } from '../../src/blob/page-blob.js';
+import type { PageBlob } from '../../src/azure/page-blob.js';
 import { openChain } from '../../src/disk/chain.js';
 import { localFiles, type Files } from '../../src/disk/file.js';
 import { readVhd } from '../../src/disk/vhd/image.js';

@@ -12,7 +12,7 @@
  */
 import { join } from 'node:path';
 import t from 'tap';
-import { inParallel } from '../../src/session/parallel.js';
+import { inParallel } from '../../src/run/concurrency.js';
 import { startAzurite } from '../support/azurite.js';
 import { temporaryFolder } from '../support/folder.js';
 import { Random } from '../support/mutations.js';

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { temporaryFolder } from '../support/folder.js';
 import { scaled } from '../support/scale.js';
-import { inParallel } from '../../src/session/parallel.js';
+import { inParallel } from '../../src/run/concurrency.js';
 import { play, type Verdict } from './play.js';
 import { roundOf, type Round } from './rounds.js';
 import { nextSecond } from './third-party.js';

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { TreeHasher, leafValues } from '../../src/digest/tree.js';
 import { VhdupError, openDisk, push } from '../../src/index.js';
-import { inParallel } from '../../src/session/parallel.js';
+import { inParallel } from '../../src/run/concurrency.js';
 import { startAzurite, type Azurite } from '../support/azurite.js';
 import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
 import { chains, writeChain, type LayerSpec } from '../support/chains.js';

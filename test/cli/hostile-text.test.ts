@@ -76,11 +76,9 @@ t.test('a listing with hostile names and metadata harms no push over --base auto
   await container
     .getPageBlobClient('x\u202e\u009b31m\u2028y')
     .create(scene.content.length + 512, { blobHTTPHeaders: { blobContentMD5: new Uint8Array(16) } });
-  await container
-    .getPageBlobClient('liar')
-    .create(1024, {
-      metadata: { vhdup_version: '1', vhdup_state: 'complete', vhdup_fingerprint: 'f', vhdup_id: scene.ids.base },
-    });
+  await container.getPageBlobClient('liar').create(1024, {
+    metadata: { vhdup_version: '1', vhdup_state: 'complete', vhdup_fingerprint: 'f', vhdup_id: scene.ids.base },
+  });
   const { exitCode, stdout, stderr } = await runCli(['push', scene.child, '--base', 'auto', '--to', uri('child')], env);
   t.equal(exitCode, 0, stderr);
   t.notMatch(stdout + stderr, HOSTILE);

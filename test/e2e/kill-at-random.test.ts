@@ -4,7 +4,7 @@ import type { ContainerClient } from '@azure/storage-blob';
 import fc from 'fast-check';
 import t from 'tap';
 import { openDisk, push } from '../../src/index.js';
-import { inParallel } from '../../src/session/parallel.js';
+import { inParallel } from '../../src/run/concurrency.js';
 import { startAzurite, type Azurite } from '../support/azurite.js';
 import { bytesOf, containerOf, endBreak, factsOf } from '../support/blobs.js';
 import { chains, writeChain, type LayerSpec } from '../support/chains.js';

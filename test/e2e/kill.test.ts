@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ContainerClient } from '@azure/storage-blob';
 import t, { type Test } from 'tap';
 import { openDisk, push } from '../../src/index.js';
-import { inParallel } from '../../src/session/parallel.js';
+import { inParallel } from '../../src/run/concurrency.js';
 import { startAzurite, type Azurite } from '../support/azurite.js';
 import { bytesOf, containerOf, endBreak, factsOf } from '../support/blobs.js';
 import { runCli } from '../support/cli.js';

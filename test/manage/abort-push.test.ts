@@ -222,18 +222,16 @@ t.test(
 
     const foreign = await startGate(gate);
     t.teardown(() => foreign.stop());
-    await container
-      .getPageBlobClient('lure')
-      .create(1024, {
-        metadata: {
-          vhdup_version: '1',
-          vhdup_state: 'clearing',
-          vhdup_fingerprint: 'f',
-          vhdup_base: `${foreign.url}/vhds/base`,
-          vhdup_base_etag: 'x',
-          vhdup_base_id: 'x',
-        },
-      });
+    await container.getPageBlobClient('lure').create(1024, {
+      metadata: {
+        vhdup_version: '1',
+        vhdup_state: 'clearing',
+        vhdup_fingerprint: 'f',
+        vhdup_base: `${foreign.url}/vhds/base`,
+        vhdup_base_etag: 'x',
+        vhdup_base_id: 'x',
+      },
+    });
     await abortPush(uri('lure'), options);
     t.equal(foreign.records.length, 0);
   },

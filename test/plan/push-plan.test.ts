@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { makePushPlan, type PlannedExtent, type PlanSource } from '../../src/index.js';
-import { nonZeroRanges } from '../../src/plan/non-zero.js';
-import { intersect, rangeSet, splitAt, subtract, totalLength, type Range } from '../../src/plan/range.js';
+import { nonZeroRanges } from '../../src/bytes/non-zero.js';
+import { intersect, rangeSet, splitAt, subtract, totalLength, type Range } from '../../src/bytes/range.js';
 
 const PAGES = 64;
 const seed = Date.now();

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { baseLocationOf, destinationOf } from '../../src/push/base.js';
+import { baseLocationOf } from '../../src/azure/location.js';
+import { destinationOf } from '../../src/push/destination-location.js';
 
 const VHDS = 'https://acct.blob.core.windows.net/vhds';
 const CONTAINER = 'sv=1&sr=c&sig=xxxxxxxxxxxx';

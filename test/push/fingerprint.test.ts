@@ -6,14 +6,12 @@ import { fingerprintOf } from '../../src/push/fingerprint.js';
 const seed = Date.now();
 t.comment(`seed ${seed}`);
 
-const sets = fc
-  .tuple(fc.constantFrom(0, 1, 2, 1023, 1024, 1025, 3000), fc.nat(2 ** 43))
-  .map(([count, start]) =>
-    Array.from({ length: count }, (_, index) => ({
-      offset: (start + index * 3) * 512,
-      length: 512 * (1 + (index % 2)),
-    })),
-  );
+const sets = fc.tuple(fc.constantFrom(0, 1, 2, 1023, 1024, 1025, 3000), fc.nat(2 ** 43)).map(([count, start]) =>
+  Array.from({ length: count }, (_, index) => ({
+    offset: (start + index * 3) * 512,
+    length: 512 * (1 + (index % 2)),
+  })),
+);
 
 t.test('the fingerprint is that of one JSON text: pushes that an earlier version left are resumed', (t) => {
   const bases = fc.option(fc.tuple(fc.uuid(), fc.string(), fc.constantFrom('md5', 'id')), { nil: undefined });

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { flatten, writeImage } from '../../fixtures/vhd.js';
-import { parseBlobUri } from '../../src/blob/location.js';
+import { parseBlobUri } from '../../src/azure/location.js';
 import { makePushPlan, openDisk, planPush, type PushOptions } from '../../src/index.js';
-import { intersect, rangeSet, subtract, totalLength } from '../../src/plan/range.js';
+import { intersect, rangeSet, subtract, totalLength } from '../../src/bytes/range.js';
 import { Upload } from '../../src/push/transfer.js';
-import { passOver } from '../../src/session/disk-pass.js';
+import { passOver } from '../../src/content/scan.js';
 import { Session } from '../../src/session/session.js';
 import { bytesOf, factsOf } from '../support/blobs.js';
 import { runCli } from '../support/cli.js';
@@ -366,11 +366,9 @@ t.test(
     gate.onAnswer = async ({ kind, headers }) => {
       if (kind !== 'put-page' || isWrong || Number(headers['content-length']) < EVERY) return;
       isWrong = true;
-      await container
-        .getPageBlobClient('half-repaired')
-        .uploadPages(Buffer.alloc(512, 7), EVERY - 4 * KIB, 512, {
-          conditions: { leaseId: String(headers['x-ms-lease-id']) },
-        });
+      await container.getPageBlobClient('half-repaired').uploadPages(Buffer.alloc(512, 7), EVERY - 4 * KIB, 512, {
+        conditions: { leaseId: String(headers['x-ms-lease-id']) },
+      });
     };
     // The gap is cleared before the base's bytes are written there.
     gate.onRequest = ({ kind, range }) => {

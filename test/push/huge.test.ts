@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import { writeImage } from '../../fixtures/vhd.js';
 import { makePushPlan, openDisk, planPush } from '../../src/index.js';
-import { parseBlobUri } from '../../src/blob/location.js';
+import { parseBlobUri } from '../../src/azure/location.js';
 import { Upload } from '../../src/push/transfer.js';
-import { passOver } from '../../src/session/disk-pass.js';
+import { passOver } from '../../src/content/scan.js';
 import { Session } from '../../src/session/session.js';
 import { stage } from '../support/stage.js';
 

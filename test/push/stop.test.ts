@@ -2,10 +2,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import t from 'tap';
 import { writeImage } from '../../fixtures/vhd.js';
-import { accessTo } from '../../src/blob/credential.js';
-import { parseBlobUri } from '../../src/blob/location.js';
-import { PageBlob } from '../../src/blob/page-blob.js';
-import { Retrier } from '../../src/blob/retry.js';
+import { accessTo } from '../../src/azure/credential.js';
+import { parseBlobUri } from '../../src/azure/location.js';
+import { PageBlob } from '../../src/azure/page-blob.js';
+import { Retrier } from '../../src/run/retry.js';
+import { AZURE_ERRORS } from '../../src/azure/service-error.js';
 import { stage } from '../support/stage.js';
 
 const MIB = 1024 ** 2;
@@ -83,7 +84,7 @@ t.test('pages are written to blobs of any name', async (t) => {
     const blob = new PageBlob(
       location,
       await accessTo(location, options.environment),
-      new Retrier({ cancel: never, abort: never }),
+      new Retrier({ cancel: never, abort: never }, AZURE_ERRORS),
     );
     await blob.create(1024, {}, {});
     const bytes = randomBytes(512);

@@ -83,7 +83,7 @@ const SUITES: readonly Suite[] = [
   },
   {
     name: 'secrets',
-    file: 'test/blob/secrets-in-encodings.test.ts',
+    file: 'test/redact/secrets-in-encodings.test.ts',
     count: 'VHDUP_SECRETS',
     seed: 'VHDUP_SECRETS_SEED',
     full: 300,
@@ -107,7 +107,7 @@ const SUITES: readonly Suite[] = [
   },
   {
     name: 'digests',
-    file: 'test/session/disk-digests.test.ts',
+    file: 'test/content/disk-digests.test.ts',
     count: 'VHDUP_TIMES',
     seed: 'VHDUP_SEED',
     full: 20,
@@ -131,7 +131,7 @@ const SUITES: readonly Suite[] = [
   },
   {
     name: 'ranges',
-    file: 'test/plan/range.property.test.ts',
+    file: 'test/bytes/range.property.test.ts',
     count: 'VHDUP_TIMES',
     seed: 'VHDUP_SEED',
     full: 200,

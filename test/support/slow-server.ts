@@ -3,9 +3,9 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
-import { parseBlobUri } from '../../src/blob/location.js';
-import type { PageBlob } from '../../src/blob/page-blob.js';
-import type { RetryPolicy } from '../../src/blob/retry.js';
+import { parseBlobUri } from '../../src/azure/location.js';
+import type { PageBlob } from '../../src/azure/page-blob.js';
+import type { RetryPolicy } from '../../src/run/retry.js';
 import { Session } from '../../src/session/session.js';
 
 /** Between two pieces that are dripped. */

@@ -1,5 +1,5 @@
 import { VhdupError } from '../../errors.js';
-import { isBlobUri } from '../../blob/location.js';
+import { isBlobUri } from '../../azure/location.js';
 import { checkDisk, type CheckReport, type CheckedFile } from '../../disk/check.js';
 import type { Problem } from '../../disk/findings.js';
 import { diskFlags, openOptions, type Command, type DiskFlags } from '../command.js';

@@ -1,4 +1,4 @@
-import { isBlobUri } from '../../blob/location.js';
+import { isBlobUri } from '../../azure/location.js';
 import type { Disk, Layer } from '../../disk/disk.js';
 import { openDisk } from '../../disk/open.js';
 import type { BlobReport } from '../../manage/inspect-blob.js';

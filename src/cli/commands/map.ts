@@ -1,5 +1,5 @@
 import { VhdupError } from '../../errors.js';
-import { isBlobUri } from '../../blob/location.js';
+import { isBlobUri } from '../../azure/location.js';
 import { openDisk } from '../../disk/open.js';
 import { diskFlags, openOptions, type Command, type DiskFlags } from '../command.js';
 import { printLongResult } from '../output.js';

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
-import { isBlobUri } from '../../blob/location.js';
+import { isBlobUri } from '../../azure/location.js';
 import type { PullFormat, PullOptions } from '../../pull/options.js';
 import type { PullResult } from '../../pull/result.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';

@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import { openDisk } from '../../disk/open.js';
-import { isBlobUri } from '../../blob/location.js';
+import { isBlobUri } from '../../azure/location.js';
 import { MAX_WRITE, type PushPlan } from '../../plan/push-plan.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import type { BaseCheckWish, PushOptions } from '../../push/options.js';

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
-import { isBlobUri } from '../../blob/location.js';
+import { isBlobUri } from '../../azure/location.js';
 import { openDisk } from '../../disk/open.js';
 import type { VerifyResult } from '../../verify/result.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';

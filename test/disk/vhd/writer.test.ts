@@ -10,8 +10,8 @@ import { OutputFile } from '../../../src/disk/output-file.js';
 import { parseFooter } from '../../../src/disk/vhd/footer.js';
 import { SparseVhdWriter, type SparseSpec } from '../../../src/disk/vhd/writer.js';
 import { openDisk, type Disk } from '../../../src/index.js';
-import { nonZeroRanges } from '../../../src/plan/non-zero.js';
-import { differingRanges } from '../../../src/plan/differing.js';
+import { nonZeroRanges } from '../../../src/bytes/non-zero.js';
+import { differingRanges } from '../../../src/bytes/differing.js';
 import { temporaryFolder } from '../../support/folder.js';
 
 const MIB = 1024 * 1024;

@@ -1,0 +1,126 @@
+import { VhdupError } from '../errors.js';
+
+/** Where a blob is. Nothing here is secret but `sas`, which no text that this module makes contains. */
+export interface BlobLocation {
+  /** `https://account.blob.core.windows.net`, or `http://127.0.0.1:10000/account` for an emulator. */
+  readonly endpoint: string;
+  /** The account as the endpoint names it; `undefined` for a host of one's own. */
+  readonly account: string | undefined;
+  readonly container: string;
+  /** The blob's name, not encoded. */
+  readonly name: string;
+  readonly snapshot: string | undefined;
+  readonly versionId: string | undefined;
+  /** The shared access signature of the URI, without the question mark. */
+  readonly sas: string | undefined;
+}
+
+/** True for what is meant as a URI rather than as the path of a file. */
+export function isBlobUri(text: string): boolean {
+  return /^\s*https?:\/\//i.test(text);
+}
+
+/** Takes a blob URI apart; throws `usage` where it is none. */
+export function parseBlobUri(uri: string): BlobLocation {
+  const shown = uri.replace(/\?.*$/s, '');
+  let url: URL;
+  try {
+    url = new URL(uri.trim());
+  } catch {
+    throw new VhdupError('usage', `"${shown}" is not a URI`, { hint: EXAMPLE });
+  }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new VhdupError('usage', `"${shown}" is not a blob URI: it has to begin with https://`, { hint: EXAMPLE });
+  if (url.username !== '' || url.password !== '')
+    throw new VhdupError('usage', 'a blob URI carries no user name or password', { hint: EXAMPLE });
+  const parts = url.pathname.split('/').slice(1);
+  const account = accountOfHost(url.hostname);
+  const pathStyle = account === undefined && isAddress(url.hostname);
+  const prefix = pathStyle ? parts.shift() : undefined;
+  const [container, ...rest] = parts.map(decode);
+  const name = rest.join('/');
+  if (!container || name === '') throw new VhdupError('usage', `"${shown}" does not name a blob`, { hint: EXAMPLE });
+  const query = url.searchParams;
+  const snapshot = query.get('snapshot') ?? undefined;
+  const versionId = query.get('versionid') ?? query.get('versionId') ?? undefined;
+  const sas = url.search
+    .slice(1)
+    .split('&')
+    .filter((pair) => pair !== '' && !/^(snapshot|versionid)=/i.test(pair))
+    .join('&');
+  return {
+    endpoint: prefix === undefined ? url.origin : `${url.origin}/${prefix}`,
+    account: account ?? prefix,
+    container,
+    name,
+    snapshot,
+    versionId,
+    sas: sas === '' ? undefined : sas,
+  };
+}
+
+/** The URI of a blob for people and for the service, without its SAS. */
+export function uriOf({ endpoint, container, name, snapshot, versionId }: BlobLocation): string {
+  const query =
+    snapshot !== undefined
+      ? `?snapshot=${encodeURIComponent(snapshot)}`
+      : versionId !== undefined
+        ? `?versionid=${encodeURIComponent(versionId)}`
+        : '';
+  return `${containerUri({ endpoint, container })}/${name.split('/').map(encodeURIComponent).join('/')}${query}`;
+}
+
+export function containerUri({ endpoint, container }: Pick<BlobLocation, 'endpoint' | 'container'>): string {
+  return `${endpoint}/${encodeURIComponent(container)}`;
+}
+
+/** True where both name the same blob, snapshots and versions apart. */
+export function isSameBlob(a: BlobLocation, b: BlobLocation): boolean {
+  return uriOf(a) === uriOf(b);
+}
+
+/** Parses the URI of a base. The base gets the destination's SAS if it has none of its own and is in the same container. */
+export function baseLocationOf(base: string, destination: BlobLocation): BlobLocation {
+  return withSasOf(parseBlobUri(base), destination);
+}
+
+/**
+ * Returns `location` with the SAS of `other`, if it has none of its own and both are in one container. A SAS for a container or an
+ * account serves both blobs; one for a single blob (`sr=b` and the like) does not.
+ */
+export function withSasOf(location: BlobLocation, other: BlobLocation | undefined): BlobLocation {
+  if (location.sas !== undefined || other?.sas === undefined || !sharesContainer(location, other)) return location;
+  return /(^|&)sr=(?!c\b)/i.test(other.sas) ? location : { ...location, sas: other.sas };
+}
+
+function sharesContainer(a: BlobLocation, b: BlobLocation): boolean {
+  return isSameBlob(
+    { ...a, name: '', snapshot: undefined, versionId: undefined },
+    { ...b, name: '', snapshot: undefined, versionId: undefined },
+  );
+}
+
+const EXAMPLE = 'a blob URI looks like https://ACCOUNT.blob.core.windows.net/CONTAINER/disk.vhd';
+
+function accountOfHost(host: string): string | undefined {
+  return /^([a-z0-9]{3,24})(?:-secondary)?\.(?:z\d+\.)?blob\.(?:core\.|storage\.)/i.exec(host)?.[1];
+}
+
+/** Emulators are addressed by IP or a bare name, and carry the account in the path. */
+function isAddress(host: string): boolean {
+  return (
+    host.startsWith('[') ||
+    /^\d+(\.\d+){3}$/.test(host) ||
+    !host.includes('.') ||
+    host.endsWith('.localhost') ||
+    host === 'host.docker.internal'
+  );
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

@@ -1,0 +1,29 @@
+import { basename } from 'node:path';
+import { VhdupError } from '../errors.js';
+import { parseBlobUri, withSasOf, type BlobLocation } from '../azure/location.js';
+
+/** Where the disk goes: `to`, or the base's container and the file's name. A SAS for the container serves both. */
+export function destinationOf(path: string, to: string | undefined, base: string | undefined): BlobLocation {
+  const fileName = basename(path);
+  const baseLocation = base === undefined || base === 'auto' ? undefined : parseBlobUri(base);
+  if (to === undefined) {
+    if (!baseLocation)
+      throw new VhdupError(
+        'usage',
+        base === undefined
+          ? 'where to? name the destination with --to, or a base with --base'
+          : "--base auto looks in the destination's container: name it with --to",
+      );
+    return withSasOf(
+      { ...baseLocation, name: fileName, snapshot: undefined, versionId: undefined, sas: undefined },
+      baseLocation,
+    );
+  }
+  const [address = '', query] = to.split('?', 2);
+  const location = parseBlobUri(
+    address.endsWith('/') ? `${address}${encodeURIComponent(fileName)}${query === undefined ? '' : `?${query}`}` : to,
+  );
+  if (location.snapshot !== undefined || location.versionId !== undefined)
+    throw new VhdupError('usage', 'a snapshot or a version cannot be written to');
+  return withSasOf(location, baseLocation);
+}

@@ -1,0 +1,117 @@
+import t from 'tap';
+import { isSameBlob, parseBlobUri, uriOf } from '../../src/azure/location.js';
+import { accessTo } from '../../src/azure/credential.js';
+import { isChangedSince, stateOf, withState } from '../../src/protocol/push-record.js';
+import { withoutSecrets } from '../../src/redact/redact.js';
+
+t.test('a blob URI is taken apart and put together again, without its SAS', (t) => {
+  const blob = parseBlobUri(
+    'https://acct.blob.core.windows.net/vhds/a%20b/ü.vhd?sv=1&sig=SECRET&snapshot=2024-01-01T00:00:00.0000000Z',
+  );
+  t.match(blob, {
+    account: 'acct',
+    container: 'vhds',
+    name: 'a b/ü.vhd',
+    snapshot: '2024-01-01T00:00:00.0000000Z',
+    sas: 'sv=1&sig=SECRET',
+  });
+  t.notMatch(uriOf(blob), /SECRET/);
+  t.ok(isSameBlob(blob, parseBlobUri(uriOf(blob))));
+  t.match(parseBlobUri('http://127.0.0.1:10000/devstoreaccount1/c/x.vhd'), {
+    endpoint: 'http://127.0.0.1:10000/devstoreaccount1',
+    account: 'devstoreaccount1',
+    container: 'c',
+    name: 'x.vhd',
+  });
+  t.match(parseBlobUri('https://disks.example.com/c/x.vhd'), {
+    endpoint: 'https://disks.example.com',
+    account: undefined,
+    container: 'c',
+  });
+  for (const wrong of [
+    'disk.vhd',
+    'ftp://a/b/c',
+    'https://acct.blob.core.windows.net/',
+    'https://acct.blob.core.windows.net/c',
+    'https://user:pw@acct.blob.core.windows.net/c/b',
+  ]) {
+    t.throws(() => parseBlobUri(wrong), { code: 'usage' }, wrong);
+  }
+  t.end();
+});
+
+t.test('secrets go to the account that they belong to, and nowhere else', async (t) => {
+  const here = parseBlobUri('https://acct.blob.core.windows.net/c/b');
+  const other = parseBlobUri('https://other.blob.core.windows.net/c/b');
+  const local = parseBlobUri('http://127.0.0.1:10000/someone/c/b');
+  const key = { AZURE_STORAGE_ACCOUNT: 'acct', AZURE_STORAGE_KEY: 'a2V5' };
+  const sas = { AZURE_STORAGE_ACCOUNT: 'acct', AZURE_STORAGE_SAS_TOKEN: '?sig=x' };
+  t.equal((await accessTo(here, key)).kind, 'account-key');
+  t.equal((await accessTo(other, key)).kind, 'token');
+  t.match(await accessTo(here, sas), { kind: 'sas', sas: 'sig=x' });
+  t.equal((await accessTo(other, sas)).kind, 'token');
+  t.match(await accessTo(parseBlobUri(`${uriOf(other)}?sig=own`), key), { kind: 'sas', sas: 'sig=own' });
+  t.equal(
+    (
+      await accessTo(here, {
+        AZURE_STORAGE_CONNECTION_STRING: 'AccountName=acct;AccountKey=a2V5;EndpointSuffix=core.windows.net',
+      })
+    ).kind,
+    'account-key',
+  );
+  for (const impostor of [
+    'https://acct.blob.core.evil.example/c/b',
+    'http://acct.blob.core.windows.net/c/b',
+    'http://10.0.0.1/acct/c/b',
+  ]) {
+    await t.rejects(accessTo(parseBlobUri(impostor), sas), { code: 'not-authorised' }, impostor);
+    await t.rejects(accessTo(parseBlobUri(impostor), key), { code: 'not-authorised' }, impostor);
+  }
+  await t.rejects(
+    accessTo(local, key),
+    { code: 'not-authorised' },
+    'a token never goes to a host that is not the service',
+  );
+  await t.rejects(accessTo(here, { AZURE_STORAGE_CONNECTION_STRING: 'nonsense' }), { code: 'not-authorised' });
+});
+
+t.test('the state of a push survives the metadata of a blob, whose keys have no case', (t) => {
+  const state = {
+    state: 'writing',
+    fingerprint: 'f',
+    times: 't',
+    id: 'i',
+    parentId: 'p',
+    base: { uri: 'https://a/b', etag: '0x1', id: 'j', check: 'md5' },
+    holder: 'web-7/12',
+    completedAt: undefined,
+    digests: undefined,
+  } as const;
+  const metadata = withState({ owner: 'me', vhdup_state: 'clearing' }, state);
+  t.equal(metadata['owner'], 'me');
+  t.strictSame(
+    stateOf(Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key.toUpperCase(), value]))),
+    state,
+  );
+  const complete = {
+    ...state,
+    state: 'complete',
+    holder: undefined,
+    completedAt: new Date(1_795_000_000_000),
+    digests: { tree: 'ab'.repeat(32), md5: 'cd'.repeat(16) },
+  } as const;
+  t.strictSame(stateOf(withState({}, complete)), complete);
+  t.equal(isChangedSince(complete, new Date(1_795_000_005_000)), false, 'the last request of the push itself');
+  t.equal(isChangedSince(complete, new Date(1_795_000_006_000)), true, "somebody else's later one");
+  t.equal(stateOf({ owner: 'me' }), undefined);
+  t.equal(stateOf({ ...metadata, vhdup_version: '2' }), undefined, 'a later version is not taken for this one');
+  t.end();
+});
+
+t.test('signatures are taken out of what the service says', (t) => {
+  t.equal(
+    withoutSecrets('at https://a/b?sv=1&sig=abc%3D&x=1 AccountKey=k=='),
+    'at https://a/b?sv=REDACTED&sig=REDACTED&x=1 AccountKey=REDACTED',
+  );
+  t.end();
+});

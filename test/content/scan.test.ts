@@ -1,0 +1,78 @@
+import t from 'tap';
+import { passOver, type Consumer, type View } from '../../src/content/scan.js';
+import { Session } from '../../src/session/session.js';
+
+const MIB = 1024 ** 2;
+const disk = {
+  size: 20 * MIB,
+  read: (offset: number, into: Uint8Array) => Promise.resolve(void into.fill(1 + offset / MIB)),
+};
+const turns = async () => {
+  for (let turn = 0; turn < 20; turn++)
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+};
+
+t.test('where one consumer fails, the others are waited for, and the failure is thrown', async (t) => {
+  let end: () => void = () => undefined;
+  let isOver = false;
+  const failing: Consumer = { needs: [{ offset: 0, length: MIB }], take: () => Promise.reject(new Error('no')) };
+  const slow: Consumer = {
+    needs: [{ offset: 0, length: MIB }],
+    take: () =>
+      new Promise<void>((resolve) => {
+        end = resolve;
+      }),
+  };
+  const failed: unknown[] = [];
+  const session = new Session({});
+  session.stop.abort.addEventListener('abort', () => {
+    failed.push('told');
+  });
+  const pass = passOver(session, disk, [failing, slow], () => 4).finally(() => {
+    isOver = true;
+  });
+  const thrown = t.rejects(pass, { message: 'no' });
+  await turns();
+  t.strictSame(failed, ['told'], 'all else is told at once');
+  t.equal(isOver, false);
+  end();
+  await thrown;
+  t.equal(isOver, true);
+});
+
+t.test(
+  'each consumer sees what it needs, window by window and in order; who sees all finds zeros elsewhere',
+  async (t) => {
+    const seen: { offset: number; ranges: View['ranges']; byte: number | undefined }[] = [];
+    const some: Consumer = {
+      needs: [
+        { offset: 0, length: MIB },
+        { offset: 17 * MIB, length: MIB },
+      ],
+      take: async ({ offset, bytes, ranges }) => {
+        seen.push({ offset, ranges, byte: bytes[(ranges[0]?.offset ?? 0) - offset] });
+      },
+    };
+    const all: Consumer = {
+      needs: [
+        { offset: 9 * MIB, length: MIB },
+        { offset: 17 * MIB, length: MIB },
+      ],
+      seesAll: true,
+      take: async ({ offset, bytes }) => {
+        t.strictSame(
+          [0, MIB, 2 * MIB, bytes.length - 1].map((at) => bytes[at]),
+          [0, 2 + offset / MIB, 0, 0],
+        );
+      },
+    };
+    // One window at a time: its buffer is used again.
+    await passOver(new Session({}), disk, [some, all], () => 1);
+    t.strictSame(seen, [
+      { offset: 0, ranges: [{ offset: 0, length: MIB }], byte: 1 },
+      { offset: 16 * MIB, ranges: [{ offset: 17 * MIB, length: MIB }], byte: 18 },
+    ]);
+  },
+);
