@@ -28,7 +28,8 @@ export function expectedFiles(t: Test, set: string): Compare {
     if (compared.has(file)) throw new Error(`${set}/${file} is compared twice`);
     compared.add(file);
     if (isWriting) writeFileSync(join(folder, file), text);
-    t.equal(text, expectedText(join(folder, file)), `${set}/${file}`);
+    // By lines, so that a failure shows those that differ.
+    t.strictSame(text.split('\n'), expectedText(join(folder, file)).split('\n'), `${set}/${file}`);
   };
 }
 
