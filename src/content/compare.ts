@@ -3,6 +3,7 @@ import type { Conditions, PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
 import { throwIfStopped } from '../run/retry.js';
 import type { Disk } from '../disk/disk.js';
+import { differingRanges } from '../bytes/differing.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 import { intersect, rangeSet, splitAt, totalLength, type Range, type RangeSet } from '../bytes/range.js';
 import { BufferPool } from '../bytes/buffer-pool.js';
@@ -11,7 +12,6 @@ import { inParallel } from '../run/concurrency.js';
 import type { Session } from '../session/session.js';
 
 const PIECE = 4 * 1024 * 1024;
-const PAGE = 512;
 /** Pages that are nearer to each other are fetched in one request: what lies between reads as zeros, and costs less. */
 const NEAR = 128 * 1024;
 
@@ -66,7 +66,7 @@ export async function compare(
               fetched += length;
             }
           }
-          for (const { offset, length } of differingPages(here, there))
+          for (const { offset, length } of differingRanges(here, there))
             differences.push({ offset: piece.offset + offset, length });
         });
       });
@@ -100,19 +100,4 @@ async function read(blob: PageBlob, offset: number, into: Uint8Array, conditions
       hint: 'run the same command again',
     });
   }
-}
-
-/** The pages in which two buffers of one length differ, neighbours as one range. */
-export function differingPages(a: Uint8Array, b: Uint8Array): Range[] {
-  const [left, right] = [
-    Buffer.from(a.buffer, a.byteOffset, a.byteLength),
-    Buffer.from(b.buffer, b.byteOffset, b.byteLength),
-  ];
-  if (left.equals(right)) return [];
-  const found: Range[] = [];
-  for (let offset = 0; offset < left.length; offset += PAGE) {
-    const end = Math.min(left.length, offset + PAGE);
-    if (left.compare(right, offset, end, offset, end) !== 0) found.push({ offset, length: end - offset });
-  }
-  return rangeSet(found);
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Disk, SourceFile } from '../disk/disk.js';
 import { TreeHasher } from '../digest/tree.js';
 import { RangeMerger, rangeSet, type Range, type RangeSet } from '../bytes/range.js';
+import { SECTOR } from '../bytes/sector.js';
 import type { DigestCache } from '../state/digest-cache.js';
 import type { LeafFile } from '../state/leaf-file.js';
 import {
@@ -145,7 +146,7 @@ async function changedAbove(disk: Disk, layer: number): Promise<RangeSet> {
   }
   const ancestorSize = disk.layers[layer]?.size ?? 0;
   // A disk that ends within a leaf shows zeros where a larger ancestor had more.
-  const end: Range[] = ancestorSize > disk.size ? [{ offset: disk.size - 512, length: 512 }] : [];
+  const end: Range[] = ancestorSize > disk.size ? [{ offset: disk.size - SECTOR, length: SECTOR }] : [];
   return rangeSet([...changed.finish(), ...end]);
 }
 

@@ -141,10 +141,10 @@ function* windowsOf(consumers: readonly Consumer[], size: number): Generator<Win
 }
 
 async function load(disk: Pick<Disk, 'read'>, window: Window, pool: BufferPool): Promise<Loaded> {
-  const buffer = pool.take();
+  const buffer = pool.acquire();
   const bytes = buffer.subarray(0, window.length);
   const release = () => {
-    pool.give(buffer);
+    pool.release(buffer);
   };
   const isSeen = window.takers.some(({ consumer }) => consumer.seesAll);
   let filled = 0;

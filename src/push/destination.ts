@@ -12,7 +12,8 @@ import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js
 import { hasStatus } from '../azure/service-error.js';
 import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
 import type { Lease } from '../azure/lease.js';
-import { PAGE, type PushPlan } from '../plan/push-plan.js';
+import { PAGE } from '../bytes/sector.js';
+import type { PushPlan } from '../plan/push-plan.js';
 import { totalLength } from '../bytes/range.js';
 import { present } from '../protocol/present.js';
 import { holderInWords } from '../protocol/holder.js';

@@ -4,7 +4,8 @@ import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js
 import { VhdupError } from '../errors.js';
 import type { Disk } from '../disk/disk.js';
 import { md5 } from '../digest/md5.js';
-import { MAX_WRITE, gapsOf } from '../plan/push-plan.js';
+import { MAX_WRITE } from '../plan/page-blob-limits.js';
+import { gapsOf } from '../plan/push-plan.js';
 import { rangeSet, subtract, totalLength } from '../bytes/range.js';
 import { defaultStateFolder } from '../state/lease-record.js';
 import { claim } from './claim.js';

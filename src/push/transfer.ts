@@ -2,7 +2,8 @@ import type { Conditions, PageBlob } from '../azure/page-blob.js';
 import { hashingFor } from '../digest/hash-workers.js';
 import type { Hashing } from '../digest/hashing.js';
 import { nonZeroRanges } from '../bytes/non-zero.js';
-import { MAX_WRITE, mayBeSent, type PushPlan } from '../plan/push-plan.js';
+import { MAX_WRITE } from '../plan/page-blob-limits.js';
+import { mayBeSent, type PushPlan } from '../plan/push-plan.js';
 import {
   RangeCursor,
   endOf,

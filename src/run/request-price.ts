@@ -1,3 +1,4 @@
+import { REQUESTS_PER_SECOND } from '../plan/page-blob-limits.js';
 import type { Sample } from './adaptive-concurrency.js';
 
 /** Requests of at least this many bytes on average show how fast the link is; smaller ones show how long a request takes. */
@@ -10,8 +11,8 @@ const MIN_REQUESTS = 4;
 const MIN_BUSY = 0.6;
 /** The factor by which the weight of earlier windows falls with each new one. */
 const WEIGHT = 0.75;
-/** The least time of a request, in milliseconds, by the service's target of 500 requests a second for one blob. */
-const MIN_REQUEST_MS = 2;
+/** The least time of a request, in milliseconds, if the service is the bottleneck. */
+const MIN_REQUEST_MS = 1000 / REQUESTS_PER_SECOND;
 /**
  * Older measurements do not count, in milliseconds. Small requests cost little to send, and a pause of the machine or the service
  * makes them look expensive, so they are measured often; large ones hold up a slow link.
