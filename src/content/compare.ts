@@ -1,14 +1,14 @@
 import { VhdupError } from '../errors.js';
 import type { Conditions, PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
-import { throwIfStopped } from '../run/retry.js';
+import { throwIfStopped } from '../run/stop.js';
 import type { Disk } from '../disk/disk.js';
 import { differingRanges } from '../bytes/differing.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 import { intersect, rangeSet, splitAt, totalLength, type Range, type RangeSet } from '../bytes/range.js';
 import { BufferPool } from '../bytes/buffer-pool.js';
 import type { Phase } from '../session/events.js';
-import { inParallel } from '../run/concurrency.js';
+import { forEachLimited } from '../run/concurrency.js';
 import type { Session } from '../session/session.js';
 
 const PIECE = 4 * 1024 * 1024;
@@ -46,9 +46,9 @@ export async function compare(
   let done = 0;
   let fetched = 0;
   session.progress(phase, 0, total);
-  await inParallel(
+  await forEachLimited(
     piecesOf(ranges, near),
-    session.traffic.lanes(2 * PIECE),
+    session.scheduler.newLimit(2 * PIECE),
     async ({ piece, fetch }) => {
       throwIfStopped(session.stop);
       await ours.use(piece.length, async (here) => {
@@ -56,7 +56,7 @@ export async function compare(
         await theirs.use(piece.length, async (there) => {
           zeroFill(there);
           for (const range of fetch) {
-            for (const { offset, length } of session.traffic.requests(range)) {
+            for (const { offset, length } of session.scheduler.requests(range)) {
               await read(
                 blob,
                 offset,

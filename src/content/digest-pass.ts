@@ -6,7 +6,7 @@ import { dataRanges } from './data-ranges.js';
 import { READ_AHEAD, passOver, type Consumer, type Supervisor } from './scan.js';
 import type { Phase } from '../session/events.js';
 import { Md5Consumer, type BlobForm } from './md5-consumer.js';
-import { together } from '../run/concurrency.js';
+import { awaitBoth } from '../run/concurrency.js';
 import type { Session } from '../session/session.js';
 import { TreeConsumer, type KnownLeaves, type LeafRun } from './tree-consumer.js';
 
@@ -142,7 +142,7 @@ export function beginPass(
     finish: async (others, windows) => {
       const pass = await ready;
       const shared = pass.consumers.filter((consumer) => !isApart(consumer));
-      await together(
+      await awaitBoth(
         passOver(session, content, [...others, ...shared], () => windows() + READ_AHEAD),
         apart,
         session.fail,

@@ -170,9 +170,9 @@ async function fill(
   const left = subtract(plan.write, there);
   const kept = totalLength(plan.write) - totalLength(left);
   if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
-  const lanes = session.traffic.lanes(MAX_WRITE);
-  await using upload = new Upload(session, { blob: destination, plan, left, conditions: lease.conditions, lanes });
-  const digests = await pass.finish([upload], () => lanes.count);
+  const limit = session.scheduler.newLimit(MAX_WRITE);
+  await using upload = new Upload(session, { blob: destination, plan, left, conditions: lease.conditions, limit });
+  const digests = await pass.finish([upload], () => limit.concurrency);
   const { sent } = upload;
   // It is not known which gaps an earlier run has sent.
   const gaps = stateOf(found.metadata)?.state === 'writing' ? gapsOf(plan) : sent.gaps;

@@ -166,7 +166,7 @@ t.test('what an earlier run has written is not sent again, also if it lies betwe
   });
   // Of each three, the one in the middle is there.
   const left = plan.write.filter((_, index) => index % 3 !== 1);
-  await using upload = new Upload(session, { blob, plan, left, conditions: {}, lanes: session.traffic.lanes() });
+  await using upload = new Upload(session, { blob, plan, left, conditions: {}, limit: session.scheduler.newLimit() });
   gate.records = [];
   await passOver(session, disk, [upload], () => 4);
   const there = subtract(plan.write, left);

@@ -71,7 +71,7 @@ t.test('the last pages of a disk and a blob of 8 TiB are sent to their place', a
     plan: makePushPlan({ size, extents: [{ offset: 0, length: size, kind: 'data' }], gap: 0 }),
     left: ranges,
     conditions: {},
-    lanes: session.traffic.lanes(),
+    limit: session.scheduler.newLimit(),
   });
   await passOver(session, disk, [upload], () => 4);
   t.match(upload.sent, { bytes: MIB, zeros: 2 * MIB });
