@@ -132,11 +132,15 @@ t.test('the next item is made when the work for the one before has started', asy
   t.strictSame(log, ['make 0', 'start 0', 'make 1', 'start 1', 'make 2', 'start 2']);
 });
 
-t.test('after a failure, work that waits for the limit does not start', async (t) => {
+t.test('after a failure, work that waits for the limit does not start, and no more items are taken', async (t) => {
   const failure = new Error('no more');
   const begun: number[] = [];
+  let taken = 0;
+  const items = function* () {
+    for (; taken < 9; taken++) yield taken;
+  };
   const all = forEachLimited(
-    [0, 1, 2],
+    items(),
     newLimit(1),
     (item) => {
       begun.push(item);
@@ -146,6 +150,7 @@ t.test('after a failure, work that waits for the limit does not start', async (t
   );
   await t.rejects(all, failure);
   t.strictSame(begun, [0]);
+  t.ok(taken <= 1, `${taken} items`);
 });
 
 t.test('if one of two fails, that is reported at once, and thrown when the other has ended', async (t) => {
