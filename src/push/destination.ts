@@ -18,7 +18,7 @@ import { totalLength } from '../bytes/range.js';
 import { present } from '../protocol/present.js';
 import { holderInWords } from '../protocol/holder.js';
 import { forEachLimited } from '../run/concurrency.js';
-import type { Digests } from '../content/digest-pass.js';
+import type { Digests } from '../content/digest-computation.js';
 import type { Session } from '../session/session.js';
 import type { DiskDigests } from '../content/disk-digests.js';
 

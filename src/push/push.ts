@@ -17,7 +17,8 @@ import type { PushOptions } from './options.js';
 import { prepare, type Preparation } from './prepare.js';
 import { proveSource, verifyComplete } from './prove-source.js';
 import { Session } from '../session/session.js';
-import { beginPass, type BegunPass, type Digests } from '../content/digest-pass.js';
+import type { Digests } from '../content/digest-computation.js';
+import { RunningDigest } from '../content/running-digest.js';
 import { sealFree, sealHeld, type Seal } from '../protocol/seal.js';
 import { recheckAll, recheckWritten } from './recheck.js';
 import { Upload, type Sent } from './transfer.js';
@@ -111,14 +112,14 @@ function beginDigests(
   disk: Disk,
   { digests, stream, plan, base }: Preparation,
   { contentMd5 = true }: PushOptions,
-): BegunPass {
-  const ready = digests.pass(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest', base === undefined);
+): RunningDigest {
+  const ready = digests.start(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest', base === undefined);
   const sent = totalLength(plan.write);
-  return beginPass(
+  return new RunningDigest(
     session,
     disk,
     ready,
-    ({ needs, isHeldUp }) => isHeldUp === true || totalLength(needs) > MOSTLY_UNSENT * sent,
+    ({ ranges, isSlow }) => isSlow === true || totalLength(ranges) > MOSTLY_UNSENT * sent,
   );
 }
 
@@ -151,7 +152,7 @@ async function fill(
   disk: Disk,
   preparation: Preparation,
   found: BlobProperties,
-  pass: BegunPass,
+  pass: RunningDigest,
   lease: Lease,
   options: PushOptions,
 ): Promise<{ sent: Sent; digests: Digests }> {

@@ -6,7 +6,7 @@ import { MAX_WRITE } from '../plan/page-blob-limits.js';
 import { joinRanges, type Joining } from '../plan/join-ranges.js';
 import { mayBeSent, type PushPlan } from '../plan/push-plan.js';
 import { RangeCursor, endOf, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../bytes/range.js';
-import type { Consumer, View } from '../content/scan.js';
+import type { Consumer, ScannedWindow } from '../content/scan.js';
 import { forEachLimited, type Limit } from '../run/concurrency.js';
 import { MIN_LINK_BYTES, PROBE_BYTES } from '../run/request-price.js';
 import type { Session } from '../session/session.js';
@@ -45,7 +45,7 @@ interface WindowRanges {
  * too, if that is faster than another request.
  */
 export class Upload implements Consumer, AsyncDisposable {
-  readonly needs: RangeSet;
+  readonly ranges: RangeSet;
   readonly #session: Session;
   readonly #target: UploadTarget;
   readonly #left: RangeCursor;
@@ -62,7 +62,7 @@ export class Upload implements Consumer, AsyncDisposable {
 
   constructor(session: Session, target: UploadTarget) {
     const { left, plan } = target;
-    this.needs = mayBeSent({ write: left, maxGap: plan.maxGap });
+    this.ranges = mayBeSent({ write: left, maxGap: plan.maxGap });
     this.#session = session;
     this.#target = target;
     this.#left = new RangeCursor(left);
@@ -76,7 +76,7 @@ export class Upload implements Consumer, AsyncDisposable {
     return { bytes: this.#bytes, requests: this.#requests, zeros: this.#zeros, gaps: rangeSet(this.#gaps) };
   }
 
-  async take({ offset, bytes }: View): Promise<void> {
+  async onWindow({ offset, bytes }: ScannedWindow): Promise<void> {
     const window = { offset, length: bytes.length };
     const ranges = { ranges: this.#left.within(window), written: this.#written.within(window) };
     await forEachLimited(

@@ -10,7 +10,7 @@ import { dataRanges } from '../content/data-ranges.js';
 import { awaitBoth } from '../run/concurrency.js';
 import { Session } from '../session/session.js';
 import { SourceGuard } from '../content/source-guard.js';
-import { digestsOf } from '../content/digest-pass.js';
+import { digestsOf } from '../content/running-digest.js';
 import { compare } from '../content/compare.js';
 import type { VerifyOptions } from './options.js';
 import type { VerifyResult } from './result.js';
