@@ -1,3 +1,4 @@
+import { ZEROS } from '../bytes/zeros.js';
 import { md5, startMd5 } from './md5.js';
 import { leafValues } from './tree.js';
 
@@ -29,8 +30,6 @@ export function hashHere(): Hashing {
     close: () => Promise.resolve(),
   };
 }
-
-const ZEROS = new Uint8Array(1024 * 1024);
 
 /** An MD5 in the thread that makes it. */
 export class Md5Here implements Md5Stream {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { ZEROS } from '../bytes/zeros.js';
 
 /** Bytes of the disk that one leaf stands for. */
 export const LEAF = 64 * 1024;
@@ -6,7 +7,6 @@ export const LEAF = 64 * 1024;
 export const VALUE = 32;
 /** Values that a node above the leaves is made of. */
 const FANOUT = 256;
-const ZERO_LEAF = Buffer.alloc(LEAF);
 const NAME = 'vhdup-tree-1';
 
 /**
@@ -17,7 +17,7 @@ export function leafValues(bytes: Uint8Array): Uint8Array {
   const values = new Uint8Array(Math.ceil(bytes.length / LEAF) * VALUE);
   for (let offset = 0, at = 0; offset < bytes.length; offset += LEAF, at += VALUE) {
     let leaf = Buffer.from(bytes.buffer, bytes.byteOffset + offset, Math.min(LEAF, bytes.length - offset));
-    if (leaf.compare(ZERO_LEAF, 0, leaf.length) === 0) continue;
+    if (leaf.compare(ZEROS, 0, leaf.length) === 0) continue;
     if (leaf.length < LEAF) leaf = Buffer.concat([leaf], LEAF);
     values.set(sha256(leaf), at);
   }
@@ -101,7 +101,7 @@ function nodeValue({ values, isZero }: Level): Uint8Array {
 }
 
 function isZeroValue(value: Uint8Array): boolean {
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).compare(ZERO_LEAF, 0, value.length) === 0;
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).compare(ZEROS, 0, value.length) === 0;
 }
 
 function sha256(bytes: Uint8Array): Buffer {

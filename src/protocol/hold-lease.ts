@@ -3,7 +3,7 @@ import { LEASE_SECONDS, Lease, endLeaseIn } from '../azure/lease.js';
 import { MAX_STEP, textOf, type LeaseId } from '../azure/lease-id.js';
 import { stateOf } from './push-record.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
-import { pause } from '../run/retry.js';
+import { pause } from '../run/stop.js';
 import { hasStatus } from '../azure/service-error.js';
 import {
   deleteLeaseRecord,

@@ -1,7 +1,7 @@
 import { abortCopy, settleCopy } from '../azure/copy.js';
 import { LEASE_SECONDS } from '../azure/lease.js';
 import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js';
-import { pause } from '../run/retry.js';
+import { pause } from '../run/stop.js';
 import type { Session } from '../session/session.js';
 import { busy } from './busy.js';
 import { present } from './present.js';

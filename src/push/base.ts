@@ -5,7 +5,7 @@ import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream, FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
-import { inParallel } from '../run/concurrency.js';
+import { forEachLimited } from '../run/concurrency.js';
 import type { Session } from '../session/session.js';
 import type { DiskDigests } from '../content/disk-digests.js';
 import type { BaseCheckWish } from './options.js';
@@ -182,9 +182,9 @@ export async function findBaseInContainer(
     }
   }
   const found: Base[] = [];
-  await inParallel(
+  await forEachLimited(
     others,
-    session.traffic.lanes(),
+    session.scheduler.newLimit(),
     async (name) => {
       const base = await candidate(session, disk, destination, name, rules);
       if (base) found.push(base);

@@ -12,12 +12,13 @@ import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js
 import { hasStatus } from '../azure/service-error.js';
 import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
 import type { Lease } from '../azure/lease.js';
-import { PAGE, type PushPlan } from '../plan/push-plan.js';
+import { PAGE } from '../bytes/sector.js';
+import type { PushPlan } from '../plan/push-plan.js';
 import { totalLength } from '../bytes/range.js';
 import { present } from '../protocol/present.js';
 import { holderInWords } from '../protocol/holder.js';
-import { inParallel } from '../run/concurrency.js';
-import type { Digests } from '../content/digest-pass.js';
+import { forEachLimited } from '../run/concurrency.js';
+import type { Digests } from '../content/digest-computation.js';
 import type { Session } from '../session/session.js';
 import type { DiskDigests } from '../content/disk-digests.js';
 
@@ -140,9 +141,9 @@ export async function clearDestination(
   const total = totalLength(plan.clear);
   let done = 0;
   session.progress('clear', done, total);
-  await inParallel(
+  await forEachLimited(
     plan.clear,
-    session.traffic.lanes(),
+    session.scheduler.newLimit(),
     async (range) => {
       await blob.clear(range, conditions);
       done += range.length;

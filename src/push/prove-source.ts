@@ -2,7 +2,7 @@ import { VhdupError } from '../errors.js';
 import type { BlobProperties, Conditions } from '../azure/page-blob.js';
 import { gapsOf } from '../plan/push-plan.js';
 import type { RangeSet } from '../bytes/range.js';
-import type { Digests } from '../content/digest-pass.js';
+import type { Digests } from '../content/digest-computation.js';
 import { DiskDigests } from '../content/disk-digests.js';
 import type { Session } from '../session/session.js';
 import { checkBase, isMismatch } from './base.js';

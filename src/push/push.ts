@@ -4,7 +4,8 @@ import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js
 import { VhdupError } from '../errors.js';
 import type { Disk } from '../disk/disk.js';
 import { md5 } from '../digest/md5.js';
-import { MAX_WRITE, gapsOf } from '../plan/push-plan.js';
+import { MAX_WRITE } from '../plan/page-blob-limits.js';
+import { gapsOf } from '../plan/push-plan.js';
 import { rangeSet, subtract, totalLength } from '../bytes/range.js';
 import { defaultStateFolder } from '../state/lease-record.js';
 import { claim } from './claim.js';
@@ -16,7 +17,8 @@ import type { PushOptions } from './options.js';
 import { prepare, type Preparation } from './prepare.js';
 import { proveSource, verifyComplete } from './prove-source.js';
 import { Session } from '../session/session.js';
-import { beginPass, type BegunPass, type Digests } from '../content/digest-pass.js';
+import type { Digests } from '../content/digest-computation.js';
+import { RunningDigest } from '../content/running-digest.js';
 import { sealFree, sealHeld, type Seal } from '../protocol/seal.js';
 import { recheckAll, recheckWritten } from './recheck.js';
 import { Upload, type Sent } from './transfer.js';
@@ -110,14 +112,14 @@ function beginDigests(
   disk: Disk,
   { digests, stream, plan, base }: Preparation,
   { contentMd5 = true }: PushOptions,
-): BegunPass {
-  const ready = digests.pass(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest', base === undefined);
+): RunningDigest {
+  const ready = digests.start(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest', base === undefined);
   const sent = totalLength(plan.write);
-  return beginPass(
+  return new RunningDigest(
     session,
     disk,
     ready,
-    ({ needs, isHeldUp }) => isHeldUp === true || totalLength(needs) > MOSTLY_UNSENT * sent,
+    ({ ranges, isSlow }) => isSlow === true || totalLength(ranges) > MOSTLY_UNSENT * sent,
   );
 }
 
@@ -150,7 +152,7 @@ async function fill(
   disk: Disk,
   preparation: Preparation,
   found: BlobProperties,
-  pass: BegunPass,
+  pass: RunningDigest,
   lease: Lease,
   options: PushOptions,
 ): Promise<{ sent: Sent; digests: Digests }> {
@@ -169,9 +171,9 @@ async function fill(
   const left = subtract(plan.write, there);
   const kept = totalLength(plan.write) - totalLength(left);
   if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
-  const lanes = session.traffic.lanes(MAX_WRITE);
-  await using upload = new Upload(session, { blob: destination, plan, left, conditions: lease.conditions, lanes });
-  const digests = await pass.finish([upload], () => lanes.count);
+  const limit = session.scheduler.newLimit(MAX_WRITE);
+  await using upload = new Upload(session, { blob: destination, plan, left, conditions: lease.conditions, limit });
+  const digests = await pass.finish([upload], () => limit.concurrency);
   const { sent } = upload;
   // It is not known which gaps an earlier run has sent.
   const gaps = stateOf(found.metadata)?.state === 'writing' ? gapsOf(plan) : sent.gaps;

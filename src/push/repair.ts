@@ -1,7 +1,9 @@
 import type { Conditions } from '../azure/page-blob.js';
 import { md5 } from '../digest/md5.js';
 import { nonZeroRanges } from '../bytes/non-zero.js';
-import { MAX_WRITE, PAGE, changedBy } from '../plan/push-plan.js';
+import { PAGE } from '../bytes/sector.js';
+import { MAX_WRITE } from '../plan/page-blob-limits.js';
+import { changedBy } from '../plan/push-plan.js';
 import { intersect, rangeSet, splitAt, subtract, union, type Range, type RangeSet } from '../bytes/range.js';
 import type { Base } from './base.js';
 import { checkUnchanged } from './make-destination.js';
