@@ -1,6 +1,3 @@
-import { VhdupError } from '../errors.js';
-import type { Conditions, PageBlob } from '../azure/page-blob.js';
-import { failureOf } from '../azure/service-error.js';
 import { throwIfStopped } from '../run/retry.js';
 import type { Disk } from '../disk/disk.js';
 import { zeroFill } from '../bytes/zero-fill.js';
@@ -17,12 +14,12 @@ const NEAR = 128 * 1024;
 
 export interface Comparison {
   readonly disk: Pick<Disk, 'read'>;
-  readonly blob: PageBlob;
+  /** The content of the blob, under one condition for all reads. */
+  readonly blob: { readInto(offset: number, into: Uint8Array): Promise<void> };
   /** What to compare; within the disk. */
   readonly ranges: RangeSet;
   /** Where the blob has pages. All else of it is zero, and is not fetched. */
   readonly pages: RangeSet;
-  readonly conditions: Conditions;
   readonly phase: Phase;
 }
 
@@ -35,10 +32,7 @@ export interface Compared {
 }
 
 /** Compares ranges of a disk with a blob, in parallel. In memory are at most two pieces of 4 MiB for each request at a time. */
-export async function compare(
-  session: Session,
-  { disk, blob, ranges, pages, conditions, phase }: Comparison,
-): Promise<Compared> {
+export async function compare(session: Session, { disk, blob, ranges, pages, phase }: Comparison): Promise<Compared> {
   const near = rangeSet(pages, NEAR);
   const total = totalLength(ranges);
   const [ours, theirs] = [new BufferPool(PIECE), new BufferPool(PIECE)];
@@ -57,12 +51,7 @@ export async function compare(
           zeroFill(there);
           for (const range of fetch) {
             for (const { offset, length } of session.traffic.requests(range)) {
-              await read(
-                blob,
-                offset,
-                there.subarray(offset - piece.offset, offset - piece.offset + length),
-                conditions,
-              );
+              await blob.readInto(offset, there.subarray(offset - piece.offset, offset - piece.offset + length));
               fetched += length;
             }
           }
@@ -86,19 +75,6 @@ function* piecesOf(ranges: RangeSet, pages: RangeSet): Generator<{ piece: Range;
     let end = next;
     while (end < pages.length && (pages[end]?.offset ?? 0) < piece.offset + piece.length) end++;
     yield { piece, fetch: intersect([piece], pages.slice(next, end)) };
-  }
-}
-
-async function read(blob: PageBlob, offset: number, into: Uint8Array, conditions: Conditions): Promise<void> {
-  try {
-    await blob.readInto(offset, into, conditions);
-  } catch (error) {
-    if (conditions.ifMatch === undefined || !(error instanceof VhdupError) || failureOf(error.cause).status !== 412)
-      throw error;
-    throw new VhdupError('source-changed', `${blob.uri}: it changed while it was compared`, {
-      cause: error,
-      hint: 'run the same command again',
-    });
   }
 }
 

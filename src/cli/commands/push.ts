@@ -4,7 +4,7 @@ import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../azure/location.js';
 import { MAX_WRITE, type PushPlan } from '../../plan/push-plan.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
-import type { BaseCheckWish, PushOptions } from '../../push/options.js';
+import type { BaseCheckMode, PushOptions } from '../../push/options.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   diskFlags,
@@ -26,7 +26,7 @@ interface PushFlags extends DiskFlags, WorkFlags, BlobFlags, SealFlags {
   readonly disk: string;
   readonly to: string | readonly string[] | undefined;
   readonly base: string | readonly string[] | undefined;
-  readonly baseCheck: BaseCheckWish;
+  readonly baseCheck: BaseCheckMode;
   readonly requireSealedBase: boolean;
   readonly overwrite: boolean;
   readonly verify: 'sent' | 'all' | undefined;
