@@ -39,8 +39,8 @@ export {
   type UnsealOptions,
   type UnsealResult,
 } from './manage/seal-blob.js';
-export type { Seal, SealWish } from './protocol/seal.js';
-export type { BaseCheckWish, PushOptions } from './push/options.js';
+export type { Seal, SealMode } from './protocol/seal.js';
+export type { BaseCheckMode, PushOptions } from './push/options.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';
 export type { Listener, Phase, SessionEvent } from './session/events.js';
 export type { Environment } from './azure/credential.js';

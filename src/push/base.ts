@@ -1,6 +1,6 @@
 import { VhdupError } from '../errors.js';
 import type { BlobLocation } from '../azure/location.js';
-import { isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, type BaseCheck } from '../protocol/push-record.js';
+import { isWrittenSince, recordedTree, parsePushRecord, type BaseCheck } from '../protocol/push-record.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
 import type { Disk } from '../disk/disk.js';
@@ -8,7 +8,8 @@ import { FixedStream, FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../d
 import { forEachLimited } from '../run/concurrency.js';
 import type { Session } from '../session/session.js';
 import type { DiskDigests } from '../content/disk-digests.js';
-import type { BaseCheckWish } from './options.js';
+import { findProblem, judgeBlob, refusalOf } from '../protocol/verdict.js';
+import type { BaseCheckMode } from './options.js';
 
 /** A blob that equals an ancestor by what its footer says; its content is checked by `checkBase`. */
 export interface Base {
@@ -24,7 +25,7 @@ export interface Base {
 
 /** What a base has to be. */
 export interface BaseRules {
-  readonly check: BaseCheckWish;
+  readonly check: BaseCheckMode;
   /** Only one that nobody can change. */
   readonly isSealed: boolean;
 }
@@ -39,7 +40,7 @@ export async function findBase(
   const blob = await session.blob(location);
   const properties = await blob.properties();
   if (!properties) throw mismatch(blob, 'there is no such blob', 'check its name, or push everything with --to alone');
-  const problem = unfitness(properties);
+  const problem = baseProblem(properties);
   if (problem !== undefined)
     throw mismatch(blob, problem, 'a base is a page blob with a fixed VHD, completely uploaded');
   if (isSealed && properties.protection === undefined)
@@ -85,17 +86,19 @@ export async function findBase(
 }
 
 function treeOf({ metadata, contentMd5 }: BlobProperties): Buffer | undefined {
-  return notedTree(stateOf(metadata), contentMd5);
+  return recordedTree(parsePushRecord(metadata), contentMd5);
 }
 
-function unfitness({ type, size, copy, metadata, contentMd5 }: BlobProperties): string | undefined {
-  if (type !== 'PageBlob') return `it is a ${type ?? 'blob of unknown type'}, not a page blob`;
+/** Returns what keeps a blob from being a base; `undefined` if nothing does. */
+function baseProblem(properties: BlobProperties): string | undefined {
+  const verdict = judgeBlob(properties);
+  const other = findProblem(verdict, 'not-a-page-blob');
+  if (other) return refusalOf(other);
+  const { size } = properties;
   if (size < 2 * FOOTER_LENGTH || size % FOOTER_LENGTH !== 0) return `its size of ${size} bytes is not that of a VHD`;
-  if (copy?.status === 'pending') return 'it is still being copied to';
-  const state = stateOf(metadata);
-  if (state && state.state !== 'complete') return 'it is an unfinished push';
-  if (isUnfinishedElsewhere(metadata, contentMd5 !== undefined)) return 'another tool has not finished its upload';
-  return undefined;
+  const unfinished = findProblem(verdict, 'copy-pending', 'unfinished-push', 'unfinished-elsewhere');
+  if (!unfinished) return undefined;
+  return unfinished.kind === 'unfinished-push' ? 'it is an unfinished push' : refusalOf(unfinished);
 }
 
 /**
@@ -110,8 +113,8 @@ export async function checkBase(
 ): Promise<void> {
   if (check === 'id') return;
   const { contentMd5, metadata, lastModified } = properties;
-  const state = stateOf(metadata);
-  if (state && isChangedSince(state, lastModified)) {
+  const state = parsePushRecord(metadata);
+  if (state && isWrittenSince(state, lastModified)) {
     throw mismatch(
       blob,
       `it was written to after it was completed, last at ${lastModified.toISOString()}: its digests prove nothing any longer`,
@@ -170,7 +173,7 @@ export async function findBaseInContainer(
   const others: string[] = [];
   const smallest = Math.min(...disk.layers.map(({ size }) => size));
   for (const { name, metadata, size, hasContentMd5 } of listed) {
-    const state = stateOf(metadata);
+    const state = parsePushRecord(metadata);
     if (state?.state === 'complete' && state.id !== undefined)
       byMetadata.set(state.id, [...(byMetadata.get(state.id) ?? []), name]);
     else if (!state && size > smallest && (hasContentMd5 || rules.check === 'id')) others.push(name);

@@ -5,7 +5,8 @@ import type { Session } from '../session/session.js';
 import { checkBase } from './base.js';
 import { busy } from '../protocol/busy.js';
 import { inspectDestination, type Complete, type Found, type Wanted } from './destination.js';
-import { hold, letGo } from '../protocol/hold-lease.js';
+import { acquireLease } from '../protocol/acquire-lease.js';
+import { releaseLease } from '../protocol/release-lease.js';
 import type { LeaseSecret } from '../protocol/lease-secret.js';
 import { makeDestination } from './make-destination.js';
 import type { Preparation } from './prepare.js';
@@ -59,12 +60,15 @@ export async function claim(
       state: { lease: noted },
       untouched,
     } = made;
-    const lease = await hold(session, destination, stateFolder, {
-      root,
-      noted: noted === undefined ? undefined : secret.open(noted),
-      seen,
-      untouched,
-    });
+    const lease = await acquireLease(
+      { session, blob: destination, stateFolder },
+      {
+        root,
+        recordedRoot: noted === undefined ? undefined : secret.open(noted),
+        seen,
+        untouched,
+      },
+    );
     try {
       // Another push may have ended between the look and the lease.
       const held = await inspectDestination(destination, { ...wanted, overwrite: false });
@@ -81,7 +85,7 @@ export async function claim(
       session.note('others may have written to the blob meanwhile: the base is copied again');
       found = { kind: 'free', conditions: { ifMatch: held.properties.etag }, replaces: undefined };
     } catch (error) {
-      await letGo(lease, destination, stateFolder);
+      await releaseLease({ session, blob: destination, stateFolder }, lease);
       throw error;
     }
     await lease.release();

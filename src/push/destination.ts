@@ -1,12 +1,11 @@
 import { VhdupError } from '../errors.js';
 import {
-  isChangedSince,
-  isUnfinishedElsewhere,
-  notedTree,
-  stateOf,
-  withState,
-  type PushState,
-  type StateDigests,
+  isWrittenSince,
+  recordedTree,
+  parsePushRecord,
+  withPushRecord,
+  type PushRecord,
+  type RecordedDigests,
 } from '../protocol/push-record.js';
 import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js';
 import { hasStatus } from '../azure/service-error.js';
@@ -15,14 +14,15 @@ import type { Lease } from '../azure/lease.js';
 import { PAGE } from '../bytes/sector.js';
 import type { PushPlan } from '../plan/push-plan.js';
 import { totalLength } from '../bytes/range.js';
-import { present } from '../protocol/present.js';
-import { holderInWords } from '../protocol/holder.js';
+import { requireStillThere } from '../protocol/require-blob.js';
+import { findProblem, findingOf, judgeBlob } from '../protocol/verdict.js';
+import { describeHolder } from '../protocol/holder.js';
 import { forEachLimited } from '../run/concurrency.js';
 import type { Digests } from '../content/digest-computation.js';
 import type { Session } from '../session/session.js';
 import type { DiskDigests } from '../content/disk-digests.js';
 
-export type Identity = Omit<PushState, 'state'>;
+export type Identity = Omit<PushRecord, 'state'>;
 
 /** Nothing, or something that may be replaced: it has to be as it was seen when that happens. */
 export interface Free {
@@ -34,7 +34,7 @@ export interface Free {
 /** This very push, not finished. */
 export interface Ours {
   readonly kind: 'ours';
-  readonly state: PushState;
+  readonly state: PushRecord;
   readonly properties: BlobProperties;
 }
 
@@ -58,12 +58,12 @@ export interface Wanted {
 export async function inspectDestination(blob: PageBlob, wanted: Wanted): Promise<Found> {
   const properties = await blob.properties();
   if (!properties) return { kind: 'free', conditions: { ifNoneMatch: '*' }, replaces: undefined };
-  const state = stateOf(properties.metadata);
+  const state = parsePushRecord(properties.metadata);
   if (state?.fingerprint === wanted.identity.fingerprint && state.state !== 'complete')
     return settled({ kind: 'ours', state, properties });
   if (await isComplete(blob, properties, state, wanted)) return { kind: 'complete', properties };
   if (wanted.overwrite) return { kind: 'free', conditions: { ifMatch: properties.etag }, replaces: properties };
-  throw inTheWay(blob, properties, state);
+  throw inTheWay(blob, properties);
 }
 
 /** A copy that failed or was aborted left nothing to go on with: it is made again. */
@@ -76,15 +76,15 @@ function settled(found: Ours): Found {
 async function isComplete(
   blob: PageBlob,
   properties: BlobProperties,
-  state: PushState | undefined,
+  state: PushRecord | undefined,
   { identity, stream, digests }: Wanted,
 ): Promise<boolean> {
   const { contentMd5, size, etag, type, copy, lastModified } = properties;
   if (type !== 'PageBlob' || copy?.status === 'pending') return false;
-  const noted = notedTree(state, contentMd5);
+  const noted = recordedTree(state, contentMd5);
   if ((state && state.state !== 'complete') || (!noted && contentMd5 === undefined) || size !== stream.size)
     return false;
-  if (state && isChangedSince(state, lastModified)) return false;
+  if (state && isWrittenSince(state, lastModified)) return false;
   if (state?.fingerprint === identity.fingerprint && state.times === identity.times) return true;
   const tail = await footerOf(blob, size, etag);
   if (!tail?.equals(stream.footer)) return false;
@@ -102,25 +102,35 @@ async function footerOf(blob: PageBlob, size: number, etag: string): Promise<Buf
   }
 }
 
-function inTheWay(
-  { uri }: PageBlob,
-  { metadata, contentMd5, lastModified, copy }: BlobProperties,
-  state: PushState | undefined,
-): VhdupError {
-  const holder = holderInWords(state?.holder);
-  const what =
-    state && state.state !== 'complete'
-      ? `an unfinished push of something else (another disk or base, the same ones changed, another --gap, or an earlier version) is there${holder === undefined ? '' : `, by ${holder}`}`
-      : state && isChangedSince(state, lastModified)
-        ? `a finished push is there, but it was written to afterwards, last at ${lastModified.toISOString()}`
-        : isUnfinishedElsewhere(metadata, contentMd5 !== undefined)
-          ? 'an unfinished upload of another tool is there'
-          : copy?.status === 'pending'
-            ? 'another blob is being copied there'
-            : 'another blob is there';
-  return new VhdupError('destination-exists', `${uri}: ${what}`, {
+/** Returns the error for a blob that may not be replaced. */
+function inTheWay({ uri }: PageBlob, properties: BlobProperties): VhdupError {
+  return new VhdupError('destination-exists', `${uri}: ${describe(properties)}`, {
     hint: 'choose another name with --to, or replace it with --overwrite',
   });
+}
+
+function describe(properties: BlobProperties): string {
+  const problem = findProblem(
+    judgeBlob(properties),
+    'unfinished-push',
+    'written-since',
+    'unfinished-elsewhere',
+    'copy-pending',
+  );
+  switch (problem?.kind) {
+    case 'unfinished-push': {
+      const holder = describeHolder(problem.record.holder);
+      return `an unfinished push of something else (another disk or base, the same ones changed, another --gap, or an earlier version) is there${holder === undefined ? '' : `, by ${holder}`}`;
+    }
+    case 'written-since':
+      return `a finished push is there, but it was written to afterwards, last at ${problem.lastModified.toISOString()}`;
+    case 'unfinished-elsewhere':
+      return `${findingOf(problem)} is there`;
+    case 'copy-pending':
+      return 'another blob is being copied there';
+    case undefined:
+      return 'another blob is there';
+  }
 }
 
 /**
@@ -151,7 +161,7 @@ export async function clearDestination(
     },
     session.fail,
   );
-  await blob.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
+  await blob.setMetadata(withPushRecord(found.metadata, { ...identity, state: 'writing' }), conditions);
 }
 
 /** How often the time of completion is set before `transfer-failed` is thrown. */
@@ -177,8 +187,8 @@ export async function completeDestination(
 ): Promise<void> {
   const { conditions } = lease;
   await blob.write(plan.footer.offset, footer.bytes, footer.md5, conditions);
-  const properties = await present(blob);
-  const digests: StateDigests | undefined = tree && { tree: tree.toString('hex'), md5: md5?.toString('hex') };
+  const properties = await requireStillThere(blob);
+  const digests: RecordedDigests | undefined = tree && { tree: tree.toString('hex'), md5: md5?.toString('hex') };
   let { date } = await blob.setContentMd5(md5, properties, conditions);
   // The next answer is expected a second later; each time that it comes later than expected, twice as much is allowed.
   for (let tries = 1, delayMs = 1000; tries <= MAX_COMPLETIONS; tries++, delayMs *= 2) {
@@ -186,7 +196,13 @@ export async function completeDestination(
     // Set before the request, in case its answer is lost.
     lease.holdFor(delayMs / 1000 + 2);
     const changed = await blob.setMetadata(
-      withState(properties.metadata, { ...identity, state: 'complete', completedAt, completedSlackMs: 0, digests }),
+      withPushRecord(properties.metadata, {
+        ...identity,
+        state: 'complete',
+        completedAt,
+        completedSlackMs: 0,
+        digests,
+      }),
       conditions,
     );
     if (changed.lastModified.getTime() <= completedAt.getTime()) {
@@ -194,7 +210,10 @@ export async function completeDestination(
       return;
     }
     // This Last-Modified would look like a later write by another client, so the blob must not stay complete.
-    ({ date } = await blob.setMetadata(withState(properties.metadata, { ...identity, state: 'writing' }), conditions));
+    ({ date } = await blob.setMetadata(
+      withPushRecord(properties.metadata, { ...identity, state: 'writing' }),
+      conditions,
+    ));
   }
   throw new VhdupError(
     'transfer-failed',

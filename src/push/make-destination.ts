@@ -1,7 +1,7 @@
 import { VhdupError } from '../errors.js';
 import { settleCopy, startCopy } from '../azure/copy.js';
 import { copySource } from '../protocol/copy-source.js';
-import { withState } from '../protocol/push-record.js';
+import { withPushRecord } from '../protocol/push-record.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
 import type { Base } from './base.js';
@@ -9,7 +9,7 @@ import { busy } from '../protocol/busy.js';
 import { inspectDestination, type Complete, type Found, type Ours, type Wanted } from './destination.js';
 import type { Preparation } from './prepare.js';
 import type { Session } from '../session/session.js';
-import { vacate } from '../protocol/vacate.js';
+import { prepareReplacement } from '../protocol/prepare-replacement.js';
 
 /** A destination that is there. */
 export type Made =
@@ -31,9 +31,9 @@ export async function makeDestination(
 ): Promise<Made> {
   if (found.kind !== 'free') return base ? awaitCopied(session, destination, base, found) : found;
   const conditions = found.replaces
-    ? await vacate(session, destination, found.replaces, stateFolder)
+    ? { ifMatch: await prepareReplacement({ session, blob: destination, stateFolder }, found.replaces) }
     : found.conditions;
-  const state = withState({}, { ...identity, state: base ? 'clearing' : 'writing' });
+  const state = withPushRecord({}, { ...identity, state: base ? 'clearing' : 'writing' });
   let etag: string | undefined;
   try {
     if (base)

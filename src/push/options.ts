@@ -1,8 +1,8 @@
 import type { VerifyScope } from './verify-pushed.js';
 import type { SessionOptions } from '../session/options.js';
-import type { SealWish } from '../protocol/seal.js';
+import type { SealMode } from '../protocol/seal.js';
 
-export type BaseCheckWish = 'content' | 'md5' | 'id';
+export type BaseCheckMode = 'content' | 'md5' | 'id';
 
 /** What to push where, and how. */
 export interface PushOptions extends SessionOptions {
@@ -14,11 +14,11 @@ export interface PushOptions extends SessionOptions {
    * What proves that the base is the local ancestor. `content` (default): its tree digest, where a push has noted one,
    * else its Content-MD5; `md5`: its Content-MD5; `id`: its unique id is enough.
    */
-  readonly baseCheck?: BaseCheckWish | undefined;
+  readonly baseCheck?: BaseCheckMode | undefined;
   /** Accept as base only what nobody can change: under an infinite lease, immutable, a snapshot or a version. Default false. */
   readonly requireSealedBase?: boolean | undefined;
   /** Keep the destination from changing once it is complete. */
-  readonly seal?: SealWish | undefined;
+  readonly seal?: SealMode | undefined;
   /** Replace what is at the destination, unless it is this push. */
   readonly overwrite?: boolean | undefined;
   /** Fetch what this push wrote and cleared (`sent`), or all of the blob (`all`), and compare it before the blob is made complete. */

@@ -1,6 +1,6 @@
 import { VhdupError } from '../errors.js';
 import { baseLocationOf, isSameBlob } from '../azure/location.js';
-import { stateOf } from '../protocol/push-record.js';
+import { parsePushRecord } from '../protocol/push-record.js';
 import type { PageBlob } from '../azure/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../disk/fixed-stream.js';
@@ -112,7 +112,7 @@ async function decide(
       session.warn(
         `the base was taken for ${disk.layers[base.layer]?.path ?? ''} by its id alone; its content was not checked`,
       );
-    if (stateOf(base.properties.metadata)?.base?.check === 'id')
+    if (parsePushRecord(base.properties.metadata)?.base?.check === 'id')
       session.warn(`the base ${base.blob.uri} was itself pushed over a base whose content was not checked`);
     if (base.properties.protection === undefined)
       session.warn(
@@ -155,7 +155,7 @@ async function begunBase(
   destination: PageBlob,
   rules: BaseRules,
 ): Promise<ChosenBase | undefined> {
-  const state = stateOf((await destination.properties())?.metadata ?? {});
+  const state = parsePushRecord((await destination.properties())?.metadata ?? {});
   if (!state || state.state === 'complete' || state.id !== disk.id) return undefined;
   if (!state.base) return { base: undefined, isChecked: false };
   try {
@@ -185,7 +185,7 @@ export async function planOf(disk: Disk, base: Base | undefined, gap: number | u
 
 /** Returns false if only the id was checked, of the base or of the base that it was pushed over. */
 function isContentChecked({ check, properties }: Base): boolean {
-  return check !== 'id' && stateOf(properties.metadata)?.base?.check !== 'id';
+  return check !== 'id' && parsePushRecord(properties.metadata)?.base?.check !== 'id';
 }
 
 /** Returns what the destination's metadata gets: it describes a push from the state of the files in `guard`. */

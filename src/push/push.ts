@@ -1,5 +1,5 @@
 import type { Lease } from '../azure/lease.js';
-import { stateOf, withState } from '../protocol/push-record.js';
+import { parsePushRecord, withPushRecord } from '../protocol/push-record.js';
 import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js';
 import { VhdupError } from '../errors.js';
 import type { Disk } from '../disk/disk.js';
@@ -10,7 +10,7 @@ import { rangeSet, subtract, totalLength } from '../bytes/range.js';
 import { defaultStateFolder } from '../state/lease-record.js';
 import { claim } from './claim.js';
 import { clearDestination, completeDestination, type Complete, type Identity, type Ours } from './destination.js';
-import { letGo, letGoCrashed, unnoticedFor } from '../protocol/hold-lease.js';
+import { releaseLease, releaseStaleLease, secondsUntilNoticed } from '../protocol/release-lease.js';
 import { LeaseSecret } from '../protocol/lease-secret.js';
 import { dropCopySource } from '../protocol/copy-source.js';
 import type { PushOptions } from './options.js';
@@ -19,7 +19,7 @@ import { proveSource, verifyComplete } from './prove-source.js';
 import { Session } from '../session/session.js';
 import type { Digests } from '../content/digest-computation.js';
 import { RunningDigest } from '../content/running-digest.js';
-import { sealFree, sealHeld, type Seal } from '../protocol/seal.js';
+import { sealUnderLease, sealUnleased, type Seal } from '../protocol/seal.js';
 import { recheckAll, recheckWritten } from './recheck.js';
 import { Upload, type Sent } from './transfer.js';
 import { summarise, summaryOf, type PlannedPush, type PushResult } from './result.js';
@@ -50,11 +50,12 @@ export async function push(opened: Disk, options: PushOptions): Promise<PushResu
   }
   const { preparation, found, lease } = claimed;
   try {
-    const sealed = () => options.seal && sealHeld(session, destination, lease, options.seal, stateFolder);
+    const sealed = () =>
+      options.seal && sealUnderLease({ session, blob: destination, stateFolder }, lease, options.seal);
     if (found.kind === 'complete') {
       await digests[Symbol.asyncDispose]();
       tellOfMissingMd5(session, destination, found.properties, options);
-      lease.finishIn(unnoticedFor(found.properties));
+      lease.finishIn(secondsUntilNoticed(found.properties));
       return done(session, preparation, 'already-there', {
         contentMd5: found.properties.contentMd5,
         seal: await sealed(),
@@ -70,7 +71,7 @@ export async function push(opened: Disk, options: PushOptions): Promise<PushResu
       seal: await sealed(),
     });
   } finally {
-    await letGo(lease, destination, stateFolder);
+    await releaseLease({ session, blob: destination, stateFolder }, lease);
   }
 }
 
@@ -97,9 +98,10 @@ async function alreadyThere(
 ): Promise<PushResult> {
   const { destination } = preparation;
   tellOfMissingMd5(session, destination, properties, options);
-  await letGoCrashed(destination, properties, stateFolder);
+  await releaseStaleLease({ blob: destination, stateFolder }, properties);
   if (options.verify !== undefined) await verifyComplete(session, preparation, options.verify, properties);
-  const seal = options.seal && (await sealFree(session, destination, properties, options.seal, stateFolder));
+  const seal =
+    options.seal && (await sealUnleased({ session, blob: destination, stateFolder }, properties, options.seal));
   return done(session, preparation, 'already-there', { contentMd5: properties.contentMd5, seal });
 }
 
@@ -141,7 +143,7 @@ async function signOn(
 ): Promise<void> {
   if (state.lease !== lease)
     await destination.setMetadata(
-      withState(properties.metadata, { ...state, holder, ...(lease === undefined ? {} : { lease }) }),
+      withPushRecord(properties.metadata, { ...state, holder, ...(lease === undefined ? {} : { lease }) }),
       conditions,
     );
 }
@@ -161,7 +163,7 @@ async function fill(
   const { conditions } = lease;
   // Before the first byte changes, nothing vouches for the blob any longer.
   if (found.contentMd5) await destination.setContentMd5(undefined, found, conditions);
-  if (lease.isProved && stateOf(found.metadata)?.state === 'clearing')
+  if (lease.isProved && parsePushRecord(found.metadata)?.state === 'clearing')
     await clearDestination(session, destination, found, identity, plan, conditions);
   else if (lease.isProved) await recheckWritten(session, disk, preparation, { found, conditions });
   else await recheckAll(session, disk, preparation, { found, conditions });
@@ -176,7 +178,7 @@ async function fill(
   const digests = await pass.finish([upload], () => limit.concurrency);
   const { sent } = upload;
   // It is not known which gaps an earlier run has sent.
-  const gaps = stateOf(found.metadata)?.state === 'writing' ? gapsOf(plan) : sent.gaps;
+  const gaps = parsePushRecord(found.metadata)?.state === 'writing' ? gapsOf(plan) : sent.gaps;
   // Before the footer is written: until then the blob is no disk.
   const proved = await proveSource(session, preparation, digests, { conditions: lease.conditions, gaps, options });
   session.progress('finish', 0, 0);

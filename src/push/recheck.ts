@@ -1,4 +1,4 @@
-import { stateOf, withState } from '../protocol/push-record.js';
+import { parsePushRecord, withPushRecord } from '../protocol/push-record.js';
 import type { BlobProperties, Conditions } from '../azure/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { gapsOf } from '../plan/push-plan.js';
@@ -19,7 +19,7 @@ export async function isCheaperToCopyAgain(
   conditions: Conditions,
 ): Promise<boolean> {
   if (!base) return false;
-  if (stateOf(found.metadata)?.state === 'clearing') return true;
+  if (parsePushRecord(found.metadata)?.state === 'clearing') return true;
   const written = totalLength(intersect(plan.write, rangeSet(await destination.pageRanges(conditions))));
   return totalLength(rangeSet(await base.blob.pageRanges({ ifMatch: base.properties.etag }))) >= written;
 }
@@ -50,7 +50,7 @@ export async function recheckAll(
     pages,
     conditions,
   });
-  await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
+  await destination.setMetadata(withPushRecord(found.metadata, { ...identity, state: 'writing' }), conditions);
 }
 
 /** A blob under a lease: its properties, and the conditions of every request. */
@@ -71,7 +71,7 @@ export async function recheckWritten(
 ): Promise<void> {
   const { destination, plan, identity } = preparation;
   await destination.clear(plan.footer, conditions);
-  if (stateOf(found.metadata)?.times === identity.times) return;
+  if (parsePushRecord(found.metadata)?.times === identity.times) return;
   session.note('the files of the disk have other times than when this push began: what was sent is compared first');
   const pages = rangeSet(await destination.pageRanges(conditions));
   await compareAndRepair(session, disk, preparation, {
@@ -79,7 +79,7 @@ export async function recheckWritten(
     pages,
     conditions,
   });
-  await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
+  await destination.setMetadata(withPushRecord(found.metadata, { ...identity, state: 'writing' }), conditions);
 }
 
 /** The ranges to compare, and the pages that the blob has. */
@@ -97,7 +97,7 @@ async function compareAndRepair(
 ): Promise<void> {
   const { differences } = await compare(session, {
     disk,
-    blob: preparation.destination,
+    blob: { readInto: (offset, into) => preparation.destination.readInto(offset, into, stretches.conditions) },
     ...stretches,
     phase: 'compare-written',
   });

@@ -1,13 +1,14 @@
 import { VhdupError } from '../errors.js';
-import { withState } from '../protocol/push-record.js';
+import { withPushRecord } from '../protocol/push-record.js';
 import type { Conditions } from '../azure/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { changedBy } from '../plan/push-plan.js';
 import { intersect, rangeSet, subtract, totalLength, union, type RangeSet } from '../bytes/range.js';
 import { dataRanges } from '../content/data-ranges.js';
 import type { Session } from '../session/session.js';
+import { SeenBlob } from '../protocol/seen-blob.js';
 import { compare } from '../content/compare.js';
-import { present } from '../protocol/present.js';
+import { requireStillThere } from '../protocol/require-blob.js';
 import type { Preparation } from './prepare.js';
 import { repair } from './repair.js';
 
@@ -41,10 +42,12 @@ export async function verifyPushed(
   const ranges = scope === 'sent' ? own : intersect(rangeSet([...(await dataRanges(disk)), ...pages]), within);
   const { differences } = await compare(session, {
     disk,
-    blob: destination,
+    blob:
+      conditions.ifMatch === undefined
+        ? { readInto: (offset, into) => destination.readInto(offset, into, conditions) }
+        : new SeenBlob(destination, { etag: conditions.ifMatch }),
     ranges,
     pages,
-    conditions,
     phase: 'verify',
   });
   const [first] = differences;
@@ -68,8 +71,11 @@ export async function verifyPushed(
 async function repairSafely(preparation: Preparation, ranges: RangeSet, conditions: Conditions): Promise<void> {
   if (ranges.length === 0) return;
   const { destination, identity } = preparation;
-  const { metadata } = await present(destination);
-  await destination.setMetadata(withState(metadata, { ...identity, state: 'writing', times: NO_TIMES }), conditions);
+  const { metadata } = await requireStillThere(destination);
+  await destination.setMetadata(
+    withPushRecord(metadata, { ...identity, state: 'writing', times: NO_TIMES }),
+    conditions,
+  );
   await repair(preparation, ranges, conditions);
-  await destination.setMetadata(withState(metadata, { ...identity, state: 'writing' }), conditions);
+  await destination.setMetadata(withPushRecord(metadata, { ...identity, state: 'writing' }), conditions);
 }

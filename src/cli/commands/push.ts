@@ -5,7 +5,7 @@ import { isBlobUri } from '../../azure/location.js';
 import { MAX_WRITE, REQUESTS_PER_SECOND } from '../../plan/page-blob-limits.js';
 import type { PushPlan } from '../../plan/push-plan.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
-import type { BaseCheckWish, PushOptions } from '../../push/options.js';
+import type { BaseCheckMode, PushOptions } from '../../push/options.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   diskFlags,
@@ -27,7 +27,7 @@ interface PushFlags extends DiskFlags, WorkFlags, BlobFlags, SealFlags {
   readonly disk: string;
   readonly to: string | readonly string[] | undefined;
   readonly base: string | readonly string[] | undefined;
-  readonly baseCheck: BaseCheckWish;
+  readonly baseCheck: BaseCheckMode;
   readonly requireSealedBase: boolean;
   readonly overwrite: boolean;
   readonly verify: 'sent' | 'all' | undefined;
