@@ -43,7 +43,7 @@ t.test('where one consumer fails, the others are waited for, and the failure is 
 });
 
 t.test(
-  'each consumer sees what it needs, window by window and in order; who sees all finds zeros elsewhere',
+  'each consumer sees what it needs, window by window and in order; one that wants zeros finds zeros elsewhere',
   async (t) => {
     const seen: { offset: number; ranges: ScannedWindow['ranges']; byte: number | undefined }[] = [];
     const some: Consumer = {
@@ -76,3 +76,19 @@ t.test(
     ]);
   },
 );
+
+t.test('one that wants zeros never sees what an earlier window left in the buffer', async (t) => {
+  const whole: Consumer = { ranges: [{ offset: 0, length: 4 * MIB }], onWindow: () => Promise.resolve() };
+  const part: Consumer = {
+    ranges: [{ offset: 9 * MIB, length: MIB }],
+    wantsZeros: true,
+    onWindow: ({ bytes }) => {
+      t.strictSame(
+        [0, MIB - 1, MIB, 2 * MIB - 1, 2 * MIB, 4 * MIB - 1].map((at) => bytes[at]),
+        [0, 0, 10, 10, 0, 0],
+      );
+      return Promise.resolve();
+    },
+  };
+  await scan(new Session({}), disk, [whole, part], () => 1);
+});
