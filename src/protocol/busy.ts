@@ -1,11 +1,15 @@
 import { VhdupError } from '../errors.js';
-import { parsePushRecord } from './push-record.js';
-import type { PageBlob, Metadata } from '../azure/page-blob.js';
 import { describeHolder } from './holder.js';
+import type { PushRecord } from './push-record.js';
 
-/** Returns the error for a blob that another process writes to. It names the holder that the metadata names. */
-export function busy({ uri }: PageBlob, problem: string, metadata: Metadata, cause?: unknown): VhdupError {
-  const holder = describeHolder(parsePushRecord(metadata)?.holder);
+/** Returns the error for a blob that another process writes to. It names the holder that the push record names. */
+export function busy(
+  { uri }: { readonly uri: string },
+  problem: string,
+  record: PushRecord | undefined,
+  cause?: unknown,
+): VhdupError {
+  const holder = describeHolder(record?.holder);
   return new VhdupError('destination-busy', `${uri}: ${problem}${holder === undefined ? '' : ` (held by ${holder})`}`, {
     cause,
     hint: 'wait for it to end, or break the lease if you know that nobody uses the blob',

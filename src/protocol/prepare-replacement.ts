@@ -1,6 +1,7 @@
 import { abortCopy, settleCopy } from '../azure/copy.js';
 import type { BlobProperties } from '../azure/page-blob.js';
 import { busy } from './busy.js';
+import { parsePushRecord } from './push-record.js';
 import { isLeased, type LeaseContext } from './lease-context.js';
 import { releaseStaleLease } from './release-lease.js';
 import { waitForLease } from './wait-for-lease.js';
@@ -23,13 +24,14 @@ async function endCopy({ session, blob }: LeaseContext, id: string): Promise<Blo
   session.note(`${blob.uri}: a copy to it is pending, and is aborted`);
   await abortCopy(blob, id);
   const properties = await settleCopy(blob, () => undefined);
-  if (properties.copy?.id !== id) throw busy(blob, 'it was replaced meanwhile', properties.metadata);
+  if (properties.copy?.id !== id) throw busy(blob, 'it was replaced meanwhile', parsePushRecord(properties.metadata));
   return properties;
 }
 
 async function waitUntilReleased(context: LeaseContext, etag: string): Promise<void> {
   await waitForLease(context, { ifHeld: 'another push holds its lease' }, (properties) => {
-    if (properties.etag !== etag) throw busy(context.blob, 'another push is writing to it', properties.metadata);
+    if (properties.etag !== etag)
+      throw busy(context.blob, 'another push is writing to it', parsePushRecord(properties.metadata));
     return isLeased(properties) ? undefined : properties;
   });
 }

@@ -3,6 +3,7 @@ import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import { pause } from '../run/stop.js';
 import type { Session } from '../session/session.js';
 import { busy } from './busy.js';
+import { parsePushRecord } from './push-record.js';
 import type { LeaseContext } from './lease-context.js';
 import { requireStillThere } from './require-blob.js';
 
@@ -35,8 +36,8 @@ export async function waitForLease<T>(
     const result = await attempt(properties);
     if (result !== undefined) return result;
     const { lease, metadata } = properties;
-    if (lease.infinite) throw busy(blob, 'it is leased without end', metadata);
-    if (performance.now() > deadline) throw busy(blob, ifHeld, metadata);
+    if (lease.infinite) throw busy(blob, 'it is leased without end', parsePushRecord(metadata));
+    if (performance.now() > deadline) throw busy(blob, ifHeld, parsePushRecord(metadata));
     if (looks === 0 && lease.state === 'leased')
       session.note(
         `${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`,

@@ -61,16 +61,16 @@ t.test('the last pages of a disk and a blob of 8 TiB are sent to their place', a
   await client.create(8 * TIB);
   const session = new Session(options);
   const blob = await session.blob(parseBlobUri(uri('huge')));
+  const writer = { write: (...write: readonly [number, Uint8Array, Uint8Array]) => blob.write(...write, {}) };
   await using disk = await openDisk(path);
   const ranges = [
     { offset: 4 * TIB, length: MIB },
     { offset: size - 2 * MIB, length: 2 * MIB },
   ];
   await using upload = new Upload(session, {
-    blob,
+    writer,
     plan: makePushPlan({ size, extents: [{ offset: 0, length: size, kind: 'data' }], gap: 0 }),
     left: ranges,
-    conditions: {},
     limit: session.scheduler.newLimit(),
   });
   await scan(session, disk, [upload], () => 4);
