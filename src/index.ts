@@ -3,8 +3,8 @@ export { VhdupError, type ErrorCode } from './errors.js';
 export { openDisk, type OpenOptions } from './disk/open.js';
 export { checkDisk, type CheckReport, type CheckedFile } from './disk/check.js';
 export type { Problem } from './disk/findings.js';
-export type { Disk, Extent, FileState, Layer, SourceFile } from './disk/disk.js';
-export { FixedStream, parseFixedTail, type FixedTail } from './disk/fixed-stream.js';
+export type { Creation, Disk, Extent, ExtentOptions, FileState, Layer, SourceFile } from './disk/disk.js';
+export { FixedStream, fixedFooterOf, parseFixedTail, type FixedTail } from './protocol/fixed-vhd.js';
 export {
   makePushPlan,
   PushPlanner,

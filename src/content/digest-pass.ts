@@ -26,7 +26,7 @@ export interface Digests {
 }
 
 /** What digests are computed of: a disk, or what stands for one. */
-export type Content = Pick<Disk, 'size' | 'read' | 'stretches'>;
+export type Content = Pick<Disk, 'size' | 'read' | 'extentBatches'>;
 
 /** Digests that are computed while the content is read, perhaps for others too. */
 export interface DigestPass {

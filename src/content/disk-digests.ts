@@ -55,7 +55,7 @@ export class DiskDigests {
   /** Readies the computation for somebody who reads the disk as layer `layer` saw it; `isSent`: and sends most of it. */
   async pass(layer: number, wish: DigestWish, phase: Phase, isSent: boolean): Promise<DigestPass> {
     const disk = this.#disk.ancestor(layer);
-    const files = this.#disk.openedFiles.slice(layer);
+    const files = disk.openedFiles;
     const identity = identityOf(files);
     const md5Key = wish.md5 && `${identity}\n${formText(wish.md5)}`;
     const leaves = wish.tree === true ? await this.#nearestLeaves(layer) : undefined;
@@ -110,7 +110,7 @@ export class DiskDigests {
   /** The kept leaves of the nearest layer from `layer` on downwards, checked; damaged ones are forgotten. */
   async #nearestLeaves(layer: number): Promise<{ layer: number; file: LeafFile } | undefined> {
     for (let at = layer; this.#cache && at < this.#disk.layers.length; at++) {
-      const key = identityOf(this.#disk.openedFiles.slice(at));
+      const key = identityOf(this.#disk.ancestor(at).openedFiles);
       const file = await this.#cache.leaves(key);
       if (!file) continue;
       if (await hasDigest(file.runs(), this.#disk.layers[at]?.size ?? 0, file.digest)) return { layer: at, file };
@@ -123,7 +123,10 @@ export class DiskDigests {
   /** True where the files are still those that were read. */
   async #isStill(layer: number, identity: string): Promise<boolean> {
     const now = await this.#disk.sourceFiles().catch(() => undefined);
-    return now !== undefined && identityOf(now.slice(layer)) === identity;
+    return (
+      now !== undefined &&
+      identityOf(now.slice(now.length - this.#disk.ancestor(layer).openedFiles.length)) === identity
+    );
   }
 }
 
@@ -140,8 +143,8 @@ async function hasDigest(runs: AsyncIterable<LeafRun>, size: number, digest: Uin
 /** Where the layers above layer `layer` decide, and where the ancestor holds more than the disk shows. */
 async function changedAbove(disk: Disk, layer: number): Promise<RangeSet> {
   const changed = new RangeMerger();
-  for await (const stretch of disk.stretches({ above: layer })) {
-    for (const extent of stretch) if (extent.kind !== 'absent') changed.add(extent);
+  for await (const batch of disk.extentBatches({ above: layer })) {
+    for (const extent of batch) if (extent.kind !== 'absent') changed.add(extent);
   }
   const ancestorSize = disk.layers[layer]?.size ?? 0;
   // A disk that ends within a leaf shows zeros where a larger ancestor had more.

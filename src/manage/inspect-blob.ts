@@ -1,7 +1,7 @@
 import { VhdupError } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
 import { isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, type PushState } from '../protocol/push-record.js';
-import { FOOTER_LENGTH, parseFixedTail } from '../disk/fixed-stream.js';
+import { FOOTER_LENGTH, parseFixedTail } from '../protocol/fixed-vhd.js';
 import { rangeSet, totalLength } from '../bytes/range.js';
 import type { SessionOptions } from '../session/options.js';
 import { Session } from '../session/session.js';

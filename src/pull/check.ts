@@ -100,6 +100,7 @@ async function digestsOfFile(
   if (format === 'dynamic') {
     await using disk = await openDisk(path, {
       ...options,
+      format: 'vhd',
       parentDirs: [...(options.parentDirs ?? []), ...(parent ? [dirname(parent.link.path)] : [])],
     });
     return await digestsOf(session, disk, wish(disk.size), 'check-pulled');
@@ -122,7 +123,7 @@ function flatContent(file: SourceHandle, size: number, written: RangeSet): Conte
   return {
     size,
     read: (offset, into) => file.read(offset, into),
-    async *stretches() {
+    async *extentBatches() {
       await Promise.resolve();
       yield written.map((range) => ({ ...range, kind: 'data' as const, layer: 0 }));
     },

@@ -3,7 +3,7 @@ import { parseBlobUri } from '../azure/location.js';
 import { isUnfinishedElsewhere, stateOf } from '../protocol/push-record.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
-import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
+import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../protocol/fixed-vhd.js';
 import { checkSparseSize } from '../disk/vhd/writer.js';
 import { rangeSet, type RangeSet } from '../bytes/range.js';
 import type { Session } from '../session/session.js';

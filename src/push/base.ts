@@ -4,7 +4,7 @@ import { isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, type BaseChe
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
 import type { Disk } from '../disk/disk.js';
-import { FixedStream, FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
+import { FixedStream, FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../protocol/fixed-vhd.js';
 import { inParallel } from '../run/concurrency.js';
 import type { Session } from '../session/session.js';
 import type { DiskDigests } from '../content/disk-digests.js';

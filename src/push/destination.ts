@@ -10,7 +10,7 @@ import {
 } from '../protocol/push-record.js';
 import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js';
 import { hasStatus } from '../azure/service-error.js';
-import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
+import { FOOTER_LENGTH, type FixedStream } from '../protocol/fixed-vhd.js';
 import type { Lease } from '../azure/lease.js';
 import { PAGE, type PushPlan } from '../plan/push-plan.js';
 import { totalLength } from '../bytes/range.js';

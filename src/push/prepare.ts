@@ -3,7 +3,7 @@ import { baseLocationOf, isSameBlob } from '../azure/location.js';
 import { stateOf } from '../protocol/push-record.js';
 import type { PageBlob } from '../azure/page-blob.js';
 import type { Disk } from '../disk/disk.js';
-import { FixedStream } from '../disk/fixed-stream.js';
+import { FixedStream } from '../protocol/fixed-vhd.js';
 import { MAX_WRITE, PushPlanner, type PushPlan } from '../plan/push-plan.js';
 import { checkBase, findBase, findBaseInContainer, isMismatch, type Base, type BaseRules } from './base.js';
 import { destinationOf } from './destination-location.js';
@@ -176,8 +176,8 @@ export async function planOf(disk: Disk, base: Base | undefined, gap: number | u
     base: base && { blobSize: base.properties.size, isContentChecked: isContentChecked(base) },
     gap,
   });
-  for await (const stretch of disk.stretches(base ? { above: base.layer } : {})) {
-    for (const extent of stretch) planner.add(extent);
+  for await (const batch of disk.extentBatches(base ? { above: base.layer } : {})) {
+    for (const extent of batch) planner.add(extent);
   }
   return planner.plan();
 }

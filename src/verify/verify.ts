@@ -3,7 +3,7 @@ import { parseBlobUri } from '../azure/location.js';
 import { isUnfinishedElsewhere, notedTree, stateOf } from '../protocol/push-record.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import type { Disk } from '../disk/disk.js';
-import { FixedStream, FOOTER_LENGTH, parseFixedTail } from '../disk/fixed-stream.js';
+import { FixedStream, FOOTER_LENGTH, fixedFooterOf, parseFixedTail } from '../protocol/fixed-vhd.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 import { intersect, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../bytes/range.js';
 import { dataRanges } from '../content/data-ranges.js';
@@ -124,7 +124,7 @@ async function tailOf(blob: PageBlob, { size, etag }: BlobProperties, disk: Disk
   const wrongSize = padding < 0 ? [`it has ${size} bytes, the disk with its footer ${disk.size + FOOTER_LENGTH}`] : [];
   if (size < FOOTER_LENGTH) return { differs: false, problems: wrongSize, stream: undefined };
   const bytes = await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag });
-  if (padding === 0 && bytes.equals(disk.footer))
+  if (padding === 0 && bytes.equals(fixedFooterOf(disk)))
     return { differs: false, problems: [], stream: new FixedStream(disk) };
   const tail = parseFixedTail(bytes);
   const problem =

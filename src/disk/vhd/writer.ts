@@ -2,10 +2,10 @@ import { PIECE_ALIGNMENT, type DiskWriter, type Part } from '../disk-writer.js';
 import type { OutputFile } from '../output-file.js';
 import { VhdupError } from '../../errors.js';
 import { bitmapLength, setBits } from './bitmap.js';
-import { sparseFooter } from './footer.js';
-import { makeHeader } from './header.js';
+import { sparseFooter } from './make-footer.js';
+import { makeHeader } from './make-header.js';
 import { FOOTER, FOOTER_LENGTH, HEADER_LENGTH, MAX_SPARSE_SIZE, NOT_ALLOCATED, SECTOR, uint64 } from './layout.js';
-import { makeLocators, type ParentLink } from './locator.js';
+import { makeLocators, type ParentLink } from './parent-link.js';
 
 /** The block size that the specification recommends, and every reader takes. */
 const BLOCK = PIECE_ALIGNMENT;
