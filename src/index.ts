@@ -1,6 +1,7 @@
 /** The library's face: open a disk, plan a push, push it. */
 export { VhdupError, type ErrorCode } from './errors.js';
 export { openDisk, type OpenOptions } from './disk/open.js';
+export type { FormatName } from './disk/registry.js';
 export { checkDisk, type CheckReport, type CheckedFile } from './disk/check.js';
 export type { Problem } from './disk/findings.js';
 export type { Creation, Disk, Extent, ExtentOptions, FileState, Layer, SourceFile } from './disk/disk.js';

@@ -6,7 +6,7 @@ import { Findings, errorOf, isError, type Problem } from './findings.js';
 import type { Image, ImageOptions, Inspection } from './image.js';
 import { MemoryBudget } from './memory-budget.js';
 import { ParentBounds, type ParentRules } from './parent-bounds.js';
-import { openImage, type FormatName } from './registry.js';
+import { formatNamed, openImage, type FormatName } from './registry.js';
 
 /** How a disk and its parents are opened. */
 export interface ChainOptions extends ImageOptions, ParentRules {
@@ -54,6 +54,7 @@ export async function* walkChain(
   options: ChainOptions,
   memory = new MemoryBudget(),
 ): AsyncGenerator<Link> {
+  if (options.format !== undefined) formatNamed(options.format);
   const inspect = (at: string, format: string | undefined) => inspectFile(at, files, { format, memory, options });
   const chain = [await inspect(path, options.format)];
   yield { inspection: chain[0], chainProblems: [] };

@@ -65,6 +65,12 @@ export async function findBase(
       'name the blob of an ancestor of this disk, or push everything with --to alone',
     );
   }
+  if (check === 'id' && disk.layers[layer]?.isIdDerived)
+    throw mismatch(
+      blob,
+      `the id ${id} of the local disk was derived from parts of its content, which proves nothing`,
+      'run the same command without --base-check id: the content is compared',
+    );
   const size = disk.layers[layer]?.size ?? 0;
   const content = properties.size - FOOTER_LENGTH;
   if (content < size || (tail.size !== size && tail.size !== content)) {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { setChecksum, writeImage } from '../../fixtures/vhd.js';
+import { geometry, setChecksum, writeImage } from '../../fixtures/vhd.js';
 import { FixedStream, fixedFooterOf, openDisk, parseFixedTail } from '../../src/index.js';
 import { temporaryFolder } from '../support/folder.js';
 
@@ -131,4 +131,32 @@ t.test("the footer of a chain is the top disk's: its id, time stamp and geometry
   t.equal(footer.subarray(28, 32).toString('hex'), '77610000');
   t.equal(footer.readUInt32BE(60), 2);
   t.match(parseFixedTail(footer), { id: child.id, size: SIZE }, 'and its checksum is right');
+});
+
+t.test('the footer of a disk that has none is made of its id and size alone, and is a right one', async (t) => {
+  for (const size of [
+    512,
+    20 * 2 ** 20,
+    2 ** 31,
+    503 * 2 ** 20,
+    504 * 2 ** 20,
+    127 * 2 ** 30,
+    4095 * 2 ** 30,
+    2 ** 42,
+  ]) {
+    const id = '12345678-9abc-8def-8123-456789abcdef';
+    const disk = { creation: { format: 'raw', record: undefined }, id, size };
+    const footer = Buffer.from(fixedFooterOf(disk));
+    t.match(parseFixedTail(footer), { id, size, creator: 'wa\0\0' });
+    t.ok(footer.equals(fixedFooterOf(disk)), 'each time the same');
+    const { cylinders, heads, sectorsPerTrack } = geometry(size / 512);
+    t.strictSame([footer.readUInt16BE(56), footer[58], footer[59]], [cylinders, heads, sectorsPerTrack], `${size}`);
+    t.equal(footer.readUInt32BE(24), 0, 'no time of today');
+    t.equal(footer.readBigUInt64BE(40), BigInt(size));
+    t.equal(footer.readUInt32BE(8), 2);
+    t.ok(footer.subarray(85).equals(Buffer.alloc(427)));
+  }
+  t.match(parseFixedTail(fixedFooterOf({ creation: { format: 'raw', record: undefined }, id: undefined, size: 512 })), {
+    id: undefined,
+  });
 });
