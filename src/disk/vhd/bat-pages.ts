@@ -25,7 +25,7 @@ export interface BatStretch {
 /** A page without an allocated block takes no memory. */
 type Page = Uint32Array | 'empty';
 
-/** The pages of a checked BAT. They stay in memory as far as the chain's budget allows; the others are read again when they are needed. */
+/** The pages of a checked BAT. They stay in memory as far as the chain's budget allows; the others are read again when needed. */
 export class BatPages {
   readonly #file: SourceHandle;
   readonly #tableOffset: number;
@@ -66,7 +66,7 @@ export class BatPages {
 
   /**
    * Returns a part of the table that contains the block: all of the table if it is in memory, else a stretch that begins at or
-   * before the block. Throws `source-changed` if the file has another table by now.
+   * before the block. Throws `source-changed` if the table in the file has changed.
    */
   from(blockIndex: number): BatStretch | Promise<BatStretch> {
     const last = this.#last;

@@ -20,11 +20,11 @@ export interface BatPlace {
   readonly header: Header;
   /** Virtual size in bytes. */
   readonly size: number;
-  /** First byte behind the data of the file. */
+  /** First byte after the data of the file. */
   readonly dataEnd: number;
 }
 
-/** What reading a BAT adds to. */
+/** What the reading of a BAT reports to, and takes memory from. */
 export interface BatContext {
   readonly findings: Findings;
   readonly digest: Hash;
@@ -106,7 +106,7 @@ async function* pieces(
   }
 }
 
-/** Reports each block that is not wholly inside the file's data, or overlaps something else; many of them as a count. */
+/** Reports each block that is not entirely inside the file's data, or overlaps something else; beyond `MAX_LISTED` only their number. */
 class BatCheck {
   readonly #place: BatPlace;
   readonly #findings: Findings;
@@ -134,7 +134,7 @@ class BatCheck {
       if (sector === NOT_ALLOCATED) continue;
       this.#inFile[this.#count++] = sector;
       const start = sector * SECTOR;
-      // What the last block holds beyond the disk's size is no part of the disk, and need not be there.
+      // The part of the last block beyond the disk's size is not a part of the disk, and may be missing.
       const end = start + this.#prefix + Math.min(header.blockSize, size - (first + index) * header.blockSize);
       const problem = misplaced({ start, bitmapEnd: start + this.#prefix, end }, header, dataEnd);
       if (problem !== undefined) this.#refuse(first + index, sector, problem);
