@@ -107,7 +107,7 @@ export class CachedDigests implements DigestComputation {
 /** Returns the ranges in which a layer above layer `layer` stores data or zeros, and those that the disk's end cuts off. */
 async function changedAbove(disk: Disk, layer: number): Promise<RangeSet> {
   const changed = new RangeMerger();
-  for await (const stretch of disk.stretches({ above: layer })) {
+  for await (const stretch of disk.extentBatches({ above: layer })) {
     for (const extent of stretch) if (extent.kind !== 'absent') changed.add(extent);
   }
   const ancestorSize = disk.layers[layer]?.size ?? 0;

@@ -3,7 +3,7 @@ import { recordedTree, type PushRecord } from '../protocol/push-record.js';
 import { readFooter } from '../protocol/read-footer.js';
 import { requireBlob } from '../protocol/require-blob.js';
 import { findingOf, judgeBlob, type BlobProblem } from '../protocol/verdict.js';
-import { FOOTER_LENGTH, parseFixedTail } from '../disk/fixed-stream.js';
+import { FOOTER_LENGTH, parseFixedTail } from '../protocol/fixed-vhd.js';
 import { rangeSet, totalLength } from '../bytes/range.js';
 import type { SessionOptions } from '../session/options.js';
 import { Session } from '../session/session.js';

@@ -1,5 +1,5 @@
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
-import { FOOTER_LENGTH } from '../disk/fixed-stream.js';
+import { FOOTER_LENGTH } from './fixed-vhd.js';
 
 /** Reads the last 512 bytes of a blob as it was seen. The service refuses (412) if it was changed since. */
 export function readFooter(blob: PageBlob, { size, etag }: Pick<BlobProperties, 'size' | 'etag'>): Promise<Buffer> {

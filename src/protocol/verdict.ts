@@ -1,5 +1,5 @@
 import type { BlobProperties } from '../azure/page-blob.js';
-import type { FixedTail } from '../disk/fixed-stream.js';
+import type { FixedTail } from './fixed-vhd.js';
 import { hasUnknownPushRecord, isWrittenSince, parsePushRecord, type PushRecord } from './push-record.js';
 
 /** One reason why a blob is not a finished disk. */

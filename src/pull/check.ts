@@ -104,6 +104,7 @@ async function digestsOfFile(
   if (format === 'dynamic') {
     await using disk = await openDisk(path, {
       ...options,
+      format: 'vhd',
       parentDirs: [...(options.parentDirs ?? []), ...(parent ? [dirname(parent.link.path)] : [])],
     });
     return await digestsOf(session, disk, request(disk.size), 'check-pulled');
@@ -126,7 +127,7 @@ function flatContent(file: SourceHandle, size: number, written: RangeSet): Conte
   return {
     size,
     read: (offset, into) => file.read(offset, into),
-    async *stretches() {
+    async *extentBatches() {
       await Promise.resolve();
       yield written.map((range) => ({ ...range, kind: 'data' as const, layer: 0 }));
     },

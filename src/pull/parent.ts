@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { dirname, relative, resolve, isAbsolute } from 'node:path';
 import { VhdupError } from '../errors.js';
+import { fixedFooterOf } from '../protocol/fixed-vhd.js';
 import type { Disk, SourceFile } from '../disk/disk.js';
 import { openDisk } from '../disk/open.js';
 import { timeStampOf } from '../disk/vhd/footer.js';
-import type { ParentLink } from '../disk/vhd/locator.js';
+import type { ParentLink } from '../disk/vhd/parent-link.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 import type { Range } from '../bytes/range.js';
 import type { Session } from '../session/session.js';
@@ -34,7 +35,7 @@ export class PullParent implements AsyncDisposable {
     output: string,
     options: PullOptions,
   ): Promise<PullParent> {
-    const disk = await openDisk(path, options);
+    const disk = await openDisk(path, { ...options, format: 'vhd' });
     try {
       const guard = await SourceGuard.begin(disk, {
         hint: 'stop what writes to it, then run the same command: it starts anew',
@@ -52,7 +53,7 @@ export class PullParent implements AsyncDisposable {
       return new PullParent(guard, {
         path,
         id: ancestorId(source, disk, path),
-        timeStamp: timeStampOf(disk.footer),
+        timeStamp: timeStampOf(fixedFooterOf(disk)),
         childFolder,
       });
     } catch (error) {

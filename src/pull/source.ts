@@ -5,7 +5,7 @@ import { requireBlob } from '../protocol/require-blob.js';
 import { findProblem, judgeBlob, refusalOf, type Verdict } from '../protocol/verdict.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
-import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
+import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../protocol/fixed-vhd.js';
 import { checkSparseSize } from '../disk/vhd/writer.js';
 import { rangeSet, type RangeSet } from '../bytes/range.js';
 import type { Session } from '../session/session.js';

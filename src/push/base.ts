@@ -2,7 +2,7 @@ import { VhdupError } from '../errors.js';
 import type { BlobLocation } from '../azure/location.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import type { Disk } from '../disk/disk.js';
-import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
+import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../protocol/fixed-vhd.js';
 import { recordedTree, type BaseCheck } from '../protocol/push-record.js';
 import { readFooter } from '../protocol/read-footer.js';
 import { findProblem, judgeBlob, refusalOf, type Verdict } from '../protocol/verdict.js';
@@ -67,6 +67,12 @@ export async function openBase(
       'name the blob of an ancestor of this disk, or push everything with --to alone',
     );
   }
+  if (check === 'id' && disk.layers[layer]?.isIdDerived)
+    throw mismatch(
+      blob,
+      `the id ${id} of the local disk was derived from parts of its content, which proves nothing`,
+      'run the same command without --base-check id: the content is compared',
+    );
   const size = disk.layers[layer]?.size ?? 0;
   const content = properties.size - FOOTER_LENGTH;
   if (content < size || (tail.size !== size && tail.size !== content)) {

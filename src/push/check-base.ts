@@ -1,6 +1,6 @@
 import type { DiskDigests } from '../content/disk-digests.js';
 import type { Disk } from '../disk/disk.js';
-import { FOOTER_LENGTH, FixedStream } from '../disk/fixed-stream.js';
+import { FOOTER_LENGTH, FixedStream } from '../protocol/fixed-vhd.js';
 import { recordedTree } from '../protocol/push-record.js';
 import { findProblem, refusalOf } from '../protocol/verdict.js';
 import { mismatch, type Base } from './base.js';

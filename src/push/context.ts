@@ -2,7 +2,7 @@ import type { Destination } from '../destination/destination.js';
 import type { DiskDigests } from '../content/disk-digests.js';
 import type { SourceGuard } from '../content/source-guard.js';
 import type { Disk } from '../disk/disk.js';
-import type { FixedStream } from '../disk/fixed-stream.js';
+import type { FixedStream } from '../protocol/fixed-vhd.js';
 import type { PushPlan } from '../plan/push-plan.js';
 import type { PushIdentity } from '../protocol/push-record.js';
 import type { Session } from '../session/session.js';

@@ -1,7 +1,7 @@
 import { VhdupError } from '../errors.js';
 import type { DiskDigests } from '../content/disk-digests.js';
 import type { Destination, DestinationSnapshot } from '../destination/destination.js';
-import type { FixedStream } from '../disk/fixed-stream.js';
+import type { FixedStream } from '../protocol/fixed-vhd.js';
 import { describeHolder } from '../protocol/holder.js';
 import { recordedTree, type PushIdentity } from '../protocol/push-record.js';
 import { findProblem, findingOf, type Verdict } from '../protocol/verdict.js';

@@ -36,7 +36,7 @@ async function planOf(disk: Disk, base: Base | undefined, gap: number | undefine
     base: base && { blobSize: base.properties.size, isContentChecked: isContentChecked === true },
     gap,
   });
-  for await (const stretch of disk.stretches(base ? { above: base.layer } : {})) {
+  for await (const stretch of disk.extentBatches(base ? { above: base.layer } : {})) {
     for (const extent of stretch) planner.add(extent);
   }
   return planner.plan();

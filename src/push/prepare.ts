@@ -4,7 +4,7 @@ import { DiskDigests } from '../content/disk-digests.js';
 import { SourceGuard } from '../content/source-guard.js';
 import { PageBlobDestination } from '../destination/page-blob.js';
 import type { Disk } from '../disk/disk.js';
-import { FixedStream } from '../disk/fixed-stream.js';
+import { FixedStream } from '../protocol/fixed-vhd.js';
 import { MAX_WRITE } from '../plan/page-blob-limits.js';
 import type { Session } from '../session/session.js';
 import { DigestCache, defaultCacheFolder } from '../state/digest-cache.js';

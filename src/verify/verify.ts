@@ -7,7 +7,7 @@ import { SeenBlob } from '../protocol/seen-blob.js';
 import { findProblem, findingOf, judgeBlob, refusalOf, type Verdict } from '../protocol/verdict.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import type { Disk } from '../disk/disk.js';
-import { FixedStream, FOOTER_LENGTH, parseFixedTail } from '../disk/fixed-stream.js';
+import { FixedStream, FOOTER_LENGTH, fixedFooterOf, parseFixedTail } from '../protocol/fixed-vhd.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 import { intersect, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../bytes/range.js';
 import { dataRanges } from '../content/data-ranges.js';
@@ -110,7 +110,7 @@ async function tailOf(blob: PageBlob, properties: BlobProperties, disk: Disk): P
   const wrongSize = padding < 0 ? [`it has ${size} bytes, the disk with its footer ${disk.size + FOOTER_LENGTH}`] : [];
   if (size < FOOTER_LENGTH) return { differs: false, problems: wrongSize, stream: undefined };
   const bytes = await readFooter(blob, properties);
-  if (padding === 0 && bytes.equals(disk.footer))
+  if (padding === 0 && bytes.equals(fixedFooterOf(disk)))
     return { differs: false, problems: [], stream: new FixedStream(disk) };
   const tail = parseFixedTail(bytes);
   const problem =

@@ -1,11 +1,22 @@
-import type { Disk, Extent } from './disk.js';
-import { isFooter, parseFooter } from './vhd/footer.js';
-import { DISK_TYPE, FOOTER_LENGTH } from './vhd/layout.js';
+import type { Disk, Extent } from '../disk/disk.js';
+import { fieldsOf, isFooter, parseFooter } from '../disk/vhd/footer.js';
+import { DISK_TYPE, FOOTER_LENGTH } from '../disk/vhd/layout.js';
+import { fixedFooter, newFixedFooter } from '../disk/vhd/make-footer.js';
 
 export { FOOTER_LENGTH };
 
 /**
- * The bytes of a blob: the disk, then one footer of 512 bytes. For a fixed disk this is the file, byte for byte.
+ * Returns the 512 bytes that make a disk's content a fixed VHD when they follow it. A VHD keeps its own footer, made fixed; other
+ * formats get a new one with the disk's id and size. The same disk always gets the same bytes.
+ */
+export function fixedFooterOf({ creation, id, size }: Pick<Disk, 'creation' | 'id' | 'size'>): Uint8Array {
+  return creation.format === 'vhd' && creation.record
+    ? fixedFooter(fieldsOf(creation.record))
+    : newFixedFooter({ id, size });
+}
+
+/**
+ * The bytes of a blob: the disk, then one footer of 512 bytes. For a fixed VHD these are the bytes of the file.
  * `padding` puts zeros between the two, as some older tools did.
  */
 export class FixedStream {
@@ -14,9 +25,10 @@ export class FixedStream {
   /** Zeros between the disk and the footer, in bytes. */
   readonly padding: number;
 
+  /** Default footer: that of `fixedFooterOf`. */
   constructor(
     disk: Disk,
-    { footer = disk.footer, padding = 0 }: { readonly footer?: Uint8Array; readonly padding?: number } = {},
+    { footer = fixedFooterOf(disk), padding = 0 }: { readonly footer?: Uint8Array; readonly padding?: number } = {},
   ) {
     this.disk = disk;
     this.footer = footer;
@@ -29,8 +41,8 @@ export class FixedStream {
   }
 
   /**
-   * The whole stream in order, for a digest: pieces of at most `pieceLength` bytes that are valid until the next one
-   * is asked for. What no file holds is not read.
+   * Yields the whole stream in order, for a digest: pieces of at most `pieceLength` bytes (the footer is always one piece), each
+   * valid until the next one is requested. Reads only what a file holds.
    */
   async *pieces(pieceLength = 1024 * 1024): AsyncGenerator<Uint8Array> {
     const buffer = new Uint8Array(pieceLength);
@@ -52,7 +64,7 @@ async function* both(extents: AsyncIterable<Extent>, last: Extent): AsyncGenerat
   yield last;
 }
 
-/** What the last 512 bytes of a blob say of it. */
+/** What the last 512 bytes of a blob say about it. */
 export interface FixedTail {
   readonly id: string | undefined;
   /** Virtual size in bytes, as the footer has it. */
@@ -61,7 +73,7 @@ export interface FixedTail {
   readonly footer: Uint8Array;
 }
 
-/** Reads the footer of a fixed VHD; a string says why the bytes are none. */
+/** Parses the footer of a fixed VHD. Returns a string with the reason if the bytes are not one. */
 export function parseFixedTail(bytes: Uint8Array): FixedTail | string {
   const footer = parseFooter(bytes);
   if (!isFooter(footer)) return `${footer.field}: ${footer.problem}`;

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { setChecksum, writeImage } from '../../fixtures/vhd.js';
-import { FixedStream, openDisk, parseFixedTail } from '../../src/index.js';
+import { geometry, setChecksum, writeImage } from '../../fixtures/vhd.js';
+import { FixedStream, fixedFooterOf, openDisk, parseFixedTail } from '../../src/index.js';
 import { temporaryFolder } from '../support/folder.js';
 
 const SIZE = 3 * 1024 * 1024 + 512;
@@ -100,7 +100,7 @@ t.test('the pieces are the disk as it reads, whatever their length, for every ki
       const bytes = Buffer.concat(pieces);
       t.equal(bytes.length, stream.size);
       t.ok(
-        bytes.equals(Buffer.concat([content, Buffer.alloc(padding), disk.footer])),
+        bytes.equals(Buffer.concat([content, Buffer.alloc(padding), fixedFooterOf(disk)])),
         `${disk.layers[0]?.type ?? ''}, pieces of ${pieceLength}`,
       );
     }
@@ -121,7 +121,7 @@ t.test("the footer of a chain is the top disk's: its id, time stamp and geometry
   });
   await using disk = await openDisk(child.path);
   const own = Buffer.from((await readFile(child.path)).subarray(-512));
-  const footer = Buffer.from(disk.footer);
+  const footer = Buffer.from(fixedFooterOf(disk));
   const changed = [...footer.keys()].filter((at) => footer[at] !== own[at]);
   t.ok(
     changed.every((at) => (at >= 16 && at < 32) || (at >= 60 && at < 68)),
@@ -131,4 +131,32 @@ t.test("the footer of a chain is the top disk's: its id, time stamp and geometry
   t.equal(footer.subarray(28, 32).toString('hex'), '77610000');
   t.equal(footer.readUInt32BE(60), 2);
   t.match(parseFixedTail(footer), { id: child.id, size: SIZE }, 'and its checksum is right');
+});
+
+t.test('the footer of a disk that has none is made of its id and size alone, and is a right one', async (t) => {
+  for (const size of [
+    512,
+    20 * 2 ** 20,
+    2 ** 31,
+    503 * 2 ** 20,
+    504 * 2 ** 20,
+    127 * 2 ** 30,
+    4095 * 2 ** 30,
+    2 ** 42,
+  ]) {
+    const id = '12345678-9abc-8def-8123-456789abcdef';
+    const disk = { creation: { format: 'raw', record: undefined }, id, size };
+    const footer = Buffer.from(fixedFooterOf(disk));
+    t.match(parseFixedTail(footer), { id, size, creator: 'wa\0\0' });
+    t.ok(footer.equals(fixedFooterOf(disk)), 'each time the same');
+    const { cylinders, heads, sectorsPerTrack } = geometry(size / 512);
+    t.strictSame([footer.readUInt16BE(56), footer[58], footer[59]], [cylinders, heads, sectorsPerTrack], `${size}`);
+    t.equal(footer.readUInt32BE(24), 0, 'no time of today');
+    t.equal(footer.readBigUInt64BE(40), BigInt(size));
+    t.equal(footer.readUInt32BE(8), 2);
+    t.ok(footer.subarray(85).equals(Buffer.alloc(427)));
+  }
+  t.match(parseFixedTail(fixedFooterOf({ creation: { format: 'raw', record: undefined }, id: undefined, size: 512 })), {
+    id: undefined,
+  });
 });
