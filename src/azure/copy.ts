@@ -1,6 +1,6 @@
 import { VhdupError } from '../errors.js';
 import type { BlobProperties, Conditions, PageBlob, Metadata } from './page-blob.js';
-import { pause } from '../run/retry.js';
+import { pause } from '../run/stop.js';
 import { failureOf } from './service-error.js';
 
 /** What to copy: the source as it was checked. */

@@ -1,4 +1,5 @@
 import { PageBlobClient, type BlobGetPropertiesResponse } from '@azure/storage-blob';
+import type { Range } from '../bytes/range.js';
 import { VhdupError } from '../errors.js';
 import type { Access } from './credential.js';
 import { uriOf, type BlobLocation } from './location.js';
@@ -6,12 +7,6 @@ import { listing } from './listing.js';
 import { putPageFor, type PutPage } from './page-writes.js';
 import type { Retrier } from '../run/retry.js';
 import { failureOf } from './service-error.js';
-
-/** Bytes `[offset, offset + length)` of a blob, in whole pages. */
-export interface PageRange {
-  readonly offset: number;
-  readonly length: number;
-}
 
 /** The metadata of a blob, by key. Keys have no case. */
 export type Metadata = Readonly<Record<string, string>>;
@@ -148,7 +143,7 @@ export class PageBlob {
     return etag;
   }
 
-  async read({ offset, length }: PageRange, conditions: Conditions = {}): Promise<Buffer> {
+  async read({ offset, length }: Range, conditions: Conditions = {}): Promise<Buffer> {
     const into = Buffer.alloc(length);
     await this.readInto(offset, into, conditions);
     return into;
@@ -182,7 +177,7 @@ export class PageBlob {
     );
   }
 
-  async clear(range: PageRange, conditions: Conditions): Promise<void> {
+  async clear(range: Range, conditions: Conditions): Promise<void> {
     await this.run(`clear ${range.length} bytes at ${range.offset}`, (abortSignal) =>
       this.#putPage(range, 'zeros', conditions, abortSignal),
     );
@@ -233,14 +228,14 @@ export class PageBlob {
   }
 
   /** The ranges that hold pages, in order, as the service lists them: neighbours may be split. */
-  async pageRanges(conditions: Conditions): Promise<PageRange[]> {
+  async pageRanges(conditions: Conditions): Promise<Range[]> {
     const pages = listing(
       this.retrier,
       { what: 'list its page ranges', uri: this.uri },
       (abortSignal) => this.#client.listPageRanges(0, undefined, { abortSignal, conditions }),
       ({ pageRange }) => pageRange,
     );
-    const ranges: PageRange[] = [];
+    const ranges: Range[] = [];
     for await (const items of pages) {
       for (const { start, end } of items) {
         // The SDK's parser does not check that these are numbers, and an answer may be damaged.

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import type { Range } from '../bytes/range.js';
 import type { Access } from './credential.js';
 import { exchange, optionsFor, textOf } from './http-client.js';
-import type { Conditions, PageRange } from './page-blob.js';
+import type { Conditions } from './page-blob.js';
 import { Refusal } from './service-error.js';
 
 /** Of the service's interface; Put Page has been the same since long before. */
@@ -9,7 +10,7 @@ const VERSION = '2021-12-02';
 
 /** Put Page for one blob: the bytes with their MD5, or zeros. */
 export type PutPage = (
-  range: PageRange,
+  range: Range,
   content: { readonly bytes: Uint8Array; readonly md5: Uint8Array } | 'zeros',
   conditions: Conditions,
   signal: AbortSignal,

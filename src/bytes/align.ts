@@ -1,6 +1,6 @@
 import { endOf, rangeSet, type Range, type RangeSet } from './range.js';
 
-/** The ranges grown to whole multiples of `step` bytes, but not beyond `end`. */
+/** Returns the ranges grown to whole multiples of `step` bytes, but not beyond `end`. Ranges that touch then become one. */
 export function alignedOut(ranges: RangeSet, step: number, end: number): Range[] {
   return rangeSet(
     ranges.map((range) => {

@@ -1,10 +1,10 @@
 import { endOf, type Range } from './range.js';
+import { SECTOR } from './sector.js';
 
-const SECTOR = 512;
-/** Equal stretches are passed over in strides of this many bytes first. */
+/** Buffers are compared in strides of this many bytes first: most of them are equal. */
 const STRIDE = 64 * 1024;
 
-/** The sectors in which two buffers of one length differ, as ranges within them. */
+/** Returns the sectors in which two buffers of one length differ, as a set of ranges within them. */
 export function differingRanges(one: Uint8Array, other: Uint8Array): Range[] {
   const a = Buffer.from(one.buffer, one.byteOffset, one.byteLength);
   const b = Buffer.from(other.buffer, other.byteOffset, other.byteLength);

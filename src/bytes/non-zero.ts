@@ -1,15 +1,15 @@
 import type { Range } from './range.js';
+import { SECTOR } from './sector.js';
+import { ZEROS } from './zeros.js';
 
-const PAGE = 512;
 /** Zeros are looked for in strides of this many bytes first: most data is either all zero or not zero at all. */
 const STRIDE = 64 * 1024;
-/** Then in stretches of a file system's block: it is seldom zero in part. */
+/** Then in blocks of a file system: they are seldom zero in part. */
 const BLOCK = 4096;
-const ZEROS = Buffer.alloc(STRIDE);
 
 /**
- * The parts of a buffer worth sending, as ranges within it, in whole pages: all but the zeros.
- * Stretches of zeros of no more than `gap` bytes between two parts are sent along.
+ * Returns the ranges of a buffer that are not zero, within it, in whole sectors. Zeros of no more than `gap` bytes between two
+ * such ranges belong to them.
  */
 export function nonZeroRanges(bytes: Uint8Array, gap: number): Range[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -27,18 +27,21 @@ export function nonZeroRanges(bytes: Uint8Array, gap: number): Range[] {
       found.push({ offset: start, length: end - start });
       start = offset;
     }
-    offset = Math.min(buffer.length, offset + PAGE);
+    offset = Math.min(buffer.length, offset + SECTOR);
     end = offset;
   }
   if (end > 0) found.push({ offset: start, length: end - start });
   return found;
 }
 
-/** A length of zeros at a page, in whole pages: 0 where the page is not zero. The largest of the three that begin here. */
+/**
+ * Returns how many bytes from `offset` on are zero: the largest of a stride, a block and a sector that begins here and is all
+ * zero, or 0 if the sector is not zero.
+ */
 function zerosAt(buffer: Buffer, offset: number): number {
-  // A call of a native function costs more than a page; most pages that are not zero show it at once.
-  if (startsOtherwise(buffer, offset)) return 0;
-  for (const length of [STRIDE, BLOCK, PAGE]) {
+  // A call of a native function costs more than a look at a few bytes, and most sectors that are not zero begin with other bytes.
+  if (beginsNonZero(buffer, offset)) return 0;
+  for (const length of [STRIDE, BLOCK, SECTOR]) {
     if (offset % length !== 0) continue;
     const end = Math.min(buffer.length, offset + length);
     if (buffer.compare(ZEROS, 0, end - offset, offset, end) === 0) return end - offset;
@@ -46,8 +49,8 @@ function zerosAt(buffer: Buffer, offset: number): number {
   return 0;
 }
 
-/** Whether any of the first bytes of a page is not zero. */
-function startsOtherwise(buffer: Buffer, offset: number): boolean {
+/** Returns true if any of the first 8 bytes of a sector is not zero. */
+function beginsNonZero(buffer: Buffer, offset: number): boolean {
   let any = 0;
   for (let at = offset; at < offset + 8; at++) any |= buffer[at] ?? 0;
   return any !== 0;

@@ -1,22 +1,23 @@
-/** A stretch of bytes, half open: `[offset, offset + length)`. */
+/** A range of bytes, half open: `[offset, offset + length)`. */
 export interface Range {
   readonly offset: number;
   readonly length: number;
 }
 
-/** Ranges in ascending order that neither overlap nor touch. All functions here take and give such lists. */
+/** Ranges in ascending order that neither overlap nor touch. All functions here take and return such lists. */
 export type RangeSet = readonly Range[];
 
+/** Returns the offset behind the last byte of a range. */
 export function endOf({ offset, length }: Range): number {
   return offset + length;
 }
 
-/** Bytes in all ranges. */
+/** Returns the sum of the lengths of all ranges, in bytes. */
 export function totalLength(ranges: RangeSet): number {
   return ranges.reduce((sum, { length }) => sum + length, 0);
 }
 
-/** Any ranges, in any order, as a set; ranges no more than `gap` bytes apart become one, the gap included. */
+/** Makes a set of any ranges, in any order. Ranges no more than `gap` bytes apart become one, the gap included. */
 export function rangeSet(ranges: readonly Range[], gap = 0): Range[] {
   const set: Range[] = [];
   for (const range of [...ranges].sort((a, b) => a.offset - b.offset)) {
@@ -31,22 +32,19 @@ export function rangeSet(ranges: readonly Range[], gap = 0): Range[] {
   return set;
 }
 
-/**
- * Makes a set of ranges that come in ascending order, as they come; ranges no more than `gap` bytes apart become one, the
- * gap included.
- */
+/** Makes a set of ranges that are added in ascending order. Ranges no more than `gap` bytes apart become one, the gap included. */
 export class RangeMerger {
   readonly #gap: number;
   readonly #set: Range[] = [];
   #last: Range | undefined;
-  /** Bytes that were added: without the gaps. */
+  /** Bytes that were added, without the gaps. */
   added = 0;
 
   constructor(gap = 0) {
     this.#gap = gap;
   }
 
-  /** Adds a range that begins where the last one ended, or behind it. */
+  /** Adds a range that begins at the end of the last one, or behind it. Throws `RangeError` if it begins before. */
   add(range: Range): void {
     const { offset, length } = range;
     const last = this.#last;
@@ -62,7 +60,7 @@ export class RangeMerger {
     }
   }
 
-  /** All that was added, as a set. Nothing is added afterwards. */
+  /** Returns all that was added, as a set. Nothing may be added afterwards. */
   finish(): RangeSet {
     if (this.#last) this.#set.push(this.#last);
     this.#last = undefined;
@@ -114,12 +112,12 @@ export function subtract(ranges: RangeSet, without: RangeSet): Range[] {
   return left;
 }
 
-/** What is in both. */
+/** Returns what is in both sets. */
 export function intersect(ranges: RangeSet, others: RangeSet): Range[] {
   return subtract(ranges, subtract(ranges, others));
 }
 
-/** What is in either of two sets, or in both. */
+/** Returns what is in either of two sets, or in both. */
 export function union(one: RangeSet, other: RangeSet): RangeSet {
   if (other.length === 0) return one;
   const all: Range[] = [];
@@ -132,7 +130,7 @@ export function union(one: RangeSet, other: RangeSet): RangeSet {
   return all;
 }
 
-/** Puts a range at the end of a set; it begins not before the last one of it. */
+/** Adds a range to the end of a set. It must not begin before the last range of the set. */
 function append(set: Range[], range: Range): void {
   const last = set.at(-1);
   if (!last || range.offset > endOf(last)) set.push(range);
@@ -151,7 +149,7 @@ export function* splitAt(ranges: RangeSet, step: number): Generator<Range> {
   }
 }
 
-/** How many pieces `splitAt` makes. */
+/** Returns how many pieces `splitAt` makes. */
 export function pieceCount(ranges: RangeSet, step: number): number {
   return ranges.reduce((sum, range) => sum + Math.ceil(endOf(range) / step) - Math.floor(range.offset / step), 0);
 }

@@ -1,48 +1,53 @@
-import { throwIfStopped } from '../run/retry.js';
+import { throwIfStopped } from '../run/stop.js';
 import type { Disk } from '../disk/disk.js';
+import { differingRanges } from '../bytes/differing.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 import { intersect, rangeSet, splitAt, totalLength, type Range, type RangeSet } from '../bytes/range.js';
 import { BufferPool } from '../bytes/buffer-pool.js';
+import { WINDOW } from './scan.js';
 import type { Phase } from '../session/events.js';
-import { inParallel } from '../run/concurrency.js';
+import { forEachLimited } from '../run/concurrency.js';
 import type { Session } from '../session/session.js';
 
-const PIECE = 4 * 1024 * 1024;
-const PAGE = 512;
-/** Pages that are nearer to each other are fetched in one request: what lies between reads as zeros, and costs less. */
-const NEAR = 128 * 1024;
+/** Pages up to this many bytes apart are fetched in one request: to fetch the zeros between them costs less than another request. */
+const MERGE_GAP = 128 * 1024;
 
+/** What to compare. */
 export interface Comparison {
   readonly disk: Pick<Disk, 'read'>;
   /** The content of the blob, under one condition for all reads. */
   readonly blob: { readInto(offset: number, into: Uint8Array): Promise<void> };
-  /** What to compare; within the disk. */
+  /** The ranges to compare, within the disk. */
   readonly ranges: RangeSet;
-  /** Where the blob has pages. All else of it is zero, and is not fetched. */
+  /** The pages of the blob. The rest of it is zero, and is not fetched. */
   readonly pages: RangeSet;
+  /** The phase of the progress events. */
   readonly phase: Phase;
 }
 
-/** What a comparison found. */
-export interface Compared {
-  /** What differs, in whole pages. */
+/** The result of a comparison. */
+export interface ComparisonResult {
+  /** The ranges that differ, in whole pages. */
   readonly differences: Range[];
-  /** Bytes fetched from the service. */
+  /** Bytes that were fetched from the service. */
   readonly fetched: number;
 }
 
-/** Compares ranges of a disk with a blob, in parallel. In memory are at most two pieces of 4 MiB for each request at a time. */
-export async function compare(session: Session, { disk, blob, ranges, pages, phase }: Comparison): Promise<Compared> {
-  const near = rangeSet(pages, NEAR);
+/** Compares ranges of a disk with a blob, in parallel. Two windows of 4 MiB are in memory for each request at a time. */
+export async function compare(
+  session: Session,
+  { disk, blob, ranges, pages, phase }: Comparison,
+): Promise<ComparisonResult> {
+  const merged = rangeSet(pages, MERGE_GAP);
   const total = totalLength(ranges);
-  const [ours, theirs] = [new BufferPool(PIECE), new BufferPool(PIECE)];
+  const [ours, theirs] = [new BufferPool(WINDOW), new BufferPool(WINDOW)];
   const differences: Range[] = [];
   let done = 0;
   let fetched = 0;
   session.progress(phase, 0, total);
-  await inParallel(
-    piecesOf(ranges, near),
-    session.traffic.lanes(2 * PIECE),
+  await forEachLimited(
+    piecesOf(ranges, merged),
+    session.scheduler.newLimit(2 * WINDOW),
     async ({ piece, fetch }) => {
       throwIfStopped(session.stop);
       await ours.use(piece.length, async (here) => {
@@ -50,12 +55,12 @@ export async function compare(session: Session, { disk, blob, ranges, pages, pha
         await theirs.use(piece.length, async (there) => {
           zeroFill(there);
           for (const range of fetch) {
-            for (const { offset, length } of session.traffic.requests(range)) {
+            for (const { offset, length } of session.scheduler.requests(range)) {
               await blob.readInto(offset, there.subarray(offset - piece.offset, offset - piece.offset + length));
               fetched += length;
             }
           }
-          for (const { offset, length } of differingPages(here, there))
+          for (const { offset, length } of differingRanges(here, there))
             differences.push({ offset: piece.offset + offset, length });
         });
       });
@@ -67,28 +72,13 @@ export async function compare(session: Session, { disk, blob, ranges, pages, pha
   return { differences: rangeSet(differences), fetched };
 }
 
-/** Each piece with what of it has to be fetched. Both lists are in order, so one pass does. */
+/** Yields each piece of `ranges` within one window, with the parts of it that have to be fetched. */
 function* piecesOf(ranges: RangeSet, pages: RangeSet): Generator<{ piece: Range; fetch: Range[] }> {
   let next = 0;
-  for (const piece of splitAt(ranges, PIECE)) {
+  for (const piece of splitAt(ranges, WINDOW)) {
     while (next < pages.length && (pages[next]?.offset ?? 0) + (pages[next]?.length ?? 0) <= piece.offset) next++;
     let end = next;
     while (end < pages.length && (pages[end]?.offset ?? 0) < piece.offset + piece.length) end++;
     yield { piece, fetch: intersect([piece], pages.slice(next, end)) };
   }
-}
-
-/** The pages in which two buffers of one length differ, neighbours as one range. */
-export function differingPages(a: Uint8Array, b: Uint8Array): Range[] {
-  const [left, right] = [
-    Buffer.from(a.buffer, a.byteOffset, a.byteLength),
-    Buffer.from(b.buffer, b.byteOffset, b.byteLength),
-  ];
-  if (left.equals(right)) return [];
-  const found: Range[] = [];
-  for (let offset = 0; offset < left.length; offset += PAGE) {
-    const end = Math.min(left.length, offset + PAGE);
-    if (left.compare(right, offset, end, offset, end) !== 0) found.push({ offset, length: end - offset });
-  }
-  return rangeSet(found);
 }

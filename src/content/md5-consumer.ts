@@ -1,40 +1,34 @@
-import type { Hashing, Md5Stream } from '../digest/hashing.js';
+import type { Md5Stream } from '../digest/hashing.js';
 import { totalLength, type RangeSet } from '../bytes/range.js';
-import type { Consumer, View } from './scan.js';
+import type { BlobForm, DigestInput } from './digest-computation.js';
+import type { Consumer, ScannedWindow } from './scan.js';
 
-/** What follows a disk's content in a blob: zeros that some older tools put there, and the footer. */
-export interface BlobForm {
-  readonly padding: number;
-  readonly footer: Uint8Array;
-}
+/** Zeros are hashed this many bytes at a time, so that progress is reported and a stop takes effect soon. */
+const MAX_ZEROS = 64 * 1024 * 1024;
 
-/** Zeros are hashed so many bytes at a time, so that progress is told and a stop is heard. */
-const ZEROS = 64 * 1024 * 1024;
-
-/** The MD5 of a disk in the form of a blob. What no layer stores is not read. */
+/** Computes the MD5 of a disk in the form of a blob. What no layer stores is not read. */
 export class Md5Consumer implements Consumer {
-  readonly needs: RangeSet;
-  readonly seesAll = true;
-  /** Where most of the disk is holes, hashing their zeros takes longer than all else. */
-  readonly isHeldUp: boolean;
+  readonly ranges: RangeSet;
+  readonly wantsZeros = true;
+  /** True if most of the disk is holes: to hash their zeros takes longer than everything else. */
+  readonly isSlow: boolean;
   readonly #size: number;
   readonly #form: BlobForm;
   readonly #stream: Md5Stream;
-  readonly #progress: (done: number) => void;
+  readonly #onProgress: (done: number) => void;
   #position = 0;
   #last: Promise<void> = Promise.resolve();
 
-  /** `data`: where the disk stores bytes. `progress` may throw, to stop. */
-  constructor(size: number, data: RangeSet, form: BlobForm, hashing: Hashing, progress: (done: number) => void) {
-    this.needs = data;
-    this.isHeldUp = size > 2 * totalLength(data);
+  constructor({ size, data, hashing, onProgress }: DigestInput, form: BlobForm) {
+    this.ranges = data;
+    this.isSlow = size > 2 * totalLength(data);
     this.#size = size;
     this.#form = form;
     this.#stream = hashing.startMd5();
-    this.#progress = progress;
+    this.#onProgress = onProgress;
   }
 
-  take({ offset, bytes }: View): Promise<void> {
+  onWindow({ offset, bytes }: ScannedWindow): Promise<void> {
     this.#last = this.#last.then(async () => {
       await this.#zerosUpTo(offset);
       await this.#stream.update(bytes);
@@ -43,21 +37,21 @@ export class Md5Consumer implements Consumer {
     return this.#last;
   }
 
-  end(): Promise<void> {
+  onEnd(): Promise<void> {
     this.#last = this.#last.then(() => this.#zerosUpTo(this.#size + this.#form.padding));
     return this.#last;
   }
 
-  /** 16 bytes; after the pass. */
+  /** Returns the MD5, 16 bytes, when the scan has ended. */
   async digest(): Promise<Buffer> {
-    await this.end();
+    await this.onEnd();
     await this.#stream.update(this.#form.footer);
     return this.#stream.digest();
   }
 
   async #zerosUpTo(end: number): Promise<void> {
     while (this.#position < end) {
-      const length = Math.min(ZEROS, end - this.#position);
+      const length = Math.min(MAX_ZEROS, end - this.#position);
       await this.#stream.zeros(length);
       this.#moveTo(this.#position + length);
     }
@@ -65,6 +59,6 @@ export class Md5Consumer implements Consumer {
 
   #moveTo(position: number): void {
     this.#position = position;
-    this.#progress(position);
+    this.#onProgress(position);
   }
 }

@@ -2,66 +2,67 @@ import type { Disk } from '../disk/disk.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 import { RangeCursor, rangeSet, splitAt, type Range, type RangeSet } from '../bytes/range.js';
 import { BufferPool } from '../bytes/buffer-pool.js';
+import { MAX_WRITE } from '../plan/page-blob-limits.js';
 import type { Session } from '../session/session.js';
 
-/** Bytes that are read and worked on at a time; a window begins at a multiple of this. */
-export const WINDOW = 4 * 1024 * 1024;
-/** Windows that are read before anybody waits for them. */
+/** Bytes that are read and processed in one step. A window begins at a multiple of this, and one Put Page can carry all of it. */
+export const WINDOW = MAX_WRITE;
+/** Windows that are read before they are needed. */
 export const READ_AHEAD = 3;
 
-/** Somebody who looks at a disk's content on its way past. */
+/** Processes the content of a disk during a scan. */
 export interface Consumer {
-  /** Where it wants to see the content, within the disk. */
-  readonly needs: RangeSet;
-  /** True where it looks at whole windows, and finds zeros where nobody needs anything; else it looks only at what it needs. */
-  readonly seesAll?: boolean;
-  /** True where it has to do more than to look at the content, for long, and would hold up others. */
-  readonly isHeldUp?: boolean;
+  /** The ranges whose content it needs, within the disk. */
+  readonly ranges: RangeSet;
+  /** True if it looks at whole windows: what no consumer needs is zero there. Otherwise it must look only at its ranges. */
+  readonly wantsZeros?: boolean;
+  /** True if this consumer is slow and should run as a separate scan. */
+  readonly isSlow?: boolean;
   /**
-   * Gets each window in which it needs something, in order, and begins with the next one before it has ended with this.
-   * Its bytes stay as they are until the promise ends.
+   * Called with each window in which it has ranges, in order. Called for the next window before the promise has resolved.
+   * The bytes do not change until the promise has settled.
    */
-  take(view: View): Promise<void>;
-  /** Does what is left to do behind its last window; called when it was given that one. */
-  end?(): Promise<void>;
+  onWindow(window: ScannedWindow): Promise<void>;
+  /** Called once, after the call for its last window, unless the scan has failed. */
+  onEnd?(): Promise<void>;
 }
 
-/** Whom a pass asks whether to go on, and tells at once what failed; it throws where the work is to end. A session is one. */
-export type Supervisor = Pick<Session, 'throwIfStopped' | 'fail'>;
+/** Stops a scan: `throwIfStopped` throws once cancelled; `fail` reports the first error. A session is one. */
+export type AbortControl = Pick<Session, 'throwIfStopped' | 'fail'>;
 
-/** A window as a consumer gets it. */
-export interface View {
-  /** Where on the disk it begins. */
+/** A window, as it is given to a consumer. */
+export interface ScannedWindow {
+  /** The offset on the disk. */
   readonly offset: number;
-  /** The content where any consumer needs it; elsewhere anything, but zeros for those who see all. */
+  /** The content in the ranges of all consumers. The rest is zero if a consumer `wantsZeros`, and undefined otherwise. */
   readonly bytes: Uint8Array;
-  /** What of its needs lies here, in order; offsets of the disk. */
+  /** The consumer's ranges in this window, in order, as offsets on the disk. */
   readonly ranges: readonly Range[];
 }
 
 /**
- * Reads what the consumers need of a disk, once and in order, and shows it to all who need something there. So many
- * windows are in memory as `windows` says at the time. A failure ends the rest: `supervisor.fail` is told, what runs is
- * waited for, and it is thrown.
+ * Reads the ranges of all consumers, once and in order, and calls each consumer with the windows in which it has ranges.
+ * At most `windows()` windows are in memory. After the first failure `control.fail` is called at once; waits for all work that
+ * runs, then throws the failure.
  */
-export async function passOver(
-  supervisor: Supervisor,
+export async function scan(
+  control: AbortControl,
   disk: Pick<Disk, 'size' | 'read'>,
   consumers: readonly Consumer[],
   windows: () => number,
 ): Promise<void> {
   const pool = new BufferPool(WINDOW);
   const pending = windowsOf(consumers, disk.size);
-  const ahead: Promise<Loaded>[] = [];
+  const ahead: Promise<LoadedWindow>[] = [];
   const running = new Set<Promise<void>>();
   const failures: unknown[] = [];
   const fail = (error: unknown) => {
-    if (failures.push(error) === 1) supervisor.fail(error);
+    if (failures.push(error) === 1) control.fail(error);
   };
   let next = pending.next();
   while (failures.length === 0 && (ahead.length > 0 || !next.done)) {
     try {
-      supervisor.throwIfStopped();
+      control.throwIfStopped();
     } catch (error) {
       fail(error);
       break;
@@ -83,10 +84,10 @@ export async function passOver(
     }
     try {
       const { window, bytes, release } = await first;
-      // Also where one of them fails, the others are waited for: they read the bytes, and may have requests under way.
+      // Waits for all consumers even if one fails: they read the bytes, and may have requests under way.
       const task = Promise.all(
-        window.takers.map(({ consumer, ranges }) =>
-          consumer.take({ offset: window.offset, bytes, ranges }).catch(fail),
+        window.parts.map(({ consumer, ranges }) =>
+          consumer.onWindow({ offset: window.offset, bytes, ranges }).catch(fail),
         ),
       ).then(() => {
         release();
@@ -97,35 +98,36 @@ export async function passOver(
       fail(error);
     }
   }
-  const ends = failures.length === 0 ? consumers.map((consumer) => consumer.end?.().catch(fail)) : [];
+  const ends = failures.length === 0 ? consumers.map((consumer) => consumer.onEnd?.().catch(fail)) : [];
   await Promise.allSettled([...running, ...ahead, ...ends]);
   if (failures.length > 0) throw failures[0];
 }
 
 interface Window extends Range {
-  /** What is read of it. */
+  /** The ranges of all consumers in it. */
   readonly read: Range[];
-  readonly takers: readonly { readonly consumer: Consumer; readonly ranges: readonly Range[] }[];
+  /** The consumers that have ranges in it. */
+  readonly parts: readonly { readonly consumer: Consumer; readonly ranges: readonly Range[] }[];
 }
 
-interface Loaded {
+interface LoadedWindow {
   readonly window: Window;
   readonly bytes: Uint8Array;
   readonly release: () => void;
 }
 
-/** The windows in which anybody needs something, in order. */
+/** Yields the windows in which any consumer has ranges, in order. */
 function* windowsOf(consumers: readonly Consumer[], size: number): Generator<Window, undefined> {
-  const cursors = consumers.map((consumer) => ({ consumer, cursor: new RangeCursor(consumer.needs) }));
-  const all = rangeSet(consumers.flatMap(({ needs }) => needs));
+  const cursors = consumers.map((consumer) => ({ consumer, cursor: new RangeCursor(consumer.ranges) }));
+  const all = rangeSet(consumers.flatMap(({ ranges }) => ranges));
   let offset = -1;
   let read: Range[] = [];
   const window = (): Window => {
     const length = Math.min(WINDOW, size - offset);
-    const takers = cursors
+    const parts = cursors
       .map(({ consumer, cursor }) => ({ consumer, ranges: cursor.within({ offset, length }) }))
       .filter(({ ranges }) => ranges.length > 0);
-    return { offset, length, read, takers };
+    return { offset, length, read, parts };
   };
   for (const piece of splitAt(all, WINDOW)) {
     const start = Math.floor(piece.offset / WINDOW) * WINDOW;
@@ -140,18 +142,18 @@ function* windowsOf(consumers: readonly Consumer[], size: number): Generator<Win
   return undefined;
 }
 
-async function load(disk: Pick<Disk, 'read'>, window: Window, pool: BufferPool): Promise<Loaded> {
-  const buffer = pool.take();
+async function load(disk: Pick<Disk, 'read'>, window: Window, pool: BufferPool): Promise<LoadedWindow> {
+  const buffer = pool.acquire();
   const bytes = buffer.subarray(0, window.length);
   const release = () => {
-    pool.give(buffer);
+    pool.release(buffer);
   };
-  const isSeen = window.takers.some(({ consumer }) => consumer.seesAll);
+  const wantsZeros = window.parts.some(({ consumer }) => consumer.wantsZeros);
   let filled = 0;
   try {
     for (const { offset, length } of window.read) {
       const at = offset - window.offset;
-      if (isSeen) zeroFill(bytes.subarray(filled, at));
+      if (wantsZeros) zeroFill(bytes.subarray(filled, at));
       filled = at + length;
       await disk.read(offset, bytes.subarray(at, filled));
     }
@@ -159,6 +161,6 @@ async function load(disk: Pick<Disk, 'read'>, window: Window, pool: BufferPool):
     release();
     throw error;
   }
-  if (isSeen) zeroFill(bytes.subarray(filled));
+  if (wantsZeros) zeroFill(bytes.subarray(filled));
   return { window, bytes, release };
 }

@@ -4,41 +4,43 @@ import { VhdupError, messageOf } from '../errors.js';
 import type { Disk, FileState, SourceFile } from '../disk/disk.js';
 import { WatchedDisk, type Watch } from './watched-disk.js';
 
-/** While the files are read, their times are checked at most this often, in milliseconds, so that small reads stay cheap. */
-const LOOK_EVERY_MS = 100;
-/** So often work is tried whose files are touched meanwhile. */
+/** The shortest time between two checks of the files' times, in milliseconds, so that small reads stay cheap. */
+const CHECK_INTERVAL_MS = 100;
+/** The number of times that work is tried if files are touched meanwhile. */
 const MAX_TRIES = 3;
 /** Two changes within one tick of the kernel's clock (1 to 10 ms) leave the same times. */
 const TICK_MS = 20;
-/** The same for file systems that keep whole seconds (ext3, HFS+), or every second one. */
+/** The same for file systems that store whole seconds (ext3, HFS+) or two seconds (FAT). */
 const COARSE_TICK_MS = 2000;
 /** Changes up to this age count as recent: the clock of a file server may be behind. */
 const RECENT_MS = 10_000;
+/** The problem if all tries fail. */
 const AGAIN_AND_AGAIN = 'it is written to, or touched, again and again';
 
+/** Options of a guard. */
 export interface GuardOptions {
-  /** Called when a file was touched, once for each state. */
+  /** Called with the path when a file was touched, once for each state. */
   readonly onTouched?: (path: string) => void;
-  /** The hint of `source-changed`. */
+  /** The hint of `source-changed`. Default: for a push. */
   readonly hint?: string;
 }
 
 /**
- * Makes sure that all that is read of a disk's files comes from one state of them.
+ * Makes sure that everything that is read from a disk's files comes from one state of them.
  *
- * Each look compares them with the state that `begin` found. If size, time of modification, structures or the file itself
+ * Each check compares them with the state that `begin` found. If size, time of modification, structures or the file itself
  * differ, the disk *changed*: `source-changed` is thrown. If only the time of change (ctime) differs, a file was *touched*:
- * chmod, another hard link, or a write whose time of modification was put back. These look the same, so all that depends on
- * the content is repeated from the new state.
+ * chmod, another hard link, or a write whose time of modification was put back. These look the same, so everything
+ * that depends on the content is repeated from the new state.
  */
 export class SourceGuard implements Watch {
-  /** The disk to read from: its reads notice a change soon. */
+  /** The disk to read from. Its reads throw `source-changed` soon after a change. */
   readonly disk: Disk;
   readonly #source: Disk;
   readonly #options: GuardOptions;
   #files: readonly SourceFile[];
   #isTouched = false;
-  /** The file that was touched last, for errors. */
+  /** The file that was touched last, for messages. */
   #suspect: string;
   #checkedAt = -Infinity;
   #checking: Promise<void> | undefined;
@@ -52,8 +54,9 @@ export class SourceGuard implements Watch {
   }
 
   /**
-   * Takes the present state of the files as the one that all content has to come from. Throws `source-changed` if they changed
-   * since the disk was opened. Of what was read before, only the structures may be used: they are compared here.
+   * Returns a guard that takes the present state of the files as the one that all content has to come from. Throws
+   * `source-changed` if they changed since the disk was opened. Of what was read before, only the structures may be used: they
+   * are compared here.
    */
   static async begin(source: Disk, options: GuardOptions = {}): Promise<SourceGuard> {
     const guard = new SourceGuard(source, options);
@@ -61,28 +64,30 @@ export class SourceGuard implements Watch {
     return guard;
   }
 
+  /** The files in the state that was taken, top first. */
   get files(): readonly SourceFile[] {
     return this.#files;
   }
 
-  /** Digest of the files' structures and sizes: the same on another machine with copies of them. */
+  /** A digest of the files' structures and sizes. It is the same on another machine with copies of the files. */
   get structure(): string {
     return digest(this.#files.map(({ structure, size }) => `${structure} ${size}`));
   }
 
-  /** Digest of the times of modification and change: the same only if nothing touched the files on this machine. */
+  /** A digest of the times of modification and change. It is the same only if nothing touched the files on this machine. */
   get times(): string {
     return digest(this.#files.map(({ mtimeNs, ctimeNs }) => `${mtimeNs} ${ctimeNs}`));
   }
 
-  /** Compares all of the files, structures too. Returns false if one was touched since the state was taken; throws `source-changed`. */
+  /** Compares everything about the files, also their structures. Returns false if a file was touched since the state was taken. Throws `source-changed`. */
   async isUntouched(): Promise<boolean> {
     this.#compare(await this.#now(() => this.#source.sourceFiles()));
     return !this.#isTouched;
   }
 
+  /** Compares the times and sizes of the files, unless that was done a moment ago. Throws `source-changed`. */
   async checkTimes(): Promise<void> {
-    if (performance.now() - this.#checkedAt < LOOK_EVERY_MS) return;
+    if (performance.now() - this.#checkedAt < CHECK_INTERVAL_MS) return;
     this.#checking ??= this.#compareTimes().finally(() => {
       this.#checking = undefined;
     });
@@ -102,7 +107,7 @@ export class SourceGuard implements Watch {
     throw this.changed(AGAIN_AND_AGAIN);
   }
 
-  /** Returns the error for a disk that was touched and has another content now. */
+  /** Returns the error to throw if the disk was touched and its content is different now. */
   changed(problem: string, cause?: unknown): VhdupError {
     return this.#error(`${this.#suspect}: ${problem}`, cause);
   }
@@ -116,7 +121,7 @@ export class SourceGuard implements Watch {
     });
   }
 
-  /** Takes the present state, and drops the cache, so that nothing of an earlier state is used. */
+  /** Takes the present state, and drops the disk's cache, so that nothing from an earlier state is used. */
   async #renew(): Promise<void> {
     this.#files = await this.#settled();
     this.#source.dropCache();
@@ -124,7 +129,7 @@ export class SourceGuard implements Watch {
     this.#checkedAt = performance.now();
   }
 
-  /** Returns the files once their last tick of the clock is over: every later write changes their times. */
+  /** Waits until the clock ticks, and returns the files: every later write then changes their times. */
   async #settled(): Promise<readonly SourceFile[]> {
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       const before = await this.#now(() => this.#source.fileStates());
@@ -139,12 +144,12 @@ export class SourceGuard implements Watch {
   async #compareTimes(): Promise<void> {
     const now = await this.#now(() => this.#source.fileStates());
     this.#checkedAt = performance.now();
-    // A read behind the end of a file that was cut short throws a better error; without such a read, `isUntouched` throws.
+    // If a file was cut short, a read behind its end throws a better error. Without such a read, `isUntouched` throws.
     const isCut = now.some(({ size }, index) => size < (this.#files[index]?.size ?? 0));
     if (!isCut) this.#compare(now);
   }
 
-  /** A file that cannot be read any longer counts as changed. */
+  /** Calls `look`. Throws `source-changed` if it fails, because a file that cannot be read any longer counts as changed. */
   async #now<T>(look: () => Promise<T>): Promise<T> {
     try {
       return await look();
@@ -180,7 +185,7 @@ export class SourceGuard implements Watch {
   }
 }
 
-/** Returns in how many milliseconds, at the latest, the tick is over in which a file was changed last. */
+/** Returns the most milliseconds until the clock ticks after a file's last change; 0 if the change is old. */
 function restOfTick({ ctimeNs, seenMs }: FileState): number {
   if (seenMs - Number(ctimeNs / 1_000_000n) > RECENT_MS) return 0;
   return ctimeNs % 1_000_000_000n === 0n ? COARSE_TICK_MS : TICK_MS;

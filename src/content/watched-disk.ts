@@ -4,15 +4,15 @@ import type { Disk, Extent, FileState, Layer, SourceFile } from '../disk/disk.js
 export interface Watch {
   /** The files in the state that all content has to come from, top first. */
   readonly files: readonly SourceFile[];
-  /** Checks the times of the files, unless that was done a moment ago; throws `source-changed`. */
+  /** Checks the times of the files, unless they were checked a moment ago. Throws `source-changed`. */
   checkTimes(): Promise<void>;
 }
 
-/** A disk that checks its files after each read: a change ends a long scan soon, not only at its end. */
+/** A disk that checks its files after each read, so that a change ends a long scan soon, not only at its end. */
 export class WatchedDisk implements Disk {
   readonly #watch: Watch;
   readonly #disk: Disk;
-  /** How many layers of the watched files are above this disk. */
+  /** The number of watched layers above this disk. */
   readonly #above: number;
 
   constructor(watch: Watch, disk: Disk, above = 0) {
@@ -41,7 +41,7 @@ export class WatchedDisk implements Disk {
     return this.#disk.warnings;
   }
 
-  /** The state that the content comes from. It may be later than that of the opening; the structures are the same. */
+  /** The files in the state that the content comes from. It may be later than that of the opening; the structures are the same. */
   get openedFiles(): readonly SourceFile[] {
     return this.#watch.files.slice(this.#above);
   }

@@ -1,57 +1,67 @@
+import { ZEROS } from '../bytes/zeros.js';
 import { md5, startMd5 } from './md5.js';
 import { leafValues } from './tree.js';
 
-/** An MD5 under way. Its calls have effect in the order in which they are made; none needs to wait for another. */
+/** An MD5 that is being computed. Calls take effect in order, so none has to wait for the one before. */
 export interface Md5Stream {
-  /** Takes bytes, which have to stay as they are until this has ended. */
+  /** Adds bytes, which must not change until the promise has settled. */
   update(bytes: Uint8Array): Promise<void>;
-  /** Takes so many zeros. */
+  /** Adds `length` zeros. */
   zeros(length: number): Promise<void>;
+  /** Returns the MD5, 16 bytes. Nothing may be added afterwards. */
   digest(): Promise<Buffer>;
 }
 
-/** Where hashing is done: in this thread, or in others. */
+/** Computes hashes, in this thread or in others. */
 export interface Hashing {
   startMd5(): Md5Stream;
-  /** MD5 of bytes that stay as they are until this has ended. */
+  /** Returns the MD5 of bytes, which must not change until the promise has settled. */
   md5(bytes: Uint8Array): Promise<Uint8Array>;
-  /** `leafValues` of bytes that stay as they are until this has ended. */
+  /** Returns the `leafValues` of bytes, which must not change until the promise has settled. */
   leaves(bytes: Uint8Array): Promise<Uint8Array>;
+  /** Ends all threads. Never throws. */
   close(): Promise<void>;
 }
 
-/** In this thread: for little, where another would take longer to start. */
-export function hashHere(): Hashing {
-  return {
-    startMd5: () => new Md5Here(),
-    md5: (bytes) => Promise.resolve(md5(bytes)),
-    leaves: (bytes) => Promise.resolve(leafValues(bytes)),
-    close: () => Promise.resolve(),
-  };
+/** Computes hashes in this thread. Best for a few bytes, because another thread would take longer to start. */
+export class LocalHashing implements Hashing {
+  startMd5(): Md5Stream {
+    return new LocalMd5();
+  }
+
+  md5(bytes: Uint8Array): Promise<Uint8Array> {
+    return Promise.resolve(md5(bytes));
+  }
+
+  leaves(bytes: Uint8Array): Promise<Uint8Array> {
+    return Promise.resolve(leafValues(bytes));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
-const ZEROS = new Uint8Array(1024 * 1024);
-
-/** An MD5 in the thread that makes it. */
-export class Md5Here implements Md5Stream {
-  readonly #running = startMd5();
+/** An MD5 that is computed in this thread. */
+export class LocalMd5 implements Md5Stream {
+  readonly #hasher = startMd5();
   #last: Promise<void> = Promise.resolve();
 
   update(bytes: Uint8Array): Promise<void> {
-    return this.#then(async () => void (await this.#running).update(bytes));
+    return this.#then(async () => void (await this.#hasher).update(bytes));
   }
 
   zeros(length: number): Promise<void> {
     return this.#then(async () => {
-      const running = await this.#running;
+      const hasher = await this.#hasher;
       for (let left = length; left > 0; left -= ZEROS.length)
-        running.update(ZEROS.subarray(0, Math.min(left, ZEROS.length)));
+        hasher.update(ZEROS.subarray(0, Math.min(left, ZEROS.length)));
     });
   }
 
   async digest(): Promise<Buffer> {
     await this.#last;
-    return (await this.#running).digest();
+    return (await this.#hasher).digest();
   }
 
   #then(step: () => Promise<void>): Promise<void> {

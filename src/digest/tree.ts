@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
+import { ZEROS } from '../bytes/zeros.js';
 
-/** Bytes of the disk that one leaf stands for. */
+/** Bytes of the disk in one leaf. */
 export const LEAF = 64 * 1024;
-/** Bytes of a value in the tree: a SHA-256, or zeros for a stretch of zeros. */
+/** Bytes of a value in the tree: a SHA-256, or zeros if everything below it is zero. */
 export const VALUE = 32;
-/** Values that a node above the leaves is made of. */
+/** Values in a node above the leaves. */
 const FANOUT = 256;
-const ZERO_LEAF = Buffer.alloc(LEAF);
 const NAME = 'vhdup-tree-1';
 
 /**
- * The values of consecutive leaves, one after the other. `bytes` begin where a leaf begins; the last leaf may be cut
- * short by the end of the disk, and counts as if zeros followed.
+ * Returns the values of consecutive leaves, one after the other. `bytes` must begin at the start of a leaf. The last leaf may be
+ * cut short by the end of the disk: it is then filled up with zeros.
  */
 export function leafValues(bytes: Uint8Array): Uint8Array {
   const values = new Uint8Array(Math.ceil(bytes.length / LEAF) * VALUE);
   for (let offset = 0, at = 0; offset < bytes.length; offset += LEAF, at += VALUE) {
     let leaf = Buffer.from(bytes.buffer, bytes.byteOffset + offset, Math.min(LEAF, bytes.length - offset));
-    if (leaf.compare(ZERO_LEAF, 0, leaf.length) === 0) continue;
+    if (leaf.compare(ZEROS, 0, leaf.length) === 0) continue;
     if (leaf.length < LEAF) leaf = Buffer.concat([leaf], LEAF);
     values.set(sha256(leaf), at);
   }
@@ -32,7 +32,7 @@ interface Level {
 }
 
 /**
- * The tree digest of a disk (`docs/DIGEST.md`), from the values of its leaves in ascending order. Leaves that are left
+ * Computes the tree digest of a disk (`docs/DIGEST.md`) from the values of its leaves in ascending order. Leaves that are left
  * out are zero, and cost nothing.
  */
 export class TreeHasher {
@@ -50,14 +50,14 @@ export class TreeHasher {
     }));
   }
 
-  /** Takes the values of leaves from `index` on; no leaf comes twice, and none after a later one. */
+  /** Adds the values of leaves from `index` on. Throws `RangeError` if a leaf comes twice, after a later one, or beyond the disk. */
   add(index: number, values: Uint8Array): void {
     if (index < this.#next) throw new RangeError(`leaf ${index} comes after leaf ${this.#next - 1}`);
     this.#next = index + values.length / VALUE;
     for (let at = 0; at < values.length; at += VALUE) this.#set(0, index + at / VALUE, values.subarray(at, at + VALUE));
   }
 
-  /** 32 bytes. Nothing may be added afterwards. */
+  /** Returns the digest, 32 bytes. Nothing may be added afterwards. */
   digest(): Buffer {
     for (let level = 0; level < this.#levels.length - 1; level++) this.#close(level);
     const top = this.#levels.at(-1);
@@ -79,7 +79,7 @@ export class TreeHasher {
     current.isZero = false;
   }
 
-  /** Hands the value of a finished node to the level above. */
+  /** Adds the value of a complete node to the level above. */
   #close(level: number): void {
     const current = this.#levels[level];
     if (!current || current.isZero) return;
@@ -89,7 +89,7 @@ export class TreeHasher {
   }
 }
 
-/** Levels of nodes above the leaves, at least one. */
+/** Returns the number of levels above the leaves, at least one. */
 function heightOf(size: number): number {
   let height = 1;
   for (let reach = LEAF * FANOUT; reach < size; reach *= FANOUT) height++;
@@ -101,7 +101,7 @@ function nodeValue({ values, isZero }: Level): Uint8Array {
 }
 
 function isZeroValue(value: Uint8Array): boolean {
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).compare(ZERO_LEAF, 0, value.length) === 0;
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).compare(ZEROS, 0, value.length) === 0;
 }
 
 function sha256(bytes: Uint8Array): Buffer {

@@ -9,19 +9,15 @@ import {
   type Range,
   type RangeSet,
 } from '../bytes/range.js';
+import { PAGE } from '../bytes/sector.js';
+import { BYTES_PER_SECOND, MAX_WRITE, REQUESTS_PER_SECOND } from './page-blob-limits.js';
 
 /** Ranges that are at most this many bytes apart are merged in every plan: sending so few bytes costs little compared with another request. */
 const MIN_GAP = 16 * 1024;
-/**
- * The widest gap that is sent while a push runs: as much as one request costs by the service's targets for a standard page
- * blob, 60 MiB/s and 500 requests/s.
- */
-const MAX_GAP = 122.5 * 1024;
-/** The most that one Put Page carries, in bytes. */
-export const MAX_WRITE = 4 * 1024 * 1024;
-export const PAGE = 512;
+/** The widest gap that is sent while a push runs: as many bytes as the service takes in the time of one request. */
+const MAX_GAP = wholePages(BYTES_PER_SECOND / REQUESTS_PER_SECOND);
 
-/** What the disk says of a stretch: it stores bytes, it is zero, or what lies below shows through. */
+/** An extent of the disk: its layers store bytes there, it is zero, or the base shows through. */
 export interface PlannedExtent extends Range {
   readonly kind: 'data' | 'zero' | 'absent';
 }
@@ -34,17 +30,18 @@ export interface PlannedBase {
   readonly isContentChecked?: boolean;
 }
 
-/** What is pushed over what, and what it costs. */
+/** The disk that is pushed, and what it is pushed over. */
 export interface PlanTarget {
-  /** Virtual size in bytes; the footer comes behind it. */
+  /** Virtual size in bytes. The footer follows it. */
   readonly size: number;
   readonly base?: PlannedBase | undefined;
   /** A fixed limit for gaps, in bytes. Default: the link decides, see `PushPlan.maxGap`. */
   readonly gap?: number | undefined;
 }
 
+/** The target, and the extents of the disk. */
 export interface PlanSource extends PlanTarget {
-  /** All of `[0, size)` in order. Over a base: what the layers above it say; without one nothing is `absent`. */
+  /** All of `[0, size)` in order. Over a base: the extents of the layers above it. Without a base nothing is `absent`. */
   readonly extents: Iterable<PlannedExtent>;
 }
 
@@ -56,7 +53,7 @@ export interface PushPlan {
   readonly copied: number;
   /** Cleared before the first write: all that is written, all that became zero, and the base's footer. Empty for a full push. */
   readonly clear: RangeSet;
-  /** Read and written, less what turns out to be zero. The gaps between may be written too: see `maxGap`. */
+  /** Read and written, except for what turns out to be zero. The gaps between may be written too: see `maxGap`. */
   readonly write: RangeSet;
   /** Written last, and alone. */
   readonly footer: Range;
@@ -81,9 +78,9 @@ export interface PushPlan {
 }
 
 /**
- * Makes the plan of a push of extents that come one by one: it holds only the ranges that become the plan.
- * Ranges close to each other are merged, and the bytes between them are sent from the local disk: zeros, or over a base what
- * the copy has too.
+ * Makes the plan of a push from extents that are added one by one. Only the ranges that become the plan are kept in memory.
+ * Ranges close to each other are merged, and the bytes between them are sent from the local disk: zeros, or, over a base, the
+ * bytes that the copy has too.
  */
 export class PushPlanner {
   readonly #size: number;
@@ -101,13 +98,13 @@ export class PushPlanner {
     this.#write = new RangeMerger(this.#gap);
   }
 
-  /** Takes the next extent, in order: all of `[0, size)`. Without a base nothing is `absent`. */
+  /** Adds the next extent, in order, until all of `[0, size)` was added. Without a base nothing may be `absent`. */
   add(extent: PlannedExtent): void {
     if (extent.kind === 'data') this.#write.add(extent);
     else if (extent.kind === 'zero' && this.#base) this.#zeroed.add(extent);
   }
 
-  /** The plan, when all extents were added. */
+  /** Returns the plan; call it once, when all extents were added. */
   plan(): PushPlan {
     const size = this.#size;
     const base = this.#base;
@@ -127,7 +124,7 @@ export class PushPlanner {
         send: sent + PAGE,
         gaps: sent - this.#write.added,
         clear: cleared,
-        // Over a base all that is written is cleared before.
+        // Over a base, all that is written is cleared first.
         skip: size - (base ? cleared : totalLength(write)),
         requests: pieceCount(write, MAX_WRITE) + clear.length + 1,
       },
@@ -135,7 +132,7 @@ export class PushPlanner {
   }
 }
 
-/** The plan of a push whose extents are at hand. */
+/** Returns the plan of a push, if all extents are in memory. */
 export function makePushPlan({ extents, ...target }: PlanSource): PushPlan {
   const planner = new PushPlanner(target);
   for (const extent of extents) planner.add(extent);
@@ -161,12 +158,12 @@ function wholePages(bytes: number): number {
   return Math.floor(bytes / PAGE) * PAGE;
 }
 
-/** In a disk that grew, the base's footer would lie within the data. */
+/** Returns the page of the base's footer. If the disk grew, it would lie within the data. */
 function oldFooter({ blobSize }: PlannedBase): Range[] {
   return [{ offset: blobSize - PAGE, length: PAGE }];
 }
 
-/** The part of a set before `end`. */
+/** Returns the part of a set before `end`. */
 function upTo(end: number, set: RangeSet): RangeSet {
   const last = set.at(-1);
   if (!last || endOf(last) <= end) return set;

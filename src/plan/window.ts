@@ -1,15 +1,15 @@
 import { splitAt, type Range, type RangeSet } from '../bytes/range.js';
 
-/** A stretch of the disk that is worked on at a time: it begins at a multiple of the window's length. */
+/** A part of the disk that is fetched and stored in one step. It begins at a multiple of the window's length. */
 export interface Window {
   readonly offset: number;
-  /** What is fetched of it. */
+  /** The ranges within it that are fetched. */
   readonly fetch: readonly Range[];
 }
 
 /**
- * The windows of `length` bytes, in order, in which anything is to be fetched or compared. Each window is one, so two of
- * them never touch the same stretch.
+ * Yields the windows of `length` bytes in which anything is fetched or compared, in ascending order. Each window comes once, so
+ * no two of them have bytes in common.
  */
 export function* windowsOf(fetch: RangeSet, compare: RangeSet, length: number): Generator<Window> {
   const fetched = groups(fetch, length);
@@ -28,7 +28,7 @@ export function* windowsOf(fetch: RangeSet, compare: RangeSet, length: number): 
   }
 }
 
-/** Ranges cut into windows, those of one window together. */
+/** Cuts ranges into windows, and yields the ranges of each window together. */
 function* groups(ranges: RangeSet, length: number): Generator<Window, undefined> {
   let window: { offset: number; fetch: Range[] } | undefined;
   for (const piece of splitAt(ranges, length)) {

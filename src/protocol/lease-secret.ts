@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import type { Disk } from '../disk/disk.js';
-import { PAGE, type PushPlan } from '../plan/push-plan.js';
+import { PAGE } from '../bytes/sector.js';
+import type { PushPlan } from '../plan/push-plan.js';
 import { totalLength, type RangeSet } from '../bytes/range.js';
 
 /** How many pages of what is sent go into the key. */

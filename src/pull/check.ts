@@ -6,7 +6,8 @@ import { findProblem } from '../protocol/verdict.js';
 import { openDisk } from '../disk/open.js';
 import { intersect, rangeSet, totalLength, type RangeSet } from '../bytes/range.js';
 import type { Session } from '../session/session.js';
-import { digestsOf, type Content, type DigestWish, type Digests } from '../content/digest-pass.js';
+import type { Content, DigestRequest, Digests } from '../content/digest-computation.js';
+import { digestsOf } from '../content/running-digest.js';
 import type { PullOptions } from './options.js';
 import type { PartFile } from './part-file.js';
 import type { PullResult } from './result.js';
@@ -98,14 +99,14 @@ async function digestsOfFile(
   { kind, ...options }: PullOptions & { readonly kind: 'md5' | 'tree' },
 ): Promise<Digests> {
   const { source, parent, format } = work;
-  const wish = (size: number): DigestWish =>
+  const request = (size: number): DigestRequest =>
     kind === 'tree' ? { tree: true } : { md5: { footer: source.footer, padding: source.contentSize - size } };
   if (format === 'dynamic') {
     await using disk = await openDisk(path, {
       ...options,
       parentDirs: [...(options.parentDirs ?? []), ...(parent ? [dirname(parent.link.path)] : [])],
     });
-    return await digestsOf(session, disk, wish(disk.size), 'check-pulled');
+    return await digestsOf(session, disk, request(disk.size), 'check-pulled');
   }
   const file = await localFiles.open(path);
   try {
@@ -114,7 +115,7 @@ async function digestsOfFile(
       { offset: 0, length: size },
     ]);
     const content = flatContent(file, size, written);
-    return await digestsOf(session, content, wish(content.size), 'check-pulled');
+    return await digestsOf(session, content, request(content.size), 'check-pulled');
   } finally {
     await file.close();
   }

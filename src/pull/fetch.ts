@@ -1,12 +1,12 @@
 import { VhdupError } from '../errors.js';
-import { throwIfStopped } from '../run/retry.js';
+import { throwIfStopped } from '../run/stop.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 import { differingRanges } from '../bytes/differing.js';
 import { nonZeroRanges } from '../bytes/non-zero.js';
 import { rangeSet, totalLength, type Range } from '../bytes/range.js';
 import { windowsOf, type Window } from '../plan/window.js';
 import { BufferPool } from '../bytes/buffer-pool.js';
-import { inParallel } from '../run/concurrency.js';
+import { forEachLimited } from '../run/concurrency.js';
 import type { Session } from '../session/session.js';
 import type { PartFile } from './part-file.js';
 import { WINDOW, WindowLog } from './window-log.js';
@@ -63,7 +63,7 @@ export async function fetchAll(
     await theirs.use(WINDOW, async (piece) => {
       zeroFill(piece);
       for (const range of fetch) {
-        for (const part of session.traffic.requests(range)) {
+        for (const part of session.scheduler.requests(range)) {
           await work.source.read(part.offset, piece.subarray(part.offset - offset, part.offset - offset + part.length));
           requests++;
           fetched += part.length;
@@ -85,7 +85,12 @@ export async function fetchAll(
 
   try {
     session.progress('fetch', 0, total);
-    await inParallel(left(), session.traffic.lanes(work.parent ? 2 * WINDOW : WINDOW), fetchWindow, session.fail);
+    await forEachLimited(
+      left(),
+      session.scheduler.newLimit(work.parent ? 2 * WINDOW : WINDOW),
+      fetchWindow,
+      session.fail,
+    );
     await record();
   } catch (error) {
     // Best effort: the failure itself is what has to be told, and a file that failed says no more that it is durable.

@@ -3,7 +3,7 @@ import { baseLocationOf } from '../azure/location.js';
 import { hasStatus } from '../azure/service-error.js';
 import type { DiskDigests } from '../content/disk-digests.js';
 import { parsePushRecord } from '../protocol/push-record.js';
-import { inParallel } from '../run/concurrency.js';
+import { forEachLimited } from '../run/concurrency.js';
 import { isMismatch, openBase, type Base, type BaseRules } from './base.js';
 import { checkBase } from './check-base.js';
 import type { PushContext } from './context.js';
@@ -68,9 +68,9 @@ async function findBaseInContainer(push: PushContext, digests: DiskDigests): Pro
     }
   }
   const found: Base[] = [];
-  await inParallel(
+  await forEachLimited(
     others,
-    session.traffic.lanes(),
+    session.scheduler.newLimit(),
     async (name) => {
       const base = await openCandidate(push, name);
       if (base) found.push(base);

@@ -1,7 +1,7 @@
 import type { DestinationSnapshot, DestinationWriter } from '../destination/destination.js';
 import { totalLength } from '../bytes/range.js';
-import { PAGE } from '../plan/push-plan.js';
-import { inParallel } from '../run/concurrency.js';
+import { PAGE } from '../bytes/sector.js';
+import { forEachLimited } from '../run/concurrency.js';
 import type { PreparedPush } from './context.js';
 
 /**
@@ -19,9 +19,9 @@ export async function clearDestination(
   const total = totalLength(plan.clear);
   let done = 0;
   session.progress('clear', done, total);
-  await inParallel(
+  await forEachLimited(
     plan.clear,
-    session.traffic.lanes(),
+    session.scheduler.newLimit(),
     async (range) => {
       await writer.clear(range);
       done += range.length;

@@ -5,7 +5,7 @@ import { SourceGuard } from '../content/source-guard.js';
 import { PageBlobDestination } from '../destination/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../disk/fixed-stream.js';
-import { MAX_WRITE } from '../plan/push-plan.js';
+import { MAX_WRITE } from '../plan/page-blob-limits.js';
 import type { Session } from '../session/session.js';
 import { DigestCache, defaultCacheFolder } from '../state/digest-cache.js';
 import { isOverUncheckedBase, type Base } from './base.js';

@@ -1,6 +1,6 @@
 import { VhdupError } from '../errors.js';
 import type { RangeSet } from '../bytes/range.js';
-import type { Digests } from '../content/digest-pass.js';
+import type { Digests } from '../content/digest-computation.js';
 import { DiskDigests } from '../content/disk-digests.js';
 import type { DestinationSnapshot, DestinationWriter } from '../destination/destination.js';
 import { gapsOf } from '../plan/push-plan.js';

@@ -1,10 +1,12 @@
 import { VhdupError } from '../errors.js';
 import { subtract, totalLength } from '../bytes/range.js';
-import { beginPass, type BegunPass, type Digests } from '../content/digest-pass.js';
+import type { Digests } from '../content/digest-computation.js';
+import { RunningDigest } from '../content/running-digest.js';
 import type { DestinationSnapshot, DestinationWriter } from '../destination/destination.js';
 import { md5 } from '../digest/md5.js';
 import type { Disk } from '../disk/disk.js';
-import { MAX_WRITE, gapsOf } from '../plan/push-plan.js';
+import { MAX_WRITE } from '../plan/page-blob-limits.js';
+import { gapsOf } from '../plan/push-plan.js';
 import { LeaseSecret } from '../protocol/lease-secret.js';
 import { Session } from '../session/session.js';
 import { defaultStateFolder } from '../state/lease-record.js';
@@ -75,15 +77,15 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
 const MOSTLY_UNSENT = 2;
 
 /** Starts the digests. Those that mostly read what is not sent run while the service copies and clears. */
-function beginDigests({ session, disk, digests, stream, plan, base, options }: PreparedPush): BegunPass {
+function beginDigests({ session, disk, digests, stream, plan, base, options }: PreparedPush): RunningDigest {
   const { contentMd5 = true } = options;
-  const ready = digests.pass(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest', base === undefined);
+  const ready = digests.start(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest', base === undefined);
   const sent = totalLength(plan.write);
-  return beginPass(
+  return new RunningDigest(
     session,
     disk,
     ready,
-    ({ needs, isHeldUp }) => isHeldUp === true || totalLength(needs) > MOSTLY_UNSENT * sent,
+    ({ ranges, isSlow }) => isSlow === true || totalLength(ranges) > MOSTLY_UNSENT * sent,
   );
 }
 
@@ -102,7 +104,7 @@ async function fill(
   push: PreparedPush,
   writer: DestinationWriter,
   seen: DestinationSnapshot,
-  pass: BegunPass,
+  pass: RunningDigest,
 ): Promise<{ sent: UploadStats; digests: Digests }> {
   const { session, destination, base, plan, stream, identity } = push;
   if (base) await destination.cleanUpCopy(base, identity.fingerprint);
@@ -117,9 +119,9 @@ async function fill(
   const left = subtract(plan.write, await writer.pageRanges());
   const kept = totalLength(plan.write) - totalLength(left);
   if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
-  const lanes = session.traffic.lanes(MAX_WRITE);
-  await using upload = new Upload(session, { writer, plan, left, lanes });
-  const digests = await pass.finish([upload], () => lanes.count);
+  const limit = session.scheduler.newLimit(MAX_WRITE);
+  await using upload = new Upload(session, { writer, plan, left, limit });
+  const digests = await pass.finish([upload], () => limit.concurrency);
   const { sent } = upload;
   // It is not known which gaps an earlier run has sent.
   const gaps = state === 'writing' ? gapsOf(plan) : sent.gaps;

@@ -2,7 +2,9 @@ import { nonZeroRanges } from '../bytes/non-zero.js';
 import { intersect, rangeSet, splitAt, subtract, union, type Range, type RangeSet } from '../bytes/range.js';
 import type { DestinationWriter } from '../destination/destination.js';
 import { md5 } from '../digest/md5.js';
-import { MAX_WRITE, PAGE, changedBy } from '../plan/push-plan.js';
+import { PAGE } from '../bytes/sector.js';
+import { MAX_WRITE } from '../plan/page-blob-limits.js';
+import { changedBy } from '../plan/push-plan.js';
 import { requireUnchanged, type Base } from './base.js';
 import type { PreparedPush } from './context.js';
 

@@ -1,19 +1,12 @@
 import { hashingFor } from '../digest/hash-workers.js';
 import type { Hashing } from '../digest/hashing.js';
 import { nonZeroRanges } from '../bytes/non-zero.js';
-import { MAX_WRITE, mayBeSent, type PushPlan } from '../plan/push-plan.js';
-import {
-  RangeCursor,
-  endOf,
-  intersect,
-  rangeSet,
-  subtract,
-  totalLength,
-  type Range,
-  type RangeSet,
-} from '../bytes/range.js';
-import type { Consumer, View } from '../content/scan.js';
-import { Slots, type Lanes } from '../run/concurrency.js';
+import { MAX_WRITE } from '../plan/page-blob-limits.js';
+import { joinRanges, type Joining } from '../plan/join-ranges.js';
+import { mayBeSent, type PushPlan } from '../plan/push-plan.js';
+import { RangeCursor, endOf, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../bytes/range.js';
+import type { Consumer, ScannedWindow } from '../content/scan.js';
+import { forEachLimited, type Limit } from '../run/concurrency.js';
 import { MIN_LINK_BYTES, PROBE_BYTES } from '../run/request-price.js';
 import type { DestinationWriter } from '../destination/destination.js';
 import type { Session } from '../session/session.js';
@@ -36,11 +29,11 @@ export interface UploadTarget {
   /** The part of the plan's ranges that is left to write. */
   readonly left: RangeSet;
   /** Requests at a time. */
-  readonly lanes: Lanes;
+  readonly limit: Limit;
 }
 
 /** The parts of a window that are left to write, and the parts that an earlier run has written. */
-interface Places {
+interface WindowRanges {
   readonly ranges: RangeSet;
   readonly written: RangeSet;
 }
@@ -51,13 +44,12 @@ interface Places {
  * too, if that is faster than another request.
  */
 export class Upload implements Consumer, AsyncDisposable {
-  readonly needs: RangeSet;
+  readonly ranges: RangeSet;
   readonly #session: Session;
   readonly #target: UploadTarget;
   readonly #left: RangeCursor;
   /** What an earlier run has written of the plan's ranges. */
   readonly #written: RangeCursor;
-  readonly #slots: Slots;
   readonly #hashing: Hashing;
   readonly #total: number;
   /** The part of `#total` that is sent. */
@@ -68,13 +60,12 @@ export class Upload implements Consumer, AsyncDisposable {
   readonly #gaps: Range[] = [];
 
   constructor(session: Session, target: UploadTarget) {
-    const { left, plan, lanes } = target;
-    this.needs = mayBeSent({ write: left, maxGap: plan.maxGap });
+    const { left, plan } = target;
+    this.ranges = mayBeSent({ write: left, maxGap: plan.maxGap });
     this.#session = session;
     this.#target = target;
     this.#left = new RangeCursor(left);
     this.#written = new RangeCursor(subtract(plan.write, left));
-    this.#slots = new Slots(lanes, session.fail);
     this.#total = totalLength(left);
     this.#hashing = hashingFor(this.#total, 1);
     this.#report();
@@ -84,10 +75,15 @@ export class Upload implements Consumer, AsyncDisposable {
     return { bytes: this.#bytes, requests: this.#requests, zeros: this.#zeros, gaps: rangeSet(this.#gaps) };
   }
 
-  async take({ offset, bytes }: View): Promise<void> {
+  async onWindow({ offset, bytes }: ScannedWindow): Promise<void> {
     const window = { offset, length: bytes.length };
-    const places = { ranges: this.#left.within(window), written: this.#written.within(window) };
-    await this.#slots.runAll(this.#writes(offset, bytes, places));
+    const ranges = { ranges: this.#left.within(window), written: this.#written.within(window) };
+    await forEachLimited(
+      this.#writes(offset, bytes, ranges),
+      this.#target.limit,
+      (write) => write(),
+      this.#session.fail,
+    );
   }
 
   /** Closes the hashing; never throws. */
@@ -95,47 +91,33 @@ export class Upload implements Consumer, AsyncDisposable {
     await this.#hashing.close();
   }
 
-  *#writes(offset: number, bytes: Uint8Array, { ranges, written }: Places): Generator<() => Promise<void>> {
+  *#writes(offset: number, bytes: Uint8Array, { ranges, written }: WindowRanges): Generator<() => Promise<void>> {
     const contentOf = (range: Range) => bytes.subarray(range.offset - offset, endOf(range) - offset);
     const { gap } = this.#target.plan;
     const data = ranges.flatMap((range) =>
       nonZeroRanges(contentOf(range), gap).map((part) => ({ ...part, offset: range.offset + part.offset })),
     );
     let zeros = totalLength(ranges);
-    for (const range of this.#joined(data, written)) {
+    for (const range of joinRanges(data, written, () => this.#joining())) {
       const gaps = subtract([range], ranges);
       const wanted = range.length - totalLength(gaps);
       this.#gaps.push(...gaps);
       zeros -= wanted;
-      for (const request of this.#session.traffic.requests(range))
+      for (const request of this.#session.scheduler.requests(range))
         yield () => this.#write(request.offset, contentOf(request), wanted / range.length);
     }
     this.#zeros += zeros;
     this.#report();
   }
 
-  /** Joins neighbouring ranges at the current price of a request, but not across what is written already. */
-  *#joined(data: readonly Range[], written: RangeSet): Generator<Range> {
+  /** Returns how ranges are joined at the current price of a request. */
+  #joining(): Joining {
     const { maxGap } = this.#target.plan;
-    for (let next = 0, first = data[next]; first; first = data[next]) {
-      const price = this.#session.traffic.requestPrice;
-      const [limit, most] = price === undefined ? [maxGap, PROBE_BYTES] : [Math.min(maxGap, price), MAX_WRITE];
-      const { offset } = first;
-      let end = endOf(first);
-      let count = 1;
-      for (
-        let other = data[next + count];
-        other && other.offset - end <= limit && endOf(other) - offset <= most;
-        other = data[next + ++count]
-      ) {
-        if (intersect([{ offset: end, length: other.offset - end }], written).length > 0) break;
-        end = endOf(other);
-      }
-      // Such a request is too small to measure the link, so joined ones would be sent for ever, even on a slow link.
-      if (price === undefined && end - offset < MIN_LINK_BYTES) [end, count] = [endOf(first), 1];
-      yield { offset, length: end - offset };
-      next += count;
-    }
+    const price = this.#session.scheduler.requestPrice;
+    // A request of less than MIN_LINK_BYTES does not measure the link, so such requests would be joined forever, even on a slow link.
+    return price === undefined
+      ? { maxGap, minBytes: MIN_LINK_BYTES, maxBytes: PROBE_BYTES }
+      : { maxGap: Math.min(maxGap, price), minBytes: 0, maxBytes: MAX_WRITE };
   }
 
   /** `share`: the fraction of the content that is in the ranges to write. */

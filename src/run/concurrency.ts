@@ -1,119 +1,63 @@
-/** How many items are worked on at a time; the count may change meanwhile. */
-export interface Lanes {
-  readonly count: number;
-}
+import pLimit, { type LimitFunction } from 'p-limit';
+
+/** Limits how many pieces of work run at a time: first come, first served. The limit may change while work runs. */
+export type Limit = LimitFunction;
+
+/** Makes a limit of `concurrency` pieces of work at a time, a whole number from 1 on. */
+export const newLimit: (concurrency: number) => Limit = pLimit;
 
 /**
- * Does `work` for each item, so many at a time as there are lanes, taking items only as they are needed.
- * After the first failure `failed` is told and no more is started; what runs is waited for, then the failure is thrown.
+ * Calls `work` for each item, as many at a time as `limit` allows. Others may use the same limit.
+ * The next item is taken when the work for the one before has started, so items can be made at the last moment.
+ * After the first failure, of the work or of the items, `onFailure` is called at once and no more work is started. Waits for the
+ * work that runs, then throws the first failure.
  */
-export async function inParallel<T>(
+export async function forEachLimited<T>(
   items: Iterable<T> | AsyncIterable<T>,
-  lanes: Lanes,
+  limit: Limit,
   work: (item: T) => Promise<void>,
-  failed: (error: unknown) => void,
+  onFailure: (error: unknown) => void,
 ): Promise<void> {
+  const running = new Set<Promise<void>>();
   const failures: unknown[] = [];
-  let running = 0;
-  let wake: () => void = () => undefined;
-  const oneEnds = () =>
-    new Promise<void>((resolve) => {
-      wake = resolve;
-    });
+  const hasFailed = () => failures.length > 0;
   const fail = (error: unknown) => {
-    if (failures.push(error) === 1) failed(error);
+    if (failures.push(error) === 1) onFailure(error);
   };
+  /** Resolves when the work has started. */
+  const start = (item: T) =>
+    new Promise<void>((started) => {
+      // Catches within the limit: outside of it, the next work would start before the failure is known.
+      const task = limit(async () => {
+        started();
+        try {
+          if (!hasFailed()) await work(item);
+        } catch (error) {
+          fail(error);
+        }
+      }).finally(() => running.delete(task));
+      running.add(task);
+    });
   try {
     for await (const item of items) {
-      while (running > 0 && running >= lanes.count) await oneEnds();
-      if (failures.length > 0) break;
-      running++;
-      void work(item)
-        .catch(fail)
-        .finally(() => {
-          running--;
-          wake();
-        });
+      await start(item);
+      if (hasFailed()) break;
     }
   } catch (error) {
     fail(error);
   }
-  while (running > 0) await oneEnds();
-  if (failures.length > 0) throw failures[0];
+  await Promise.all(running);
+  if (hasFailed()) throw failures[0];
 }
 
-/** Work from several sides that shares the lanes: first come, first served. */
-export class Slots {
-  readonly #lanes: Lanes;
-  readonly #failed: (error: unknown) => void;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
-
-  /** `failed` is told of a failure at once, so that what else runs ends soon. */
-  constructor(lanes: Lanes, failed: (error: unknown) => void) {
-    this.#lanes = lanes;
-    this.#failed = failed;
-  }
-
-  /**
-   * Does all of it, each piece as soon as there is a lane; the next one is made when the one before has begun. After a
-   * failure no more is begun; what runs is waited for, then the first failure is thrown.
-   */
-  async runAll(work: Iterable<() => Promise<void>>): Promise<void> {
-    const running: Promise<void>[] = [];
-    const failures: unknown[] = [];
-    const fail = (error: unknown) => {
-      if (failures.push(error) === 1) this.#failed(error);
-    };
-    try {
-      for (const piece of work) {
-        await this.#enter();
-        if (failures.length > 0) {
-          this.#leave();
-          break;
-        }
-        running.push(
-          piece()
-            .catch(fail)
-            .finally(() => {
-              this.#leave();
-            }),
-        );
-      }
-    } catch (error) {
-      fail(error);
-    }
-    await Promise.all(running);
-    if (failures.length > 0) throw failures[0];
-  }
-
-  async #enter(): Promise<void> {
-    if (this.#waiting.length === 0 && this.#isFree) this.#running++;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  /** The next ones get their lanes right here: nobody who comes later overtakes them. */
-  #leave(): void {
-    this.#running--;
-    while (this.#waiting.length > 0 && this.#isFree) {
-      this.#running++;
-      this.#waiting.shift()?.();
-    }
-  }
-
-  get #isFree(): boolean {
-    return this.#running < Math.max(1, this.#lanes.count);
-  }
-}
-
-/** Waits for both, also where one fails: then `failed` is told at once, so that the other ends soon, and its error is thrown. */
-export async function together<A, B>(
+/** Waits for both promises. If one fails, calls `onFailure` at once, so that the other can end soon, and then throws its error. */
+export async function awaitBoth<A, B>(
   first: Promise<A>,
   second: Promise<B>,
-  failed: (error: unknown) => void,
+  onFailure: (error: unknown) => void,
 ): Promise<[A, B]> {
-  first.catch(failed);
-  second.catch(failed);
+  first.catch(onFailure);
+  second.catch(onFailure);
   await Promise.allSettled([first, second]);
   return Promise.all([first, second]);
 }

@@ -1,4 +1,4 @@
-/** Lets bytes through at so many a second, in the order in which they are announced. Pure: `now` is any clock in milliseconds. */
+/** Limits bytes a second, first come, first served. Pure: `now` comes from any clock in milliseconds. */
 export class RateLimit {
   readonly #bytesPerMs: number;
   #freeAt = -Infinity;
@@ -7,7 +7,10 @@ export class RateLimit {
     this.#bytesPerMs = bytesPerSecond / 1000;
   }
 
-  /** How many milliseconds `bytes` have to wait. They are counted from here on, so nothing is saved up while nothing is sent. */
+  /**
+   * Reserves the next `bytes`, and returns how many milliseconds to wait before they may be sent. Time in which nothing is sent
+   * is not saved up.
+   */
   reserve(now: number, bytes: number): number {
     const begin = Math.max(now, this.#freeAt);
     this.#freeAt = begin + bytes / this.#bytesPerMs;

@@ -1,17 +1,18 @@
+import { REQUESTS_PER_SECOND } from '../plan/page-blob-limits.js';
 import type { Sample } from './adaptive-concurrency.js';
 
-/** Requests of at least this many bytes on average show how fast the link is; smaller ones show how long a request takes. */
+/** Requests of at least this many bytes on average show how fast the link is. Smaller ones show how long a request takes. */
 export const MIN_LINK_BYTES = 32 * 1024;
 /** While the speed of the link is not known, joined requests have at most this many bytes: they show it soon, even on a slow link. */
 export const PROBE_BYTES = 128 * 1024;
 /** A window has at least this many requests, and at least as many as are sent at a time. */
 const MIN_REQUESTS = 4;
-/** A window counts only if requests take more than this fraction of the time of all lanes. Otherwise something else is the bottleneck. */
+/** A window counts only if as many requests as allowed ran for more than this fraction of the time. Otherwise something else is the bottleneck. */
 const MIN_BUSY = 0.6;
 /** The factor by which the weight of earlier windows falls with each new one. */
 const WEIGHT = 0.75;
-/** The least time of a request, in milliseconds, by the service's target of 500 requests a second for one blob. */
-const MIN_REQUEST_MS = 2;
+/** The least time of a request, in milliseconds, if the service is the bottleneck. */
+const MIN_REQUEST_MS = 1000 / REQUESTS_PER_SECOND;
 /**
  * Older measurements do not count, in milliseconds. Small requests cost little to send, and a pause of the machine or the service
  * makes them look expensive, so they are measured often; large ones hold up a slow link.
@@ -72,8 +73,8 @@ export class RequestPrice {
     this.#limitMsPerByte = 1000 / limit;
   }
 
-  /** Records an attempt that ended while `lanes` requests were sent at a time. Failed attempts, and those without content, do not count. */
-  take({ now, bytes, milliseconds, outcome }: Sample, lanes: number): void {
+  /** Records an attempt that ended while `concurrency` requests were sent at a time. Failed attempts, and those without content, do not count. */
+  record({ now, bytes, milliseconds, outcome }: Sample, concurrency: number): void {
     if (outcome !== 'done' || bytes === 0) return;
     if (this.#beganAt === undefined) {
       this.#begin(now);
@@ -82,9 +83,9 @@ export class RequestPrice {
     this.#requests++;
     this.#bytes += bytes;
     this.#busyMs += milliseconds;
-    if (this.#requests < Math.max(MIN_REQUESTS, lanes)) return;
+    if (this.#requests < Math.max(MIN_REQUESTS, concurrency)) return;
     const elapsed = now - this.#beganAt;
-    if (elapsed > 0 && this.#busyMs > MIN_BUSY * lanes * elapsed) {
+    if (elapsed > 0 && this.#busyMs > MIN_BUSY * concurrency * elapsed) {
       const windows = this.#bytes / this.#requests < MIN_LINK_BYTES ? this.#small : this.#large;
       windows.add(now, { requests: this.#requests, bytes: this.#bytes, milliseconds: elapsed });
     }

@@ -1,19 +1,21 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { VhdupError } from '../errors.js';
+import { pause, throwIfAborted, throwIfStopped, type Stop } from './stop.js';
 
-/** How long to go on trying. */
+/** How often and how long requests are tried again. */
 export interface RetryPolicy {
   readonly attempts: number;
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
-  /** How long a request may stand still, no byte moving in either direction, before it is tried again. Default 30 s. */
+  /** Milliseconds without a byte in either direction after which a request is tried again. Default 30 s. */
   readonly deadlineMs?: number | undefined;
-  /** Milliseconds over which all requests together must move at least 1 KiB/s while bodies are under way; else these requests are tried again. Default 60 s. */
+  /**
+   * Milliseconds over which all requests together must move at least 1 KiB/s while bodies are sent or received. If they do not,
+   * these requests are tried again. Default 60 s.
+   */
   readonly floorWindowMs?: number | undefined;
 }
 
-/** What a failed attempt was answered. */
+/** The answer to a failed attempt. */
 export interface Failure {
   /** HTTP status; `undefined` if no answer came. */
   readonly status: number | undefined;
@@ -23,10 +25,11 @@ export interface Failure {
   readonly retryAfter: number | undefined;
 }
 
-/** How the errors of a service are read. `E` is the kind of error that is thrown in the end. */
+/** Reads the errors of a service. */
 export interface ServiceErrors {
+  /** Returns the service's answer. */
   failureOf(error: unknown): Failure;
-  /** Returns true if the same request may well succeed later. */
+  /** Returns true if the same request is likely to succeed later. */
   isTransient(error: unknown): boolean;
   /** Returns true if fewer requests at a time may help. */
   isThrottled(error: unknown): boolean;
@@ -40,15 +43,11 @@ const MAX_RETRY_AFTER_MS = 120_000;
 /** A bit more than a minute in all before giving up. */
 export const DEFAULT_RETRY: RetryPolicy = { attempts: 10, firstDelayMs: 250, maxDelayMs: 30_000 };
 
-/** Two ways to stop: `cancel` lets a running request finish and starts no other; `abort` cuts it off. */
-export interface Stop {
-  readonly cancel: AbortSignal;
-  readonly abort: AbortSignal;
-}
-
+/** A request, as messages and the rate limit need it. */
 export interface Attempt {
-  /** What is tried, for messages: "write 4096 bytes at 512". */
+  /** What the request does, for messages: "write 4096 bytes at 512". */
   readonly what: string;
+  /** The blob or container, without secrets. */
   readonly uri: string;
   /** Bytes of content that the request carries or fetches. */
   readonly bytes?: number;
@@ -58,19 +57,21 @@ export interface Attempt {
 export interface AttemptEnd {
   readonly bytes: number;
   readonly milliseconds: number;
-  /** `throttled`: the service, or the way to it, could not keep up; `failed`: anything else, which says nothing of the pace. */
+  /** `throttled`: the service or the network could not keep up. `failed`: any other error; it says nothing about throughput. */
   readonly outcome: 'done' | 'throttled' | 'failed';
 }
 
-/** Who sets the pace of requests. */
+/** Decides when requests may begin, and measures how they end. */
 export interface Pacer {
-  /** Resolves when a request with so many bytes of content may begin. */
+  /** Resolves when a request with this many bytes of content may begin. */
   admit(bytes: number): Promise<void>;
+  /** Called after each attempt. */
   ended(attempt: AttemptEnd): void;
 }
 
 const UNPACED: Pacer = { admit: () => Promise.resolve(), ended: () => undefined };
 
+/** Options of a `Retrier`. */
 export interface RetryOptions {
   /** Called with a message before an attempt is repeated for the second time, and each time after that. */
   readonly onRetry?: (message: string) => void;
@@ -78,13 +79,13 @@ export interface RetryOptions {
   readonly pacer?: Pacer;
 }
 
-/** Before the first answer a wrong address is likelier than a passing trouble: then so many attempts are enough. */
+/** Attempts before the service has answered for the first time: a wrong address is then likelier than a failure that passes. */
 const ATTEMPTS_UNTIL_REACHED = 4;
 
 /**
- * Runs requests, and repeats those that fail in passing: after an exponential back-off with jitter, or after the time that the
- * service asks for. Knows no service: `ServiceErrors` says what is transient. It does not limit the time of an attempt; the
- * client that sends the requests does.
+ * Runs requests, and repeats those with transient errors: after an exponential back-off with jitter, or after the time that the
+ * service asks for. Works for any service: `ServiceErrors` says which errors are transient. Does not limit the time of an
+ * attempt: that is up to the client that sends the requests.
  */
 export class Retrier {
   readonly stop: Stop;
@@ -101,13 +102,17 @@ export class Retrier {
   ) {
     this.stop = stop;
     this.#errors = errors;
-    // Every request under way listens; that is no leak.
+    // Every running request adds a listener, so there may be many without a leak.
     setMaxListeners(0, stop.cancel, stop.abort);
     this.#policy = policy;
     this.#onRetry = onRetry;
     this.#pacer = pacer;
   }
 
+  /**
+   * Calls `request` until it succeeds, and returns its result. Throws `ServiceErrors.toError` of the last error if the error is not
+   * transient or no attempt is left; throws as `throwIfStopped` does if the work is stopped.
+   */
   async run<T>(attempted: Attempt, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { what, bytes = 0 } = attempted;
     const { firstDelayMs, maxDelayMs } = this.#policy;
@@ -148,35 +153,4 @@ export class Retrier {
       this.#pacer.ended({ bytes, milliseconds: performance.now() - begun, outcome });
     }
   }
-}
-
-/** Waits, unless told to stop meanwhile. */
-export async function pause(milliseconds: number, stop: Stop): Promise<void> {
-  const woken = new AbortController();
-  const wake = () => {
-    woken.abort();
-  };
-  stop.cancel.addEventListener('abort', wake);
-  stop.abort.addEventListener('abort', wake);
-  try {
-    throwIfStopped(stop);
-    await sleep(milliseconds, undefined, { signal: woken.signal }).catch(() => undefined);
-  } finally {
-    stop.cancel.removeEventListener('abort', wake);
-    stop.abort.removeEventListener('abort', wake);
-  }
-  throwIfStopped(stop);
-}
-
-export function throwIfStopped(stop: Stop): void {
-  throwIfAborted(stop.abort);
-  if (stop.cancel.aborted)
-    throw new VhdupError('cancelled', 'stopped on request', { hint: 'run the same command to resume' });
-}
-
-function throwIfAborted(abort: AbortSignal): void {
-  if (abort.aborted)
-    throw abort.reason instanceof Error && abort.reason.name !== 'AbortError'
-      ? abort.reason
-      : new VhdupError('cancelled', 'stopped', { hint: 'run the same command to resume' });
 }

@@ -1,4 +1,4 @@
-/** The parts of the work that take time. */
+/** The phases of a command that take time. */
 export type Phase =
   | 'check-base'
   | 'compare-destination'
@@ -13,15 +13,17 @@ export type Phase =
   | 'fetch'
   | 'check-pulled';
 
-/** What a push (or another piece of work) tells while it runs. Amounts are bytes; a total of 0 is not known. */
+/** An event of a running command. Amounts are bytes; a total of 0 is not known. */
 export type SessionEvent =
   | {
       readonly type: 'progress';
       readonly phase: Phase;
       readonly done: number;
       readonly total: number;
-      /** Of `done`: not sent, being zero. */ readonly skipped?: number;
+      /** The part of `done` that was zero, and not sent. */
+      readonly skipped?: number;
     }
   | { readonly type: 'note' | 'warning'; readonly message: string };
 
+/** Called with each event. */
 export type Listener = (event: SessionEvent) => void;

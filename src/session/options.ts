@@ -2,18 +2,20 @@ import type { Environment } from '../azure/credential.js';
 import type { RetryPolicy } from '../run/retry.js';
 import type { Listener } from './events.js';
 
-/** What everything that speaks to the service takes. */
+/** Options of all commands that use the service. */
 export interface SessionOptions {
-  /** Requests at a time, each of at most 4 MiB in memory. Default: as many as help, from 1 to 32, found while it runs. */
+  /** Requests at a time, each with at most 4 MiB in memory. Default: it adapts while the command runs, from 1 to 32. */
   readonly concurrency?: number | undefined;
-  /** Bytes of content sent or fetched in a second, at most. Default: no limit. */
+  /** The most bytes of content that are sent or fetched in a second. Default: no limit. */
   readonly limit?: number | undefined;
-  /** Where credentials are looked for; default `process.env`. */
+  /** The environment variables with credentials. Default `process.env`. */
   readonly environment?: Environment | undefined;
-  /** Sends a SAS, or requests signed with a key, over plain http also to other hosts than this machine. Default false. */
+  /** If true, a SAS and requests signed with a key are sent over plain http to other hosts too, not only to this machine. Default false. */
   readonly allowHttp?: boolean | undefined;
-  /** Ends the work early: running requests are finished, what was done stays, and the same call resumes it. */
+  /** Stops the command early: running requests finish, what was done stays, and the same call resumes it. */
   readonly signal?: AbortSignal | undefined;
+  /** Called with each event. */
   readonly onEvent?: Listener | undefined;
+  /** How failed requests are tried again. Default: up to 10 attempts, about a minute. */
   readonly retry?: RetryPolicy | undefined;
 }

@@ -5,16 +5,17 @@ import type { BlobLocation } from '../azure/location.js';
 import { PageBlob } from '../azure/page-blob.js';
 import { FLOOR_BYTES_PER_SECOND, ThroughputFloor } from '../azure/throughput-floor.js';
 import { AZURE_ERRORS } from '../azure/service-error.js';
-import { Retrier, throwIfStopped, type Stop } from '../run/retry.js';
+import { Retrier } from '../run/retry.js';
+import { throwIfStopped, type Stop } from '../run/stop.js';
 import type { SessionOptions } from './options.js';
 import type { Listener, Phase } from './events.js';
-import { Traffic } from '../run/request-scheduler.js';
+import { RequestScheduler } from '../run/request-scheduler.js';
 
-/** What all parts of one piece of work share: how to stop it, whom to tell, and how to speak to the service. */
+/** What all parts of a command share: how it is stopped, the events that it emits, and the connection to the service. */
 export class Session {
   readonly stop: Stop;
-  readonly traffic: Traffic;
-  readonly tell: Listener;
+  readonly scheduler: RequestScheduler;
+  readonly emit: Listener;
   readonly warnings: string[] = [];
   readonly #abort = new AbortController();
   readonly #options: SessionOptions;
@@ -24,37 +25,38 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.stop = { cancel: options.signal ?? new AbortController().signal, abort: this.#abort.signal };
-    this.traffic = new Traffic(this.stop, options.concurrency, options.limit);
-    this.tell = options.onEvent ?? (() => undefined);
+    this.scheduler = new RequestScheduler(this.stop, options.concurrency, options.limit);
+    this.emit = options.onEvent ?? (() => undefined);
     this.#retrier = new Retrier(this.stop, AZURE_ERRORS, {
       onRetry: (message) => {
         this.note(message);
       },
       policy: options.retry,
-      pacer: this.traffic,
+      pacer: this.scheduler,
     });
-    // A limit delays whole requests, not those under way. Still, the floor stays well below it, so that no request fails because of it.
+    // A rate limit delays the start of requests. The floor stays well below it all the same, so that no request fails because of the limit.
     this.#floor = new ThroughputFloor(
       Math.min(FLOOR_BYTES_PER_SECOND, (options.limit ?? Infinity) / 4),
       options.retry?.floorWindowMs,
     );
   }
 
-  /** Cuts off whatever runs; it fails with `reason`. */
+  /** Cuts off all running requests. They fail with `reason`. */
   readonly abort = (reason: unknown): void => {
     this.#abort.abort(reason);
   };
 
-  /** Throws where the work is to end. */
+  /** Throws the reason if the work was stopped: `cancelled`, or the first failure. */
   throwIfStopped(): void {
     throwIfStopped(this.stop);
   }
 
-  /** Ends the rest after a failure: at once, but on request, when running requests are finished. */
+  /** Ends the rest of the work after a failure: at once, but after `cancelled` running requests finish first. */
   readonly fail = (error: unknown): void => {
     if (!(error instanceof VhdupError && error.code === 'cancelled')) this.abort(error);
   };
 
+  /** Returns the page blob at `location`, with the credentials for it. Sends no request to the blob. */
   async blob(location: BlobLocation): Promise<PageBlob> {
     return new PageBlob(
       location,
@@ -67,20 +69,24 @@ export class Session {
     );
   }
 
+  /** Returns the container of a blob. */
   containerOf({ location, access }: PageBlob): Container {
     return new Container(location, access, this.#retrier);
   }
 
+  /** Emits how far a phase is, in bytes. */
   progress(phase: Phase, done: number, total: number, skipped?: number): void {
-    this.tell({ type: 'progress', phase, done, total, ...(skipped === undefined ? {} : { skipped }) });
+    this.emit({ type: 'progress', phase, done, total, ...(skipped === undefined ? {} : { skipped }) });
   }
 
+  /** Emits a note. */
   note(message: string): void {
-    this.tell({ type: 'note', message });
+    this.emit({ type: 'note', message });
   }
 
+  /** Emits a warning, and keeps it for the result. */
   warn(message: string): void {
     this.warnings.push(message);
-    this.tell({ type: 'warning', message });
+    this.emit({ type: 'warning', message });
   }
 }

@@ -11,10 +11,10 @@ import { FixedStream, FOOTER_LENGTH, parseFixedTail } from '../disk/fixed-stream
 import { zeroFill } from '../bytes/zero-fill.js';
 import { intersect, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../bytes/range.js';
 import { dataRanges } from '../content/data-ranges.js';
-import { together } from '../run/concurrency.js';
+import { awaitBoth } from '../run/concurrency.js';
 import { Session } from '../session/session.js';
 import { SourceGuard } from '../content/source-guard.js';
-import { digestsOf } from '../content/digest-pass.js';
+import { digestsOf } from '../content/running-digest.js';
 import { compare } from '../content/compare.js';
 import type { VerifyOptions } from './options.js';
 import type { VerifyResult } from './result.js';
@@ -61,7 +61,7 @@ async function compareAll(
   const onlyBlob = subtract(intersect(pages, both), data);
   // Without the blob's content, what only the disk has can still be compared: there the blob is zero.
   const ranges = intersect(deep ? rangeSet([...data, ...pages]) : onlyDisk, both);
-  const [{ differences, fetched }, digests] = await together(
+  const [{ differences, fetched }, digests] = await awaitBoth(
     compare(session, { disk, blob: seen, ranges, pages: deep ? pages : [], phase: 'compare' }),
     compareDigests(session, { properties, verdict }, tail.stream),
     session.fail,

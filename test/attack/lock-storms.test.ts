@@ -12,7 +12,7 @@
  */
 import { join } from 'node:path';
 import t from 'tap';
-import { inParallel } from '../../src/run/concurrency.js';
+import { forEachLimited, newLimit } from '../../src/run/concurrency.js';
 import { startAzurite } from '../support/azurite.js';
 import { temporaryFolder } from '../support/folder.js';
 import { Random } from '../support/mutations.js';
@@ -70,9 +70,9 @@ t.test(
     const sums = { storms: 0, falseSuccesses: 0, stormsWithThem: 0, troubles: 0 };
     const byKind = new Map<StormKind, { storms: number; wrong: number }>();
     const indices = ONLY === undefined ? Array.from({ length: STORMS }, (_, index) => index) : [Number(ONLY)];
-    await inParallel(
+    await forEachLimited(
       indices,
-      { count: LANES },
+      newLimit(LANES),
       async (index) => {
         const kind = KINDS[index % KINDS.length] ?? 'five at once';
         if (noNamespaces !== undefined && IN_NAMESPACES.includes(kind)) return;

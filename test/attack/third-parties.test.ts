@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { temporaryFolder } from '../support/folder.js';
 import { scaled } from '../support/scale.js';
-import { inParallel } from '../../src/run/concurrency.js';
+import { forEachLimited, newLimit } from '../../src/run/concurrency.js';
 import { play, type Verdict } from './play.js';
 import { roundOf, type Round } from './rounds.js';
 import { nextSecond } from './third-party.js';
@@ -75,9 +75,9 @@ t.test(
       if (ONLY !== undefined) return void (yield Number(ONLY));
       for (let index = 0; sums.taken < DEEDS; index++) yield index;
     };
-    await inParallel(
+    await forEachLimited(
       indices(),
-      { count: LANES },
+      newLimit(LANES),
       async (index) => {
         const lane = free.pop();
         if (!lane) throw new Error('no lane is free');

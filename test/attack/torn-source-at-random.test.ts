@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { TreeHasher, leafValues } from '../../src/digest/tree.js';
 import { VhdupError, openDisk, push } from '../../src/index.js';
-import { inParallel } from '../../src/run/concurrency.js';
+import { forEachLimited, newLimit } from '../../src/run/concurrency.js';
 import { startAzurite, type Azurite } from '../support/azurite.js';
 import { bytesOf, containerOf, factsOf } from '../support/blobs.js';
 import { chains, writeChain, type LayerSpec } from '../support/chains.js';
@@ -234,9 +234,9 @@ t.test(
       const sample = fc.sample(rounds, { seed, numRuns: ROUNDS * 3 });
       for (const [index, round] of sample.entries()) if (torn < ROUNDS) yield { index, round };
     };
-    await inParallel(
+    await forEachLimited(
       games(),
-      { count: 2 },
+      newLimit(2),
       async ({ index, round }) => {
         try {
           const end = await play(azurite, container, folder, `round-${index}`, round);

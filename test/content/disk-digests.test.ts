@@ -18,7 +18,7 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { FixedStream, openDisk, type Disk, type Extent } from '../../src/index.js';
 import { TreeHasher, leafValues } from '../../src/digest/tree.js';
-import { passOverAll } from '../../src/content/digest-pass.js';
+import { scanForDigests } from '../../src/content/running-digest.js';
 import { DiskDigests } from '../../src/content/disk-digests.js';
 import { Session } from '../../src/session/session.js';
 import { DigestCache } from '../../src/state/digest-cache.js';
@@ -255,10 +255,10 @@ t.test('what changes while it is read is not remembered', async (t) => {
   const { parent, cacheFolder, cache } = await scene(t);
   await using disk = await openDisk(parent);
   const found = new DiskDigests(new Session({}), disk, cache);
-  const pass = await found.pass(0, { tree: true, md5: new FixedStream(disk) }, 'digest', true);
+  const pass = await found.start(0, { tree: true, md5: new FixedStream(disk) }, 'digest', true);
   await utimes(parent, new Date(), new Date());
   for (const consumer of pass.consumers)
-    for (const { offset, length } of consumer.needs) t.ok(offset + length <= disk.size);
+    for (const { offset, length } of consumer.ranges) t.ok(offset + length <= disk.size);
   await pass.finish();
   await pass.close();
   t.strictSame(await readdir(cacheFolder), []);
@@ -323,9 +323,9 @@ t.test('trouble with the cache costs time, not the push', async (t) => {
   const compute = async (path: string, own: DigestCache, meddle: () => Promise<void> = () => Promise.resolve()) => {
     await using disk = await openDisk(path);
     const session = new Session({});
-    const pass = await new DiskDigests(session, disk, own).pass(0, { tree: true }, 'digest', true);
+    const pass = await new DiskDigests(session, disk, own).start(0, { tree: true }, 'digest', true);
     await meddle();
-    const { tree } = await passOverAll(session, disk, pass, 4);
+    const { tree } = await scanForDigests(session, disk, pass, 4);
     return tree?.toString('hex');
   };
   class Full extends DigestCache {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { passOver, type Consumer, type View } from '../../src/content/scan.js';
+import { scan, type Consumer, type ScannedWindow } from '../../src/content/scan.js';
 import { Session } from '../../src/session/session.js';
 
 const MIB = 1024 ** 2;
@@ -17,10 +17,10 @@ const turns = async () => {
 t.test('where one consumer fails, the others are waited for, and the failure is thrown', async (t) => {
   let end: () => void = () => undefined;
   let isOver = false;
-  const failing: Consumer = { needs: [{ offset: 0, length: MIB }], take: () => Promise.reject(new Error('no')) };
+  const failing: Consumer = { ranges: [{ offset: 0, length: MIB }], onWindow: () => Promise.reject(new Error('no')) };
   const slow: Consumer = {
-    needs: [{ offset: 0, length: MIB }],
-    take: () =>
+    ranges: [{ offset: 0, length: MIB }],
+    onWindow: () =>
       new Promise<void>((resolve) => {
         end = resolve;
       }),
@@ -30,7 +30,7 @@ t.test('where one consumer fails, the others are waited for, and the failure is 
   session.stop.abort.addEventListener('abort', () => {
     failed.push('told');
   });
-  const pass = passOver(session, disk, [failing, slow], () => 4).finally(() => {
+  const pass = scan(session, disk, [failing, slow], () => 4).finally(() => {
     isOver = true;
   });
   const thrown = t.rejects(pass, { message: 'no' });
@@ -43,25 +43,25 @@ t.test('where one consumer fails, the others are waited for, and the failure is 
 });
 
 t.test(
-  'each consumer sees what it needs, window by window and in order; who sees all finds zeros elsewhere',
+  'each consumer sees what it needs, window by window and in order; one that wants zeros finds zeros elsewhere',
   async (t) => {
-    const seen: { offset: number; ranges: View['ranges']; byte: number | undefined }[] = [];
+    const seen: { offset: number; ranges: ScannedWindow['ranges']; byte: number | undefined }[] = [];
     const some: Consumer = {
-      needs: [
+      ranges: [
         { offset: 0, length: MIB },
         { offset: 17 * MIB, length: MIB },
       ],
-      take: async ({ offset, bytes, ranges }) => {
+      onWindow: async ({ offset, bytes, ranges }) => {
         seen.push({ offset, ranges, byte: bytes[(ranges[0]?.offset ?? 0) - offset] });
       },
     };
     const all: Consumer = {
-      needs: [
+      ranges: [
         { offset: 9 * MIB, length: MIB },
         { offset: 17 * MIB, length: MIB },
       ],
-      seesAll: true,
-      take: async ({ offset, bytes }) => {
+      wantsZeros: true,
+      onWindow: async ({ offset, bytes }) => {
         t.strictSame(
           [0, MIB, 2 * MIB, bytes.length - 1].map((at) => bytes[at]),
           [0, 2 + offset / MIB, 0, 0],
@@ -69,10 +69,26 @@ t.test(
       },
     };
     // One window at a time: its buffer is used again.
-    await passOver(new Session({}), disk, [some, all], () => 1);
+    await scan(new Session({}), disk, [some, all], () => 1);
     t.strictSame(seen, [
       { offset: 0, ranges: [{ offset: 0, length: MIB }], byte: 1 },
       { offset: 16 * MIB, ranges: [{ offset: 17 * MIB, length: MIB }], byte: 18 },
     ]);
   },
 );
+
+t.test('one that wants zeros never sees what an earlier window left in the buffer', async (t) => {
+  const whole: Consumer = { ranges: [{ offset: 0, length: 4 * MIB }], onWindow: () => Promise.resolve() };
+  const part: Consumer = {
+    ranges: [{ offset: 9 * MIB, length: MIB }],
+    wantsZeros: true,
+    onWindow: ({ bytes }) => {
+      t.strictSame(
+        [0, MIB - 1, MIB, 2 * MIB - 1, 2 * MIB, 4 * MIB - 1].map((at) => bytes[at]),
+        [0, 0, 10, 10, 0, 0],
+      );
+      return Promise.resolve();
+    },
+  };
+  await scan(new Session({}), disk, [whole, part], () => 1);
+});

@@ -7,7 +7,8 @@ import { flatten, writeImage, type Write } from '../../fixtures/vhd.js';
 import { FixedStream, openDisk, type Disk } from '../../src/index.js';
 import { localFiles, type Files, type FileTimes } from '../../src/disk/file.js';
 import { openDiskFrom } from '../../src/disk/open.js';
-import { passOverAll, type Content } from '../../src/content/digest-pass.js';
+import type { Content } from '../../src/content/digest-computation.js';
+import { scanForDigests } from '../../src/content/running-digest.js';
 import { DiskDigests } from '../../src/content/disk-digests.js';
 import { Session } from '../../src/session/session.js';
 import { SourceGuard } from '../../src/content/source-guard.js';
@@ -310,10 +311,10 @@ t.test('a digest that was computed while a file was touched is remembered for no
         isRead = true;
       },
     };
-    return passOverAll(
+    return scanForDigests(
       session,
       content,
-      await digests.pass(0, { tree: true, md5: new FixedStream(guard.disk) }, 'digest', false),
+      await digests.start(0, { tree: true, md5: new FixedStream(guard.disk) }, 'digest', false),
       1,
     );
   };

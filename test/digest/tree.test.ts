@@ -3,8 +3,6 @@ import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import t from 'tap';
 import { LEAF, TreeHasher, VALUE, leafValues } from '../../src/digest/tree.js';
-import { hashHere } from '../../src/digest/hashing.js';
-import { hashInWorkers } from '../../src/digest/hash-workers.js';
 
 const seed = Date.now();
 t.comment(`seed ${seed}`);
@@ -113,39 +111,4 @@ t.test('leaves come in ascending order, each once, within the disk', (t) => {
     tree.digest();
   }, RangeError);
   t.end();
-});
-
-t.test('threads give the same as one, and end', async (t) => {
-  const shared = Buffer.from(new SharedArrayBuffer(1_000_448));
-  for (let at = 0; at < shared.length; at += 7) shared[at] = at % 251;
-  const zeros = 3_000_512;
-  const expected = createHash('md5')
-    .update(shared)
-    .update(Buffer.alloc(zeros))
-    .update(shared.subarray(0, 512))
-    .digest('hex');
-  for (const hashing of [hashHere(), hashInWorkers()]) {
-    const md5 = hashing.startMd5();
-    const steps = [md5.update(shared), md5.zeros(zeros), md5.update(shared.subarray(0, 512))];
-    const runs = await Promise.all([hashing.leaves(shared), hashing.leaves(shared.subarray(LEAF, 5 * LEAF))]);
-    await Promise.all(steps);
-    t.equal((await md5.digest()).toString('hex'), expected);
-    for (const bytes of [shared, shared.subarray(512, 4096)])
-      t.equal(Buffer.from(await hashing.md5(bytes)).toString('hex'), createHash('md5').update(bytes).digest('hex'));
-    t.strictSame(
-      runs.map((values) => Buffer.from(values).toString('hex')),
-      [leafValues(shared), leafValues(shared.subarray(LEAF, 5 * LEAF))].map((values) =>
-        Buffer.from(values).toString('hex'),
-      ),
-    );
-    await hashing.close();
-  }
-});
-
-t.test('what a thread was asked fails where the thread ends', async (t) => {
-  const hashing = hashInWorkers();
-  const asked = hashing.leaves(new Uint8Array(4 * 1024 ** 2));
-  const failed = t.rejects(asked, /ended/);
-  await hashing.close();
-  await failed;
 });

@@ -4,7 +4,7 @@ import type { ContainerClient } from '@azure/storage-blob';
 import fc from 'fast-check';
 import t from 'tap';
 import { openDisk, push } from '../../src/index.js';
-import { inParallel } from '../../src/run/concurrency.js';
+import { forEachLimited, newLimit } from '../../src/run/concurrency.js';
 import { startAzurite, type Azurite } from '../support/azurite.js';
 import { bytesOf, containerOf, endBreak, factsOf } from '../support/blobs.js';
 import { chains, writeChain, type LayerSpec } from '../support/chains.js';
@@ -118,9 +118,9 @@ t.test(
       const sample = fc.sample(rounds, { seed, numRuns: ROUNDS * 2 });
       for (const [index, round] of sample.entries()) if (killed < ROUNDS) yield { index, round };
     };
-    await inParallel(
+    await forEachLimited(
       games(),
-      { count: 2 },
+      newLimit(2),
       async ({ index, round }) => {
         try {
           if (await play(azurite, container, folder, `round-${index}`, round)) killed++;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ContainerClient } from '@azure/storage-blob';
 import t, { type Test } from 'tap';
 import { openDisk, push } from '../../src/index.js';
-import { inParallel } from '../../src/run/concurrency.js';
+import { forEachLimited, newLimit } from '../../src/run/concurrency.js';
 import { startAzurite, type Azurite } from '../support/azurite.js';
 import { bytesOf, containerOf, endBreak, factsOf } from '../support/blobs.js';
 import { runCli } from '../support/cli.js';
@@ -90,9 +90,9 @@ for (const { what, upTo, ...variant } of VARIANTS) {
     const points = function* () {
       for (let at = 1; at <= upTo && !isOver; at++) if (isRun(at)) yield at;
     };
-    await inParallel(
+    await forEachLimited(
       points(),
-      { count: 2 },
+      newLimit(2),
       async (at) => {
         if (!(await killAndResume(t, { azurite, container, folder, scene, ...variant }, at))) isOver = true;
       },

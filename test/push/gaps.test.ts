@@ -8,7 +8,7 @@ import { parseBlobUri } from '../../src/azure/location.js';
 import { makePushPlan, openDisk, planPush, type PushOptions } from '../../src/index.js';
 import { intersect, rangeSet, subtract, totalLength } from '../../src/bytes/range.js';
 import { Upload } from '../../src/push/transfer.js';
-import { passOver } from '../../src/content/scan.js';
+import { scan } from '../../src/content/scan.js';
 import { Session } from '../../src/session/session.js';
 import { bytesOf, factsOf } from '../support/blobs.js';
 import { runCli } from '../support/cli.js';
@@ -167,9 +167,9 @@ t.test('what an earlier run has written is not sent again, also if it lies betwe
   });
   // Of each three, the one in the middle is there.
   const left = plan.write.filter((_, index) => index % 3 !== 1);
-  await using upload = new Upload(session, { writer, plan, left, lanes: session.traffic.lanes() });
+  await using upload = new Upload(session, { writer, plan, left, limit: session.scheduler.newLimit() });
   gate.records = [];
-  await passOver(session, disk, [upload], () => 4);
+  await scan(session, disk, [upload], () => 4);
   const there = subtract(plan.write, left);
   const puts = gate.records.flatMap(({ kind, range }) => (kind === 'put-page' && range ? [range] : []));
   t.strictSame(intersect(rangeSet(puts), there), []);

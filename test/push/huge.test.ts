@@ -5,7 +5,7 @@ import { writeImage } from '../../fixtures/vhd.js';
 import { makePushPlan, openDisk, planPush } from '../../src/index.js';
 import { parseBlobUri } from '../../src/azure/location.js';
 import { Upload } from '../../src/push/transfer.js';
-import { passOver } from '../../src/content/scan.js';
+import { scan } from '../../src/content/scan.js';
 import { Session } from '../../src/session/session.js';
 import { stage } from '../support/stage.js';
 
@@ -71,9 +71,9 @@ t.test('the last pages of a disk and a blob of 8 TiB are sent to their place', a
     writer,
     plan: makePushPlan({ size, extents: [{ offset: 0, length: size, kind: 'data' }], gap: 0 }),
     left: ranges,
-    lanes: session.traffic.lanes(),
+    limit: session.scheduler.newLimit(),
   });
-  await passOver(session, disk, [upload], () => 4);
+  await scan(session, disk, [upload], () => 4);
   t.match(upload.sent, { bytes: MIB, zeros: 2 * MIB });
   t.ok((await client.downloadToBuffer(size - MIB, MIB)).equals(data));
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { Pace } from '../../src/run/adaptive-concurrency.js';
+import { AdaptiveConcurrency } from '../../src/run/adaptive-concurrency.js';
 import { randomFrom } from '../support/gate/faults.js';
 import { seedOfRun } from '../support/scale.js';
 import { Simulation, type Link, type Stretch } from './simulated-link.js';
@@ -19,8 +19,8 @@ function over(
   link: Link,
   random: number,
   seconds = 60,
-): { pace: Pace; simulation: Simulation; first: Stretch; then: Stretch } {
-  const pace = new Pace();
+): { pace: AdaptiveConcurrency; simulation: Simulation; first: Stretch; then: Stretch } {
+  const pace = new AdaptiveConcurrency();
   const simulation = new Simulation(pace, randomFrom(random));
   const first = simulation.run(link, seconds * 1000);
   return { pace, simulation, first, then: simulation.run(link, seconds * 1000) };
@@ -140,9 +140,9 @@ t.test('it gives way while the server refuses, and comes back', (t) => {
     fc.property(numbers, (random) => {
       const link = { total: perSecond(200), each: perSecond(10), roundTrip: 40 };
       const { simulation, pace } = over(link, random, 20);
-      const before = pace.lanes;
+      const before = pace.concurrency;
       const refusing = simulation.run({ ...link, server: { requests: 500, bytes: 15 * MIB } }, 20_000);
-      const during = pace.lanes;
+      const during = pace.concurrency;
       simulation.run(link, 60_000);
       const after = simulation.run(link, 30_000);
       return (
@@ -172,8 +172,8 @@ t.test('a link that becomes slow gets smaller requests', (t) => {
 });
 
 t.test('small requests before the first large ones do not make those too large', (t) => {
-  const pace = new Pace();
-  for (let now = 10; now < 1000; now += 10) pace.take({ now, bytes: 512, milliseconds: 1, outcome: 'done' });
+  const pace = new AdaptiveConcurrency();
+  for (let now = 10; now < 1000; now += 10) pace.record({ now, bytes: 512, milliseconds: 1, outcome: 'done' });
   t.equal(pace.requestBytes, MIB);
   t.end();
 });
@@ -190,15 +190,17 @@ t.test('whatever it is told, it stays within its bounds; a fixed number stays wh
   );
   fc.assert(
     fc.property(samples, fc.option(fc.integer({ min: 1, max: 512 }), { nil: undefined }), (list, fixed) => {
-      const pace = new Pace(fixed);
+      const pace = new AdaptiveConcurrency(fixed);
       let now = 0;
       return list.every(({ wait, ...sample }) => {
         now += wait;
-        pace.take({ now, ...sample });
+        pace.record({ now, ...sample });
         if (sample.bytes === 512) pace.restart();
-        const { lanes, requestBytes } = pace;
+        const { concurrency, requestBytes } = pace;
         return (
-          (fixed === undefined ? lanes >= 1 && lanes <= 32 && Number.isInteger(lanes) : lanes === fixed) &&
+          (fixed === undefined
+            ? concurrency >= 1 && concurrency <= 32 && Number.isInteger(concurrency)
+            : concurrency === fixed) &&
           requestBytes >= 256 * KIB &&
           requestBytes <= 4 * MIB &&
           requestBytes % 512 === 0

@@ -67,7 +67,7 @@ function send(
     const first = running.shift();
     if (!first) break;
     now = first.end;
-    price?.take({ now, bytes: first.bytes, milliseconds: now - first.begun, outcome: 'done' }, lanes);
+    price?.record({ now, bytes: first.bytes, milliseconds: now - first.begun, outcome: 'done' }, lanes);
   }
   return { milliseconds: now, bytes, requests };
 }
@@ -117,7 +117,7 @@ function show(price: RequestPrice, { bytesPerMs, roundTrip, lanes }: Link, from:
   for (const bytes of [256 * KIB, 512]) {
     for (let index = 0; index < 5 * lanes; index++) {
       now += Math.max(bytes / bytesPerMs, roundTrip / lanes);
-      price.take(
+      price.record(
         { now, bytes, milliseconds: lanes * Math.max(bytes / bytesPerMs, roundTrip / lanes), outcome: 'done' },
         lanes,
       );
@@ -149,14 +149,14 @@ t.test(
     t.equal(price.bytes(0), undefined);
     for (let index = 0; index < 20; index++) {
       for (const outcome of ['failed', 'throttled'] as const)
-        price.take({ now: index, bytes: 256 * KIB, milliseconds: 6, outcome }, 6);
+        price.record({ now: index, bytes: 256 * KIB, milliseconds: 6, outcome }, 6);
     }
     t.equal(price.bytes(20), undefined);
     for (let index = 0; index < 20; index++)
-      price.take({ now: 20 + index, bytes: 256 * KIB, milliseconds: 1, outcome: 'done' }, 6);
+      price.record({ now: 20 + index, bytes: 256 * KIB, milliseconds: 1, outcome: 'done' }, 6);
     t.equal(price.bytes(40), undefined, 'one of six lanes was busy');
     for (let index = 0; index < 20; index++)
-      price.take({ now: 40 + index, bytes: 256 * KIB, milliseconds: 6, outcome: 'done' }, 6);
+      price.record({ now: 40 + index, bytes: 256 * KIB, milliseconds: 6, outcome: 'done' }, 6);
     t.equal(price.bytes(60), 0, 'small ones have to be seen too');
     const now = show(price, FAST, 60);
     t.ok(price.bytes(now));

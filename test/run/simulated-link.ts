@@ -1,4 +1,4 @@
-import type { Pace } from '../../src/run/adaptive-concurrency.js';
+import type { AdaptiveConcurrency } from '../../src/run/adaptive-concurrency.js';
 
 /** A way to a server, as a simulation has it. Amounts are bytes and milliseconds. */
 export interface Link {
@@ -40,13 +40,13 @@ const STEP = 2;
 
 /** Lanes that send one request after the other over a link, as the pace says; the link may change between stretches. */
 export class Simulation {
-  readonly #pace: Pace;
+  readonly #pace: AdaptiveConcurrency;
   readonly #random: () => number;
   readonly #lanes: Lane[] = [];
   #now = 0;
   #tokens: { requests: number; bytes: number } | undefined;
 
-  constructor(pace: Pace, random: () => number) {
+  constructor(pace: AdaptiveConcurrency, random: () => number) {
     this.#pace = pace;
     this.#random = random;
   }
@@ -68,7 +68,7 @@ export class Simulation {
         if (lane.state === 'waiting' && lane.until <= this.#now) this.#begin(lane, link);
         if (lane.state === 'sending') seen.oldest = Math.max(seen.oldest, this.#now - lane.begun);
       });
-      while (this.#lanes.filter(({ state }) => state !== 'idle').length < this.#pace.lanes) {
+      while (this.#lanes.filter(({ state }) => state !== 'idle').length < this.#pace.concurrency) {
         let lane = this.#lanes.find(({ state }) => state === 'idle');
         if (!lane)
           this.#lanes.push(
@@ -78,7 +78,7 @@ export class Simulation {
         lane.bytes = Math.min(this.#pace.requestBytes, link.requestBytes ?? Infinity);
         this.#begin(lane, link);
       }
-      seen.lanes.push(this.#pace.lanes);
+      seen.lanes.push(this.#pace.concurrency);
       seen.sizes.push(this.#pace.requestBytes);
     }
     return { ...seen, rate: seen.bytes / milliseconds };
@@ -108,7 +108,7 @@ export class Simulation {
   }
 
   #end(lane: Lane, seen: { bytes: number; refused: number; done: number }): void {
-    this.#pace.take({
+    this.#pace.record({
       now: this.#now,
       bytes: lane.bytes,
       milliseconds: this.#now - lane.begun,

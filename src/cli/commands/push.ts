@@ -2,7 +2,8 @@ import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../azure/location.js';
-import { MAX_WRITE, type PushPlan } from '../../plan/push-plan.js';
+import { MAX_WRITE, REQUESTS_PER_SECOND } from '../../plan/page-blob-limits.js';
+import type { PushPlan } from '../../plan/push-plan.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import type { BaseCheckMode, PushOptions } from '../../push/options.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
@@ -211,12 +212,9 @@ function planLines({ destination, action, base, plan }: PlannedPush): string[] {
   ];
 }
 
-/** The service accepts this many Clear Pages a second for one blob. */
-const CLEARS_PER_SECOND = 500;
-
 function clearTime({ clear }: PushPlan): string {
-  const seconds = clear.length / CLEARS_PER_SECOND;
-  return seconds < 1 ? '' : `: ${duration(seconds)} or more, at ${CLEARS_PER_SECOND} a second`;
+  const seconds = clear.length / REQUESTS_PER_SECOND;
+  return seconds < 1 ? '' : `: ${duration(seconds)} or more, at ${REQUESTS_PER_SECOND} a second`;
 }
 
 const PROOF: Readonly<Record<BaseSummary['check'], string>> = {

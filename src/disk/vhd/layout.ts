@@ -3,7 +3,7 @@
  * name, offset and width in bytes. All integers are big-endian.
  */
 
-export const SECTOR = 512;
+export { SECTOR } from '../../bytes/sector.js';
 export const FOOTER_LENGTH = 512;
 export const HEADER_LENGTH = 1024;
 

@@ -1,10 +1,12 @@
 import t from 'tap';
-import { beginPass, digestsOf, startDigestPass, type Content, type DigestPass } from '../../src/content/digest-pass.js';
+import { ContentDigests } from '../../src/content/content-digests.js';
+import type { Content, DigestComputation } from '../../src/content/digest-computation.js';
+import { RunningDigest, digestsOf } from '../../src/content/running-digest.js';
 import { Session } from '../../src/session/session.js';
 
 const MIB = 1024 ** 2;
 const TIB = 1024 ** 4;
-const WISH = { md5: { padding: 512, footer: Buffer.alloc(512, 3) }, tree: true };
+const REQUEST = { md5: { padding: 512, footer: Buffer.alloc(512, 3) }, tree: true };
 
 /** A disk that has one MiB of data, at its beginning. */
 function content(size: number, read: Content['read'] = (_, into) => Promise.resolve(void into.fill(7))): Content {
@@ -17,7 +19,8 @@ function content(size: number, read: Content['read'] = (_, into) => Promise.reso
   };
 }
 
-const ready = (session: Session, of: Content): Promise<DigestPass> => startDigestPass(session, of, WISH, 'digest');
+const ready = (session: Session, of: Content): Promise<DigestComputation> =>
+  ContentDigests.start(session, of, REQUEST, { phase: 'digest' });
 const all = () => true;
 
 /** A session, and when it has told of so many bytes. */
@@ -37,24 +40,24 @@ function listening(bytes: number): { session: Session; isReached: Promise<void> 
 t.test('who reads apart begins at once, goes on to the end, and the digests are the same', async (t) => {
   const { session, isReached } = listening(8 * MIB);
   const disk = content(8 * MIB);
-  await using begun = beginPass(session, disk, ready(session, disk), ({ needs }) => needs.length > 0);
+  await using begun = new RunningDigest(session, disk, ready(session, disk), ({ ranges }) => ranges.length > 0);
   // Up to the zeros behind the last byte that is read, before anybody asks for the digests.
   await isReached;
-  t.strictSame(await begun.finish([], () => 1), await digestsOf(new Session({}), disk, WISH, 'digest'));
+  t.strictSame(await begun.finish([], () => 1), await digestsOf(new Session({}), disk, REQUEST, 'digest'));
 });
 
 t.test('part of it apart, the rest with others: the same digests', async (t) => {
   const session = new Session({});
   const disk = content(8 * MIB);
-  await using begun = beginPass(session, disk, ready(session, disk), ({ seesAll }) => seesAll === true);
-  t.strictSame(await begun.finish([], () => 1), await digestsOf(session, disk, WISH, 'digest'));
+  await using begun = new RunningDigest(session, disk, ready(session, disk), ({ wantsZeros }) => wantsZeros === true);
+  t.strictSame(await begun.finish([], () => 1), await digestsOf(session, disk, REQUEST, 'digest'));
 });
 
 t.test('a pass that nobody wants any longer ends at once, and is no failure', async (t) => {
   // The zeros of this disk take hours.
   const disk = content(8 * TIB);
   const { session, isReached } = listening(64 * MIB);
-  const begun = beginPass(session, disk, ready(session, disk), all);
+  const begun = new RunningDigest(session, disk, ready(session, disk), all);
   await isReached;
   await begun[Symbol.asyncDispose]();
   await begun[Symbol.asyncDispose]();
@@ -79,7 +82,12 @@ t.test('it ends as soon where no other thread has anything to do', async (t) => 
     },
   };
   const { session, isReached } = listening(1);
-  const begun = beginPass(session, disk, startDigestPass(session, disk, { tree: true }, 'digest'), all);
+  const begun = new RunningDigest(
+    session,
+    disk,
+    ContentDigests.start(session, disk, { tree: true }, { phase: 'digest' }),
+    all,
+  );
   await isReached;
   await begun[Symbol.asyncDispose]();
   t.ok(reads < EXTENTS / 2, `${reads} reads`);
@@ -89,7 +97,7 @@ t.test('a disk that cannot be read ends all else at once', async (t) => {
   const failure = new Error('EIO');
   const session = new Session({});
   const disk = content(8 * MIB, () => Promise.reject(failure));
-  await using begun = beginPass(session, disk, ready(session, disk), all);
+  await using begun = new RunningDigest(session, disk, ready(session, disk), all);
   await new Promise((resolve) => {
     session.stop.abort.addEventListener('abort', resolve);
   });
@@ -103,7 +111,7 @@ t.test('a disk that cannot be read ends all else at once', async (t) => {
 t.test('a pass that does not become ready ends all else too', async (t) => {
   const failure = new Error('ENOMEM');
   const session = new Session({});
-  await using begun = beginPass(session, content(MIB), Promise.reject(failure), all);
+  await using begun = new RunningDigest(session, content(MIB), Promise.reject(failure), all);
   await new Promise((resolve) => {
     session.stop.abort.addEventListener('abort', resolve);
   });

@@ -1,0 +1,50 @@
+import t from 'tap';
+import { VhdupError } from '../../src/errors.js';
+import type { SessionEvent } from '../../src/session/events.js';
+import { Session } from '../../src/session/session.js';
+
+t.test('a failure cuts off what runs; a cancellation lets it finish', (t) => {
+  const session = new Session({});
+  session.fail(new VhdupError('cancelled', 'stopped on request'));
+  t.equal(session.stop.abort.aborted, false);
+  session.throwIfStopped();
+  const failure = new Error('EIO');
+  session.fail(failure);
+  session.fail(new Error('a later one'));
+  t.equal(session.stop.abort.reason, failure, 'the first failure is the reason');
+  t.throws(() => {
+    session.throwIfStopped();
+  }, failure);
+  t.end();
+});
+
+t.test("the caller's signal cancels", (t) => {
+  const controller = new AbortController();
+  const session = new Session({ signal: controller.signal });
+  controller.abort();
+  t.throws(
+    () => {
+      session.throwIfStopped();
+    },
+    { code: 'cancelled' },
+  );
+  t.equal(session.stop.abort.aborted, false);
+  t.end();
+});
+
+t.test('events are emitted; warnings are kept for the result too', (t) => {
+  const events: SessionEvent[] = [];
+  const session = new Session({ onEvent: (event) => events.push(event) });
+  session.progress('write', 1, 2);
+  session.progress('write', 2, 2, 1);
+  session.note('n');
+  session.warn('w');
+  t.strictSame(events, [
+    { type: 'progress', phase: 'write', done: 1, total: 2 },
+    { type: 'progress', phase: 'write', done: 2, total: 2, skipped: 1 },
+    { type: 'note', message: 'n' },
+    { type: 'warning', message: 'w' },
+  ]);
+  t.strictSame(session.warnings, ['w']);
+  t.end();
+});
