@@ -1,13 +1,17 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import t from 'tap';
 import { textOf } from '../../src/azure/lease-id.js';
-import { acquireLease } from '../../src/protocol/acquire-lease.js';
+import { acquireLease, type LeaseRequest } from '../../src/protocol/acquire-lease.js';
 import { readLeaseRecord, writeLeaseRecord } from '../../src/state/lease-record.js';
 import { thisOwner } from '../../src/state/owner.js';
 import { endedProcess, leaseScene } from '../support/lease-scene.js';
 import { ownerOf } from '../support/owners.js';
 
-const request = (more: object = {}) => ({ root: randomUUID(), recordedRoot: undefined, ...more });
+const request = (more: Partial<LeaseRequest> = {}): LeaseRequest => ({
+  root: randomUUID(),
+  recordedRoot: undefined,
+  ...more,
+});
 
 t.test('a free blob is leased, recorded, and nothing is proved of it', async (t) => {
   const context = await (await leaseScene(t)).made('free');
@@ -39,8 +43,11 @@ t.test('the lease of a crashed process is taken over at once, at whatever step i
     await context.client.getBlobLeaseClient(textOf({ root: former, step })).acquireLease(60);
     const owner = ownerOf(endedProcess());
     await writeLeaseRecord(context.stateFolder, { uri: context.blob.uri, leaseId: former, owner });
-    const lease = await acquireLease(context, request());
+    const own = request();
+    const lease = await acquireLease(context, own);
     t.equal(lease.isProved, step > 0, `step ${step}`);
+    const record = await readLeaseRecord(context.stateFolder, context.blob.uri);
+    t.strictSame([record?.leaseId, record?.formerIds], [own.root, undefined], 'only the new root is recorded');
     const conditions = { leaseId: textOf({ root: former, step }) };
     const late = context.client.uploadPages(randomBytes(512), 0, 512, { conditions });
     const status = await late.then(
