@@ -25,7 +25,7 @@ export interface AbortOptions extends ManageOptions {
 export interface AbortResult {
   readonly uri: string;
   readonly outcome: 'deleted';
-  /** How far the push was. */
+  /** The state in which the push was. */
   readonly state: PushRecord['state'];
   /** Bytes of the blob. */
   readonly size: number;

@@ -2,7 +2,10 @@ import { basename } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { parseBlobUri, withSasOf, type BlobLocation } from '../azure/location.js';
 
-/** Where the disk goes: `to`, or the base's container and the file's name. A SAS for the container serves both. */
+/**
+ * Returns the location of the destination: `to`, or the base's container with the file's name. A SAS of the base for its container
+ * is used too. Throws `usage` if neither names it, or if it cannot be written to.
+ */
 export function destinationOf(path: string, to: string | undefined, base: string | undefined): BlobLocation {
   const fileName = basename(path);
   const baseLocation = base === undefined || base === 'auto' ? undefined : parseBlobUri(base);

@@ -2,8 +2,8 @@ import { createHash, type Hash } from 'node:crypto';
 import type { PushPlan } from '../plan/push-plan.js';
 import type { RangeSet } from '../bytes/range.js';
 
-/** So many ranges are made text at a time. */
-const STEP = 1024;
+/** How many ranges are turned into text at a time. */
+const RANGES_AT_A_TIME = 1024;
 
 /**
  * Returns the SHA-256 (hex) of what a push does: an interrupted push is resumed only if it is the same. It is taken over the JSON
@@ -11,7 +11,7 @@ const STEP = 1024;
  * Unfinished blobs carry the fingerprint, so its form must not change. The JSON of a large disk has many megabytes, so it is
  * hashed piece by piece.
  *
- * `source`: digest of the disk's files. `base`: what tells it from others; `undefined` for a full push.
+ * `source`: digest of the disk's files. `base`: what identifies it; `undefined` for a full push.
  */
 export function fingerprintOf(
   source: string,
@@ -28,9 +28,9 @@ export function fingerprintOf(
 }
 
 function updateWith(hash: Hash, ranges: RangeSet): void {
-  for (let from = 0; from < ranges.length; from += STEP) {
+  for (let from = 0; from < ranges.length; from += RANGES_AT_A_TIME) {
     const text = ranges
-      .slice(from, from + STEP)
+      .slice(from, from + RANGES_AT_A_TIME)
       .map(({ offset, length }) => `[${offset},${length}]`)
       .join();
     hash.update(from === 0 ? text : `,${text}`);

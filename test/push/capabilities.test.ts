@@ -1,0 +1,21 @@
+import t from 'tap';
+import type { Capabilities } from '../../src/destination/destination.js';
+import { requireCapabilities } from '../../src/push/capabilities.js';
+
+const all: Capabilities = { copy: 'blob', record: 'metadata', contentMd5: true, seal: true };
+const options = { base: 'https://a/b', seal: { kind: 'lease' } } as const;
+
+t.test('what a destination cannot do is refused before anything is done', (t) => {
+  t.doesNotThrow(() => requireCapabilities(all, 'uri', options));
+  t.doesNotThrow(() => requireCapabilities({ ...all, copy: 'none', seal: false }, 'uri', {}));
+  for (const copy of ['none', 'ranges'] as const)
+    t.throws(() => requireCapabilities({ ...all, copy }, 'uri', options), {
+      code: 'usage',
+      message: /^uri: .*no base/,
+    });
+  t.throws(() => requireCapabilities({ ...all, seal: false }, 'uri', options), {
+    code: 'usage',
+    message: 'uri: it cannot be sealed',
+  });
+  t.end();
+});
