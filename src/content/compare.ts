@@ -12,7 +12,10 @@ import type { Phase } from '../session/events.js';
 import { forEachLimited } from '../run/concurrency.js';
 import type { Session } from '../session/session.js';
 
-/** Pages up to this many bytes apart are fetched in one request: to fetch the zeros between them costs less than another request. */
+/**
+ * Pages up to this many bytes apart are fetched in one request: to fetch the zeros between them costs less than another
+ * request.
+ */
 const MERGE_GAP = 128 * 1024;
 
 /** What to compare. */
@@ -38,8 +41,8 @@ export interface ComparisonResult {
 }
 
 /**
- * Compares ranges of a disk with a blob, in parallel. Two windows of 4 MiB are in memory for each request at a time. With
- * `conditions.ifMatch`, throws `source-changed` if the blob changes meanwhile.
+ * Compares ranges of a disk with a blob, in parallel. Two windows of 4 MiB are in memory for each request at a time.
+ * With `conditions.ifMatch`, throws `source-changed` if the blob changes meanwhile.
  */
 export async function compare(
   session: Session,
