@@ -1,6 +1,6 @@
 import { VhdupError } from '../errors.js';
 import type { Conditions, PageBlob } from '../azure/page-blob.js';
-import { failureOf } from '../azure/service-error.js';
+import { hasStatus } from '../azure/service-error.js';
 import { throwIfStopped } from '../run/stop.js';
 import type { Disk } from '../disk/disk.js';
 import { differingRanges } from '../bytes/differing.js';
@@ -18,10 +18,13 @@ import type { Session } from '../session/session.js';
  */
 const MERGE_GAP = 128 * 1024;
 
+/** The side of a comparison that is fetched. */
+export type ComparedBlob = Pick<PageBlob, 'uri' | 'readInto'>;
+
 /** What to compare. */
 export interface Comparison {
   readonly disk: Pick<Disk, 'read'>;
-  readonly blob: PageBlob;
+  readonly blob: ComparedBlob;
   /** The ranges to compare, within the disk. */
   readonly ranges: RangeSet;
   /** The pages of the blob. The rest of it is zero, and is not fetched. */
@@ -98,12 +101,11 @@ function* piecesOf(ranges: RangeSet, pages: RangeSet): Generator<{ piece: Range;
   }
 }
 
-async function read(blob: PageBlob, offset: number, into: Uint8Array, conditions: Conditions): Promise<void> {
+async function read(blob: ComparedBlob, offset: number, into: Uint8Array, conditions: Conditions): Promise<void> {
   try {
     await blob.readInto(offset, into, conditions);
   } catch (error) {
-    if (conditions.ifMatch === undefined || !(error instanceof VhdupError) || failureOf(error.cause).status !== 412)
-      throw error;
+    if (conditions.ifMatch === undefined || !hasStatus(error, 412)) throw error;
     throw new VhdupError('source-changed', `${blob.uri}: it changed while it was compared`, {
       cause: error,
       hint: 'run the same command again',
