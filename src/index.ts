@@ -1,10 +1,11 @@
 /** The library's face: open a disk, plan a push, push it. */
 export { VhdupError, type ErrorCode } from './errors.js';
 export { openDisk, type OpenOptions } from './disk/open.js';
+export type { FormatName } from './disk/registry.js';
 export { checkDisk, type CheckReport, type CheckedFile } from './disk/check.js';
 export type { Problem } from './disk/findings.js';
-export type { Disk, Extent, FileState, Layer, SourceFile } from './disk/disk.js';
-export { FixedStream, parseFixedTail, type FixedTail } from './disk/fixed-stream.js';
+export type { Creation, Disk, Extent, ExtentOptions, FileState, Layer, SourceFile } from './disk/disk.js';
+export { FixedStream, fixedFooterOf, parseFixedTail, type FixedTail } from './protocol/fixed-vhd.js';
 export {
   makePushPlan,
   PushPlanner,
@@ -39,8 +40,8 @@ export {
   type UnsealOptions,
   type UnsealResult,
 } from './manage/seal-blob.js';
-export type { Seal, SealWish } from './protocol/seal.js';
-export type { BaseCheckWish, PushOptions } from './push/options.js';
+export type { Seal, SealMode } from './protocol/seal.js';
+export type { BaseCheckMode, PushOptions } from './push/options.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';
 export type { Listener, Phase, SessionEvent } from './session/events.js';
 export type { Environment } from './azure/credential.js';

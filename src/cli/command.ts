@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
+import { FORMAT_NAMES, type FormatName } from '../disk/registry.js';
 import { rate } from './units.js';
 
 /** A command of the tool: how it is called, its flags, and what it does. It throws what goes wrong. */
@@ -10,7 +11,7 @@ export interface Command<Flags> {
   readonly handler: (flags: Flags) => Promise<void>;
 }
 
-/** Flags of every command that opens a disk. */
+/** Flags of every command that opens a disk and its parents. */
 export interface DiskFlags {
   readonly parentDir: readonly string[];
   readonly followAbsoluteParents: boolean;
@@ -42,6 +43,20 @@ export function diskFlags<T>(yargs: Argv<T>): Argv<T & DiskFlags> {
       default: false,
       describe: 'print one JSON object instead of text',
     }) as unknown as Argv<T & DiskFlags>;
+}
+
+/** Flags of every command that takes a disk of any format. */
+export interface ImageFlags extends DiskFlags {
+  readonly format: FormatName | undefined;
+}
+
+/** Adds the flags of a command that takes a disk of any format. */
+export function imageFlags<T>(yargs: Argv<T>): Argv<T & ImageFlags> {
+  return diskFlags(yargs).option('format', {
+    choices: FORMAT_NAMES,
+    requiresArg: true,
+    describe: 'the format of the disk (default: what its content says)',
+  });
 }
 
 /** Flags of every command that moves or compares content. */
@@ -93,4 +108,11 @@ export function openOptions({ parentDir, followAbsoluteParents, ignoreChecksum }
   ignoreChecksum: boolean;
 } {
   return { parentDirs: parentDir, followAbsoluteParents, ignoreChecksum };
+}
+
+/** Returns the library's options for opening a disk of any format. */
+export function imageOptions(flags: ImageFlags): ReturnType<typeof openOptions> & { format: FormatName | undefined } {
+  const { format } = flags;
+  if (Array.isArray(format)) throw new VhdupError('usage', '--format was given more than once');
+  return { ...openOptions(flags), format };
 }

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
-import type { Seal, SealWish } from '../protocol/seal.js';
+import type { Seal, SealMode } from '../protocol/seal.js';
 import { once } from './command.js';
 
 /** Flags of a command that can seal what it has made. */
@@ -30,7 +30,7 @@ export function sealFlags<T>(yargs: Argv<T>): Argv<T & SealFlags> {
 }
 
 /** What the flags wish for; `undefined` where they wish for nothing. */
-export function sealWish({ seal, sealUntil, sealDays }: SealFlags): SealWish | undefined {
+export function sealWish({ seal, sealUntil, sealDays }: SealFlags): SealMode | undefined {
   const kind = once('seal', seal);
   const day = once('seal-until', sealUntil);
   if (kind === 'immutable') return { kind, until: untilOf('seal-', day, sealDays) };

@@ -109,7 +109,7 @@ export class CachedDigests implements DigestComputation {
  */
 async function changedAbove(disk: Disk, layer: number): Promise<RangeSet> {
   const changed = new RangeMerger();
-  for await (const stretch of disk.stretches({ above: layer })) {
+  for await (const stretch of disk.extentBatches({ above: layer })) {
     for (const extent of stretch) if (extent.kind !== 'absent') changed.add(extent);
   }
   const ancestorSize = disk.layers[layer]?.size ?? 0;

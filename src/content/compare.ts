@@ -1,6 +1,3 @@
-import { VhdupError } from '../errors.js';
-import type { Conditions, PageBlob } from '../azure/page-blob.js';
-import { hasStatus } from '../azure/service-error.js';
 import { throwIfStopped } from '../run/stop.js';
 import type { Disk } from '../disk/disk.js';
 import { differingRanges } from '../bytes/differing.js';
@@ -18,19 +15,15 @@ import type { Session } from '../session/session.js';
  */
 const MERGE_GAP = 128 * 1024;
 
-/** The side of a comparison that is fetched. */
-export type ComparedBlob = Pick<PageBlob, 'uri' | 'readInto'>;
-
 /** What to compare. */
 export interface Comparison {
   readonly disk: Pick<Disk, 'read'>;
-  readonly blob: ComparedBlob;
+  /** The content of the blob, under one condition for all reads. */
+  readonly blob: { readInto(offset: number, into: Uint8Array): Promise<void> };
   /** The ranges to compare, within the disk. */
   readonly ranges: RangeSet;
   /** The pages of the blob. The rest of it is zero, and is not fetched. */
   readonly pages: RangeSet;
-  /** The conditions of every read. */
-  readonly conditions: Conditions;
   /** The phase of the progress events. */
   readonly phase: Phase;
 }
@@ -43,13 +36,10 @@ export interface ComparisonResult {
   readonly fetched: number;
 }
 
-/**
- * Compares ranges of a disk with a blob, in parallel. Two windows of 4 MiB are in memory for each request at a time.
- * With `conditions.ifMatch`, throws `source-changed` if the blob changes meanwhile.
- */
+/** Compares ranges of a disk with a blob, in parallel. Two windows of 4 MiB are in memory for each request at a time. */
 export async function compare(
   session: Session,
-  { disk, blob, ranges, pages, conditions, phase }: Comparison,
+  { disk, blob, ranges, pages, phase }: Comparison,
 ): Promise<ComparisonResult> {
   const merged = rangeSet(pages, MERGE_GAP);
   const total = totalLength(ranges);
@@ -69,12 +59,7 @@ export async function compare(
           zeroFill(there);
           for (const range of fetch) {
             for (const { offset, length } of session.scheduler.requests(range)) {
-              await read(
-                blob,
-                offset,
-                there.subarray(offset - piece.offset, offset - piece.offset + length),
-                conditions,
-              );
+              await blob.readInto(offset, there.subarray(offset - piece.offset, offset - piece.offset + length));
               fetched += length;
             }
           }
@@ -98,17 +83,5 @@ function* piecesOf(ranges: RangeSet, pages: RangeSet): Generator<{ piece: Range;
     let end = next;
     while (end < pages.length && (pages[end]?.offset ?? 0) < piece.offset + piece.length) end++;
     yield { piece, fetch: intersect([piece], pages.slice(next, end)) };
-  }
-}
-
-async function read(blob: ComparedBlob, offset: number, into: Uint8Array, conditions: Conditions): Promise<void> {
-  try {
-    await blob.readInto(offset, into, conditions);
-  } catch (error) {
-    if (conditions.ifMatch === undefined || !hasStatus(error, 412)) throw error;
-    throw new VhdupError('source-changed', `${blob.uri}: it changed while it was compared`, {
-      cause: error,
-      hint: 'run the same command again',
-    });
   }
 }

@@ -30,7 +30,7 @@ export interface Digests {
 }
 
 /** The content that digests are computed from: a disk, or what can be read like one. */
-export type Content = Pick<Disk, 'size' | 'read' | 'stretches'>;
+export type Content = Pick<Disk, 'size' | 'read' | 'extentBatches'>;
 
 /** What makes a computation cheaper, and how it reports. */
 export interface DigestHints {

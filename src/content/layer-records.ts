@@ -28,8 +28,8 @@ export class LayerRecords {
   readonly #mayKeep: boolean;
 
   constructor(disk: Disk, layer: number, cache: DigestCache | undefined) {
-    const files = disk.openedFiles.slice(layer);
     this.content = disk.ancestor(layer);
+    const files = this.content.openedFiles;
     this.layer = layer;
     this.#disk = disk;
     this.#cache = cache;
@@ -48,7 +48,7 @@ export class LayerRecords {
    */
   async nearestLeaves(): Promise<CachedLeaves | undefined> {
     for (let at = this.layer; this.#cache && at < this.#disk.layers.length; at++) {
-      const key = identityOf(this.#disk.openedFiles.slice(at));
+      const key = identityOf(this.#disk.ancestor(at).openedFiles);
       const file = await this.#cache.leaves(key);
       if (!file) continue;
       if (await hasDigest(file.runs(), this.#disk.layers[at]?.size ?? 0, file.digest)) return { layer: at, file };
@@ -77,7 +77,8 @@ export class LayerRecords {
 
   async #isUnchanged(): Promise<boolean> {
     const now = await this.#disk.sourceFiles().catch(() => undefined);
-    return now !== undefined && identityOf(now.slice(this.layer)) === this.#identity;
+    // The files of an ancestor are the last ones.
+    return now !== undefined && identityOf(now.slice(now.length - this.content.openedFiles.length)) === this.#identity;
   }
 }
 

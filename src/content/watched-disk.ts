@@ -1,4 +1,4 @@
-import type { Disk, Extent, FileState, Layer, SourceFile } from '../disk/disk.js';
+import type { Creation, Disk, Extent, ExtentOptions, FileState, Layer, SourceFile } from '../disk/disk.js';
 
 /** Checks the files of a disk while they are read. `SourceGuard` is one. */
 export interface Watch {
@@ -12,13 +12,10 @@ export interface Watch {
 export class WatchedDisk implements Disk {
   readonly #watch: Watch;
   readonly #disk: Disk;
-  /** The number of watched layers above this disk. */
-  readonly #above: number;
 
-  constructor(watch: Watch, disk: Disk, above = 0) {
+  constructor(watch: Watch, disk: Disk) {
     this.#watch = watch;
     this.#disk = disk;
-    this.#above = above;
   }
 
   get size(): number {
@@ -33,8 +30,8 @@ export class WatchedDisk implements Disk {
     return this.#disk.id;
   }
 
-  get footer(): Uint8Array {
-    return this.#disk.footer;
+  get creation(): Creation {
+    return this.#disk.creation;
   }
 
   get warnings(): readonly string[] {
@@ -46,7 +43,9 @@ export class WatchedDisk implements Disk {
    * the same.
    */
   get openedFiles(): readonly SourceFile[] {
-    return this.#watch.files.slice(this.#above);
+    const { files } = this.#watch;
+    // The files of an ancestor are the last ones.
+    return files.slice(files.length - this.#disk.openedFiles.length);
   }
 
   async read(offset: number, into: Uint8Array): Promise<void> {
@@ -54,19 +53,19 @@ export class WatchedDisk implements Disk {
     await this.#watch.checkTimes();
   }
 
-  extents(options?: { readonly above?: number }): AsyncIterable<Extent> {
+  extents(options?: ExtentOptions): AsyncIterable<Extent> {
     return this.#disk.extents(options);
   }
 
-  async *stretches(options?: { readonly above?: number }): AsyncGenerator<Iterable<Extent>> {
-    for await (const stretch of this.#disk.stretches(options)) {
-      yield stretch;
+  async *extentBatches(options?: ExtentOptions): AsyncGenerator<Iterable<Extent>> {
+    for await (const batch of this.#disk.extentBatches(options)) {
+      yield batch;
       await this.#watch.checkTimes();
     }
   }
 
   ancestor(layer: number): Disk {
-    return new WatchedDisk(this.#watch, this.#disk.ancestor(layer), this.#above + layer);
+    return new WatchedDisk(this.#watch, this.#disk.ancestor(layer));
   }
 
   sourceFiles(): Promise<readonly SourceFile[]> {

@@ -1,11 +1,19 @@
-import type { Disk, Extent, FileState, Layer, SourceFile } from './disk.js';
-import type { Image, View } from './image.js';
-import { inFlight } from './in-flight.js';
+import type { Creation, Disk, Extent, ExtentOptions, FileState, Layer, SourceFile } from './disk.js';
+import type { AllocationMap, Image } from './image.js';
+import { forEachConcurrent } from './for-each-concurrent.js';
 import { Cursor, resolve, type Resolved } from './resolve.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 
+/** Closes all images. */
 export async function closeAll(images: readonly Image[]): Promise<void> {
   await Promise.all(images.map((image) => image.close()));
+}
+
+/** A stretch for which all layers have a map. */
+interface Batch {
+  readonly segments: Iterable<Resolved>;
+  /** One for each layer, the top first. */
+  readonly cursors: readonly Cursor[];
 }
 
 /** A chain of images as one disk. Every sector is resolved on its own, through all layers. */
@@ -13,10 +21,11 @@ export class ChainDisk implements Disk {
   readonly size: number;
   readonly layers: readonly Layer[];
   readonly id: string | undefined;
-  readonly footer: Uint8Array;
+  readonly creation: Creation;
   readonly warnings: readonly string[];
   readonly #images: readonly Image[];
 
+  /** `images`: the top first. */
   constructor(images: readonly Image[], warnings: readonly string[]) {
     const [top] = images;
     if (!top) throw new RangeError('a chain has at least one image');
@@ -24,24 +33,22 @@ export class ChainDisk implements Disk {
     this.layers = images.map(({ layer }) => layer);
     this.size = top.layer.size;
     this.id = top.layer.id;
-    this.footer = top.footer;
+    this.creation = top.creation;
     this.warnings = warnings;
   }
 
   async read(offset: number, into: Uint8Array): Promise<void> {
     if (offset < 0 || offset + into.length > this.size)
       throw new RangeError(`[${offset}, ${offset + into.length}) is not within the disk's ${this.size} bytes`);
-    for await (const parts of this.#resolved(this.#images.length, offset, offset + into.length)) {
-      await inFlight(toRead(parts, offset, into), ({ layer, position, part }) =>
-        this.#image(layer).readAt(position, part),
-      );
+    for await (const batch of this.#batches(this.#images.length, offset, offset + into.length)) {
+      await forEachConcurrent(stored(batch, offset, into), ({ map, at, part }) => map.read(at, part));
     }
   }
 
-  async *extents({ above = this.#images.length }: { readonly above?: number } = {}): AsyncGenerator<Extent> {
+  async *extents(options: ExtentOptions = {}): AsyncGenerator<Extent> {
     let last: Extent | undefined;
-    for await (const parts of this.stretches({ above })) {
-      for (const { offset, length, kind, layer } of parts) {
+    for await (const batch of this.extentBatches(options)) {
+      for (const { offset, length, kind, layer } of batch) {
         if (last?.kind === kind && last.layer === layer) {
           last = { offset: last.offset, length: last.length + length, kind, layer };
         } else {
@@ -53,8 +60,8 @@ export class ChainDisk implements Disk {
     if (last) yield last;
   }
 
-  stretches({ above = this.#images.length }: { readonly above?: number } = {}): AsyncIterable<Iterable<Extent>> {
-    return this.#resolved(above, 0, this.size);
+  async *extentBatches({ above = this.#images.length }: ExtentOptions = {}): AsyncGenerator<Iterable<Extent>> {
+    for await (const { segments } of this.#batches(above, 0, this.size)) yield segments;
   }
 
   ancestor(layer: number): Disk {
@@ -62,15 +69,15 @@ export class ChainDisk implements Disk {
   }
 
   get openedFiles(): readonly SourceFile[] {
-    return this.#images.map(({ openedFile }) => openedFile);
+    return this.#images.flatMap(({ openedFiles }) => openedFiles);
   }
 
-  sourceFiles(): Promise<readonly SourceFile[]> {
-    return Promise.all(this.#images.map((image) => image.sourceFile()));
+  async sourceFiles(): Promise<readonly SourceFile[]> {
+    return (await Promise.all(this.#images.map((image) => image.currentFiles()))).flat();
   }
 
-  fileStates(): Promise<readonly FileState[]> {
-    return Promise.all(this.#images.map((image) => image.fileState()));
+  async fileStates(): Promise<readonly FileState[]> {
+    return (await Promise.all(this.#images.map((image) => image.fileStates()))).flat();
   }
 
   dropCache(): void {
@@ -86,11 +93,11 @@ export class ChainDisk implements Disk {
   }
 
   /**
-   * `[offset, end)` as the layers with an index smaller than `above` have it, in stretches. What a layer has loaded serves
-   * until its end, whatever the others need, so that nothing is read twice. It loads no further than those above it have:
-   * they tell what of it is hidden.
+   * Yields `[offset, end)` as the layers with an index smaller than `above` have it. The map of a layer is used to its end,
+   * whatever the other layers need, so that nothing is read twice. A layer loads no more than the maps above it cover: they
+   * determine which parts of it are hidden.
    */
-  async *#resolved(above: number, offset: number, end: number): AsyncGenerator<Iterable<Resolved>> {
+  async *#batches(above: number, offset: number, end: number): AsyncGenerator<Batch> {
     const layers = this.#images.slice(0, above);
     const cursors: Cursor[] = [];
     for (let at = offset; at < end;) {
@@ -103,42 +110,60 @@ export class ChainDisk implements Disk {
         }
         to = Math.min(to, cursor.end);
       }
-      yield resolve(cursors, at, to);
+      yield { segments: resolve(cursors, at, to), cursors };
       at = to;
     }
   }
+}
 
-  #image(layer: number): Image {
-    const image = this.#images[layer];
-    if (!image) throw new RangeError(`the chain has no layer ${layer}`);
-    return image;
+/** What a disk shows beyond the end of a smaller image. */
+class ZeroMap implements AllocationMap {
+  readonly end: number;
+
+  constructor(end: number) {
+    this.end = end;
+  }
+
+  segmentAt(offset: number): { offset: number; length: number; kind: 'zero' } {
+    return { offset, length: this.end - offset, kind: 'zero' };
+  }
+
+  read(_: number, into: Uint8Array): Promise<void> {
+    zeroFill(into);
+    return Promise.resolve();
   }
 }
 
-/** Loads a stretch of an image below others, which have loaded all of it. Beyond its end an image is zero. */
-async function load(image: Image, offset: number, end: number, above: readonly Cursor[]): Promise<View> {
+/** Loads a stretch of an image below others, which have loaded all of it. */
+async function load(image: Image, offset: number, end: number, above: readonly Cursor[]): Promise<AllocationMap> {
   const { size } = image.layer;
-  if (offset >= size) return { end, segmentAt: (at) => ({ offset: at, length: end - at, kind: 'zero', position: 0 }) };
+  if (offset >= size) return new ZeroMap(end);
   const cursors = above.map((cursor) => cursor.fork());
   return image.load(offset, Math.min(end, size), (from, to) => {
     for (const cursor of cursors) {
       const { kind, offset: start, length } = cursor.at(from);
-      // Below a layer that has something there, others need not have loaded what they have.
+      // Layers below one that decides here may not have loaded this part.
       if (kind !== 'absent') return start + length >= to;
     }
     return false;
   });
 }
 
-/** Fills with zeros what no file holds, and yields what is to be read. */
-function* toRead(
-  parts: Iterable<Resolved>,
+/** Fills with zeros what no file holds, and yields the parts to read. */
+function* stored(
+  { segments, cursors }: Batch,
   offset: number,
   into: Uint8Array,
-): Generator<{ readonly layer: number; readonly position: number; readonly part: Uint8Array }> {
-  for (const { offset: at, length, kind, layer, position } of parts) {
+): Generator<{ readonly map: AllocationMap; readonly at: number; readonly part: Uint8Array }> {
+  for (const { offset: at, length, kind, layer } of segments) {
     const part = into.subarray(at - offset, at - offset + length);
-    if (kind === 'data') yield { layer, position, part };
+    if (kind === 'data') yield { map: mapOf(cursors, layer), at, part };
     else zeroFill(part);
   }
+}
+
+function mapOf(cursors: readonly Cursor[], layer: number): AllocationMap {
+  const cursor = cursors[layer];
+  if (!cursor) throw new RangeError(`the chain has no layer ${layer}`);
+  return cursor.map;
 }

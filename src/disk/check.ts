@@ -5,9 +5,8 @@ import { localFiles, type Files } from './file.js';
 import { isError, type Problem } from './findings.js';
 import type { Image } from './image.js';
 import type { OpenOptions } from './open.js';
-import { readVhd } from './vhd/image.js';
 
-/** A file of the chain that was checked; of a damaged one as much as can be told. */
+/** A file of the chain that was checked. Of a damaged file some values are unknown. */
 export interface CheckedFile {
   readonly path: string;
   readonly type: Layer['type'] | undefined;
@@ -16,29 +15,29 @@ export interface CheckedFile {
   readonly size: number | undefined;
 }
 
-/** All that is wrong with a disk. `openDisk` opens it exactly when there are no errors. */
+/** Everything that is wrong with a disk. `openDisk` opens it exactly if there are no errors. */
 export interface CheckReport {
-  /** The files of the chain as far as it could be followed, top first. */
+  /** The files of the chain, top first, down to the first parent that was not found. */
   readonly files: readonly CheckedFile[];
   readonly errors: readonly Problem[];
   readonly warnings: readonly Problem[];
 }
 
 /**
- * Checks every structure of a disk and of its parents. By the rules of `openDisk`, but it does not stop at the first error;
- * what cannot be read is one of the errors.
+ * Checks every structure of a disk and of its parents. Follows the rules of `openDisk`, but does not stop at the first error.
+ * A file that cannot be read is one of the errors.
  */
 export function checkDisk(path: string, options: OpenOptions = {}): Promise<CheckReport> {
   return checkDiskFrom(localFiles, path, options);
 }
 
-/** The same from other files than those of this machine. */
+/** Does what `checkDisk` does, with other files than those of this machine. */
 export async function checkDiskFrom(source: Files, path: string, options: OpenOptions = {}): Promise<CheckReport> {
   const files: CheckedFile[] = [];
   const problems: Problem[] = [];
   const images: Image[] = [];
   try {
-    for await (const { inspection, chainProblems } of walkChain(path, source, readVhd, options)) {
+    for await (const { inspection, chainProblems } of walkChain(path, source, options)) {
       problems.push(...chainProblems, ...(inspection?.findings.problems ?? []));
       if (!inspection) continue;
       if (inspection.image) images.push(inspection.image);

@@ -2,8 +2,8 @@
  * A stretch of the virtual disk, half open: `[offset, offset + length)`, in bytes, multiples of 512.
  *
  * - `data`: a layer stores these bytes; they may still all be zero.
- * - `zero`: no layer stores anything here (or the layer ends before it): the bytes are zero.
- * - `absent`: only with `above`: none of the layers asked for says anything; what lies below shows through.
+ * - `zero`: no layer stores anything here, or the deciding layer ends before it: the bytes are zero.
+ * - `absent`: only with `above`: none of the selected layers decides this stretch; the layers below show through.
  */
 export interface Extent {
   readonly offset: number;
@@ -13,51 +13,71 @@ export interface Extent {
   readonly layer: number;
 }
 
-/** One image of a chain, as people and programs want to know it. */
+/** Which extents of a disk are listed. */
+export interface ExtentOptions {
+  /** Only layers with a smaller index decide. Default: all of them. */
+  readonly above?: number;
+}
+
+/** The description of one image of a chain. */
 export interface Layer {
   readonly path: string;
-  /** The container format of the file, such as `vhd`. */
+  /** The format of the file, such as `vhd`. */
   readonly format: string;
   readonly type: 'fixed' | 'dynamic' | 'differencing';
-  /** Identity as 32 hexadecimal digits with hyphens; `undefined` where the file carries none (all zeros). */
+  /** Identity as 32 hexadecimal digits with hyphens; `undefined` if the file carries none (all zeros). */
   readonly id: string | undefined;
-  /** Identity of the parent that this layer asks for; only on differencing layers. */
+  /** Set if the file carries no id and `id` was derived from parts of the content: equal ids do not prove equal content. */
+  readonly isIdDerived?: true;
+  /** Identity of the parent that this layer names; only on differencing layers. */
   readonly parentId: string | undefined;
   /** Virtual size in bytes. */
   readonly size: number;
   /** Bytes that the layer stores blocks for. */
   readonly allocated: number;
-  /** Size of an allocation unit in bytes; `undefined` where the format has none. */
+  /** Size of an allocation unit in bytes; `undefined` if the format has none. */
   readonly blockSize: number | undefined;
-  /** The program that wrote it, as the file says, printable characters only. */
+  /** The program that wrote the image, as the file says; printable characters only. */
   readonly creator: string;
-  /** What is odd about this file without making it unusable. */
+  /** Things about this file that are unusual but do not make it unusable. */
   readonly warnings: readonly string[];
 }
 
-/** The state of a file of a chain, as the file system has it. */
+/** What an image says about the making of its disk. A conversion to a VHD keeps as much of it as the format carries. */
+export interface Creation {
+  /** The format that `record` belongs to. */
+  readonly format: string;
+  /**
+   * The structure in which the format keeps times, geometry and creator, with the bytes of the file: for `vhd` the footer.
+   * `undefined` if the format has no such structure.
+   */
+  readonly record: Uint8Array | undefined;
+}
+
+/** The state of a file of a chain, as the file system reports it. */
 export interface FileState {
   readonly path: string;
-  /** Tells the file from all others of this machine, whatever its path: device and inode. */
+  /** Device and inode: differs from that of all other files of this machine, whatever the path. */
   readonly fileId: string;
+  /** Bytes. */
   readonly size: number;
   /** Modification time, nanoseconds since the epoch. */
   readonly mtimeNs: bigint;
-  /** Time of the last change of content or inode, nanoseconds since the epoch: nobody can set it back. */
+  /** Time of the last change of content or inode, nanoseconds since the epoch: it cannot be set back. */
   readonly ctimeNs: bigint;
-  /** When the times were looked at, by this machine's clock, milliseconds since the epoch. */
+  /** When the times were read, by this machine's clock, milliseconds since the epoch. */
   readonly seenMs: number;
 }
 
-/** What tells that a file of a chain has changed. */
+/** The state of a file with a digest of its structures: a change of the file changes one of them. */
 export interface SourceFile extends FileState {
-  /** SHA-256 (hex) of the file's structures: what it says of itself, without the data. */
+  /** SHA-256 (hex) of the file's structures: what the file says about itself, without the data. */
   readonly structure: string;
 }
 
 /**
- * A sparse, seekable view of a virtual disk: one image, or a chain of them.
- * The format of the files stays behind it.
+ * A sparse, seekable view of a virtual disk: one image, or a chain of images.
+ * The format of the files stays hidden behind it.
  */
 export interface Disk extends AsyncDisposable {
   /** Virtual size in bytes, a multiple of 512. */
@@ -66,32 +86,29 @@ export interface Disk extends AsyncDisposable {
   readonly layers: readonly Layer[];
   /** Identity of the top layer. */
   readonly id: string | undefined;
-  /** The 512 bytes that, put behind the disk's content, make it a fixed VHD. */
-  readonly footer: Uint8Array;
-  /** What is odd about the chain as a whole (the layers have warnings of their own). */
+  /** How the disk was made, as the top layer says. */
+  readonly creation: Creation;
+  /** Unusual things about the chain as a whole (the layers have warnings of their own). */
   readonly warnings: readonly string[];
   /**
    * Fills `into` with the content at `offset`.
-   * Any offset and length within the disk; throws `disk-unreadable` where a file cannot be read.
+   * Takes any offset and length within the disk. Throws `disk-unreadable` if a file cannot be read.
    */
   read(offset: number, into: Uint8Array): Promise<void>;
+  /** Yields the extents of the whole disk in order; neighbours of one kind and layer are merged. */
+  extents(options?: ExtentOptions): AsyncIterable<Extent>;
   /**
-   * The extents of the whole disk in order, neighbours of one kind and layer merged.
-   * With `above`, only layers with a smaller index are asked; where they say nothing the extent is `absent`.
+   * Yields the same extents in batches and not merged, for disks with millions of them: a batch needs no waiting. It is computed
+   * while it is iterated, so that it takes no memory, and is valid until the next batch is requested.
    */
-  extents(options?: { readonly above?: number }): AsyncIterable<Extent>;
-  /**
-   * The same, in stretches and not merged, for those who go through millions of extents: those of one stretch are there
-   * without waiting, until the next stretch is asked for.
-   */
-  stretches(options?: { readonly above?: number }): AsyncIterable<Iterable<Extent>>;
-  /** The same disk as one of its layers saw it. It shares the files; closing it is not needed. */
+  extentBatches(options?: ExtentOptions): AsyncIterable<Iterable<Extent>>;
+  /** Returns the disk as one of its layers has it. It shares the files, so it need not be closed. */
   ancestor(layer: number): Disk;
-  /** The files as they were before anything of them was read, top first. */
+  /** The files as they were before anything of them was read; those of the top layer first. */
   readonly openedFiles: readonly SourceFile[];
-  /** The files as they are now, top first; their structures are read again. */
+  /** Returns the files as they are now, in the same order; reads their structures again. */
   sourceFiles(): Promise<readonly SourceFile[]>;
-  /** Like `sourceFiles`, without the structures: nothing of the files is read. */
+  /** Like `sourceFiles`, without the structures: reads nothing of the files. */
   fileStates(): Promise<readonly FileState[]>;
   /** Drops all cached content of the files, such as bitmaps, so that it is read again when needed; keeps the structures. */
   dropCache(): void;

@@ -3,39 +3,41 @@ import { realpath, stat, type FileHandle } from 'node:fs/promises';
 import { VhdupError, messageOf } from '../errors.js';
 import { openRegular } from '../state/regular-file.js';
 
-/** What the file system says of a file. */
+/** What the file system reports about a file. */
 export interface FileTimes {
-  /** The same file has the same identity, whatever its path. */
+  /** The same for one file whatever its path: device and inode. */
   readonly identity: string;
+  /** Bytes. */
   readonly size: number;
+  /** Nanoseconds since the epoch, as is `ctimeNs`. */
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
 }
 
-/** A file opened for reading at positions. Short reads are errors here, never silent zeros. */
+/** A file opened for reading at positions. A short read is an error, never silent zeros. */
 export interface SourceHandle {
   readonly path: string;
   /** Size in bytes when it was opened. */
   readonly size: number;
-  /** The same file has the same identity, whatever its path. */
+  /** The same for one file whatever its path. */
   readonly identity: string;
-  /** Fills `into` from `position`, or throws `disk-unreadable`. */
+  /** Fills `into` with the bytes at `position`. Throws `disk-unreadable`. */
   read(position: number, into: Uint8Array): Promise<void>;
   /**
-   * The same without waiting, where the file can be had so: for thousands of small reads, which cost five times as much
-   * when others do them. Nothing else runs meanwhile.
+   * Does the same synchronously; absent if the file cannot be read that way. It is for thousands of small reads: asynchronous
+   * ones cost five times as much. Nothing else runs meanwhile.
    */
   readNow?(position: number, into: Uint8Array): void;
-  /** Size and times of what the path leads to now. */
+  /** Returns size and times of the file that the path leads to now. Throws `disk-unreadable`. */
   statPath(): Promise<FileTimes>;
   close(): Promise<void>;
 }
 
-/** Where images are opened: the file system of this machine, or what stands for it. */
+/** Opens the files of images: the file system of this machine, or a replacement for it. */
 export interface Files {
-  /** Opens a regular file; throws `disk-unreadable` where it is missing, not readable, or something else. */
+  /** Opens a regular file. Throws `disk-unreadable` if it is missing, not readable, or not a regular file. */
   open(path: string): Promise<SourceHandle>;
-  /** The path with all symbolic links resolved; throws `disk-unreadable` where it leads to nothing. */
+  /** Returns the path with all symbolic links resolved. Throws `disk-unreadable` if it does not exist. */
   realPath(path: string): Promise<string>;
 }
 
@@ -56,7 +58,7 @@ class LocalFile implements SourceHandle {
   readonly size: number;
   readonly identity: string;
   readonly #handle: FileHandle;
-  /** Reads that have not ended yet, and who waits for that. */
+  /** The number of reads under way, and what `close` waits for. */
   #reading = 0;
   #ended: (() => void) | undefined;
 
@@ -133,7 +135,7 @@ class LocalFile implements SourceHandle {
     }
   }
 
-  /** Reads go by the number of the file: before they have ended it must not become another file's. */
+  /** Waits for the reads under way: they use the file descriptor, which must not become that of another file. */
   async close(): Promise<void> {
     if (this.#reading > 0)
       await new Promise<void>((resolve) => {
@@ -143,7 +145,7 @@ class LocalFile implements SourceHandle {
   }
 }
 
-/** What `FileHandle.read` does, at less than its cost: a chain has thousands of bitmaps to read. */
+/** Does what `FileHandle.read` does, at lower cost: a chain has thousands of bitmaps to read. */
 function readOnce(fd: number, into: Uint8Array, done: number, position: number): Promise<number> {
   return new Promise((resolve, reject) => {
     read(fd, into, done, into.length - done, position, (error, bytesRead) => {

@@ -1,10 +1,10 @@
 import { VhdupError } from '../errors.js';
 
-/** Something wrong or odd about a file. An error makes the disk unusable, a warning does not. */
+/** Something wrong or unusual about a file. An error makes the disk unusable, a warning does not. */
 export interface Problem {
   readonly severity: 'error' | 'warning';
   readonly file: string;
-  /** Where in the file the field is, in bytes; `undefined` where it is about the whole file. */
+  /** Offset of the field in the file, in bytes; `undefined` if the problem is about the whole file. */
   readonly offset: number | undefined;
   readonly field: string | undefined;
   readonly problem: string;
@@ -17,8 +17,8 @@ export interface Problem {
 type Detail = Partial<Pick<Problem, 'code' | 'hint' | 'cause'>>;
 
 /**
- * What the checks of one file found, in the order in which they found it. All checks report here and go on;
- * a reader refuses the file by its first error, `vhdup check` lists everything.
+ * The findings of all checks of one file, in their order. All checks report here and go on; a reader refuses the file because
+ * of the first error, `vhdup check` lists everything.
  */
 export class Findings {
   readonly file: string;
@@ -50,7 +50,13 @@ export class Findings {
     });
   }
 
-  /** Notes that the file could not be read; whatever else was thrown is thrown on. */
+  /** Sets the hint of all errors that have none. */
+  hint(hint: string): void {
+    for (const [index, problem] of this.problems.entries())
+      if (isError(problem) && problem.hint === undefined) this.problems[index] = { ...problem, hint };
+  }
+
+  /** Reports that the file could not be read. Throws what was thrown again if it is not a `VhdupError`. */
   unreadable(thrown: unknown): void {
     if (!(thrown instanceof VhdupError)) throw thrown;
     const named = `${this.file}: `;
@@ -72,11 +78,12 @@ export class Findings {
   }
 }
 
+/** Returns true for an error, false for a warning. */
 export function isError({ severity }: Problem): boolean {
   return severity === 'error';
 }
 
-/** The error for a file that cannot be used: which file, which field, where, what is wrong with it. */
+/** Returns the error for a file that cannot be used: it names the file, the field, its offset, and what is wrong with it. */
 export function errorOf({ code, file, field, offset, problem, hint, cause }: Problem): VhdupError {
   const where = field === undefined ? '' : offset === undefined ? `${field}: ` : `${field} at offset ${offset}: `;
   return new VhdupError(code, `${file}: ${where}${problem}`, { cause, ...(hint === undefined ? {} : { hint }) });

@@ -1,7 +1,7 @@
 import type { DiskWriter, Part } from './disk-writer.js';
 import type { OutputFile } from './output-file.js';
 
-/** Writes a disk as it is, every byte at its place, with a footer behind it or without: a fixed VHD or a raw image. */
+/** Writes a disk byte for byte, with a footer after it or without: a fixed VHD or a raw image. */
 export class FlatWriter implements DiskWriter {
   /** Size of the whole file in bytes. */
   readonly end: number;
@@ -16,14 +16,14 @@ export class FlatWriter implements DiskWriter {
     this.end = size + footer.length;
   }
 
-  /** Begins in an empty file: it gets its whole size at once, as one hole. */
+  /** Begins in an empty file, which gets its whole size at once, as one hole. */
   static async create(file: OutputFile, size: number, footer: Uint8Array): Promise<FlatWriter> {
     const writer = new FlatWriter(file, size, footer);
     await file.truncate(writer.end);
     return writer;
   }
 
-  /** Goes on in a file that another writer for the same disk has begun. Everything from offset `kept` on becomes one hole. */
+  /** Continues a file that another writer for the same disk has begun. Everything from offset `kept` on becomes one hole. */
   static async resume(file: OutputFile, size: number, footer: Uint8Array, kept: number): Promise<FlatWriter> {
     const writer = new FlatWriter(file, size, footer);
     if (kept < writer.end) {

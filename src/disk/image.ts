@@ -1,108 +1,136 @@
-import type { FileState, Layer, SourceFile } from './disk.js';
+import type { Creation, FileState, Layer, SourceFile } from './disk.js';
 import type { SourceHandle } from './file.js';
+import type { FileEnds } from './file-ends.js';
 import type { Findings } from './findings.js';
 import type { MemoryBudget } from './memory-budget.js';
 
-/** What one image, on its own, says about a stretch of the disk. `absent` means: ask the parent. */
+/** What one image, on its own, has in a stretch of the disk. `absent`: the parent decides. */
 export interface Segment {
   readonly offset: number;
   readonly length: number;
   readonly kind: 'data' | 'zero' | 'absent';
-  /** For `data`: where in the file the bytes are. */
-  readonly position: number;
 }
 
 /**
- * A stretch of one image, with all that it takes to tell its segments in memory: asking it waits for nothing. Whoever has
- * it keeps what it holds.
+ * What one image has in a stretch of the disk, with everything in memory that it takes to list the segments: `segmentAt` never
+ * waits. A map stays valid when other maps are loaded.
  */
-export interface View {
-  /** First byte behind the stretch. */
+export interface AllocationMap {
+  /** First byte after the stretch. */
   readonly end: number;
-  /** The segment from `offset`, an offset within the stretch, to where it ends or the stretch does. Neighbours may be of one kind. */
+  /** Returns the segment from `offset`, an offset within the stretch, to its end or the end of the stretch. Neighbours may be of one kind. */
   segmentAt(offset: number): Segment;
+  /** Fills `into` with the content at `offset`; all of it is within one `data` segment. Throws `disk-unreadable`. */
+  read(offset: number, into: Uint8Array): Promise<void>;
 }
 
-/** Whether no sector of `[from, to)` is asked of an image, because images above it have them all. */
+/** Returns true if no sector of `[from, to)` is needed of an image, because the images above it have all of them. */
 export type IsHidden = (from: number, to: number) => boolean;
 
-/** How an image names its parent. */
-export interface ParentReference {
-  readonly id: string | undefined;
-  /** Where in the file the parent's id is. */
-  readonly idOffset: number;
-  /** Seconds since 2000-01-01 UTC: the parent's time stamp as the child remembers it. */
-  readonly timeStamp: number;
-  /** Where in the file the parent's time stamp is. */
-  readonly timeStampOffset: number;
-  /** Paths and names as the file carries them, the most trusted first. */
-  readonly names: readonly string[];
+/** A place in a file, for messages. */
+export interface FieldPlace {
+  /** Bytes from the start of the file; `undefined` if the problem is about the whole file. */
+  readonly offset: number | undefined;
+  readonly field: string;
 }
 
-/** What a chain has to know of an image: told also of a damaged one, as far as it can be. */
+/** Something unusual between an image and its parent. */
+export interface ParentWarning extends FieldPlace {
+  readonly problem: string;
+}
+
+/** What an image thinks of a candidate for its parent. */
+export interface Judgement {
+  /** Why the candidate is not the parent; `undefined` if it is. */
+  readonly refusal: string | undefined;
+  /** Unusual things about the pair; only of a parent that fits. */
+  readonly warnings: readonly ParentWarning[];
+}
+
+/** How an image names its parent, and how it recognises it. Which fields decide is known to the format only. */
+export interface ParentReference {
+  /** Paths and names as the file carries them, the most reliable first. */
+  readonly names: readonly string[];
+  /** The only format that a parent may have; `undefined`: any. */
+  readonly format: string | undefined;
+  /** The field that identifies the parent. */
+  readonly place: FieldPlace;
+  /** The parent in words, for "no … was found". */
+  readonly description: string;
+  judge(candidate: ImageSummary): Judgement;
+}
+
+/** The description of an image that a chain needs. A damaged image has one too, as far as it can be read. */
 export interface ImageSummary {
+  readonly path: string;
   readonly type: Layer['type'];
   readonly id: string | undefined;
-  /** Virtual size in bytes; `undefined` where it makes no sense. */
+  /** Virtual size in bytes; `undefined` if the file holds no valid one. */
   readonly size: number | undefined;
-  readonly timeStamp: number;
+  /** What children of this format remember of the image besides its id, such as a time stamp. */
+  readonly stamp: number | undefined;
   readonly parent: ParentReference | undefined;
 }
 
-/** One image file: what a format has to offer so that a chain can be made of it. */
+/** One image of a chain, in one or more files: what a format has to provide. */
 export interface Image {
   readonly layer: Layer;
-  /** The footer of a fixed VHD with this image's identity and size. */
-  readonly footer: Uint8Array;
+  readonly creation: Creation;
   /**
-   * Reads what it takes to tell the segments of `[offset, end)`, within the image's size. The view may end before that: at
-   * once no more is read than a small amount of memory holds. What is hidden need not be read, and must not be asked for;
-   * `isHidden` is called with ascending stretches.
+   * Reads what it takes to list the segments of `[offset, end)`, within the image's size. The map may end before `end`: at once no
+   * more is read than a small amount of memory holds. What is hidden need not be read, and must not be asked for; `isHidden` is
+   * called with ascending stretches.
    */
-  load(offset: number, end: number, isHidden: IsHidden): Promise<View>;
-  /** Fills `into` from the file, at a position that a `data` segment named. */
-  readAt(position: number, into: Uint8Array): Promise<void>;
-  /** The file as it was before anything of it was read. */
-  readonly openedFile: SourceFile;
-  /** The file as it is now; its structures are read again. */
-  sourceFile(): Promise<SourceFile>;
-  /** Like `sourceFile`, without the structures: nothing of the file is read. */
-  fileState(): Promise<FileState>;
-  /** Drops all cached content of the file, so that it is read again when needed; keeps the structures. */
+  load(offset: number, end: number, isHidden: IsHidden): Promise<AllocationMap>;
+  /** The files as they were before anything of them was read. Never empty. */
+  readonly openedFiles: readonly SourceFile[];
+  /** Returns the files as they are now, in the same order; reads their structures again. */
+  currentFiles(): Promise<readonly SourceFile[]>;
+  /** Like `currentFiles`, without the structures: reads nothing of the files. */
+  fileStates(): Promise<readonly FileState[]>;
+  /** Drops all cached content of the files, so that it is read again when needed; keeps the structures. */
   dropCache(): void;
   close(): Promise<void>;
 }
 
-/** One file after all its checks. */
+/** The result of opening one image, after all checks. */
 export interface Inspection {
   readonly path: string;
-  /** Tells whether two paths lead to one file; `undefined` where it could not be opened. */
+  /** The same for two paths that lead to one file; `undefined` if the file could not be opened. */
   readonly fileIdentity: string | undefined;
   readonly findings: Findings;
-  /** `undefined` where the file is no image at all. */
+  /** `undefined` if the file is not an image at all. */
   readonly summary: ImageSummary | undefined;
-  /** There exactly when the findings hold no error; whoever takes it closes it. */
+  /** Present exactly if the findings hold no error. The receiver closes it. */
   readonly image: Image | undefined;
 }
 
-/**
- * Reads and checks all structures of a file, reporting to `findings`. Throws only where it cannot be read.
- * An image that is returned owns the handle.
- */
-export type ImageReader = (
-  file: SourceHandle,
-  options: ReadOptions,
-  findings: Findings,
-) => Promise<Pick<Inspection, 'summary' | 'image'>>;
+/** The part of an inspection that a format provides. */
+export type OpenedImage = Pick<Inspection, 'summary' | 'image'>;
 
 /** Choices that hold for every file of a chain. */
 export interface ImageOptions {
-  /** Accept structures whose checksum is wrong; said as a warning. */
+  /** Accept structures whose checksum is wrong, with a warning. */
   readonly ignoreChecksum?: boolean;
 }
 
-/** What is needed to read a file of a chain. */
-export interface ReadOptions extends ImageOptions {
-  /** Shared by the files of the chain. */
+/** What a format needs to open an image, besides the file. */
+export interface OpenContext {
+  readonly findings: Findings;
+  readonly options: ImageOptions;
+  /** Shared by the images of the chain. */
   readonly memory: MemoryBudget;
+}
+
+/** A format of images: one of the list in `registry.ts`. */
+export interface ImageFormat {
+  /** As in `Layer.format`, and on the command line. */
+  readonly name: string;
+  /** Returns true if the ends of a file, or its name, say that it has this format. */
+  probe(ends: FileEnds): boolean;
+  /**
+   * Reads and checks all structures of a file; reports problems to `context.findings`. Throws only if the file cannot be read.
+   * A returned image owns the handle.
+   */
+  open(file: SourceHandle, context: OpenContext): Promise<OpenedImage>;
 }

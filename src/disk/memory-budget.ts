@@ -1,23 +1,23 @@
-/** Memory in which the images of a chain keep their structures, in bytes. */
-const TABLES_BYTES = 96 * 1024 * 1024;
+/** Default budget for the structures that the images of one chain keep in memory, in bytes. */
+const DEFAULT_BYTES = 96 * 1024 * 1024;
 
-/** A limit for memory that several images share: first come, first served. An image that gets none reads its structures again when it needs them. */
+/** A memory limit that the images of a chain share: first come, first served. An image that gets no memory reads its structures again when it needs them. */
 export class MemoryBudget {
   #left: number;
 
-  constructor(bytes = TABLES_BYTES) {
+  constructor(bytes = DEFAULT_BYTES) {
     this.#left = bytes;
   }
 
-  /** Takes this many bytes from the budget. Returns false, and takes nothing, if fewer are left. */
-  take(bytes: number): boolean {
+  /** Reserves this many bytes. Returns false, and reserves nothing, if fewer are left. */
+  reserve(bytes: number): boolean {
     if (bytes > this.#left) return false;
     this.#left -= bytes;
     return true;
   }
 
-  /** Returns bytes to the budget. */
-  give(bytes: number): void {
+  /** Returns reserved bytes to the budget. */
+  release(bytes: number): void {
     this.#left += bytes;
   }
 }

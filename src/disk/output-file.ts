@@ -3,9 +3,9 @@ import { VhdupError, messageOf } from '../errors.js';
 import { openRegular } from '../state/regular-file.js';
 
 /**
- * A file that is being made, written at positions. Every failure is `output-unwritable`.
- * After the first failure it takes nothing more, and above all it is never again said to be durable: a system that could
- * not write a page may forget it, and call the next sync a success.
+ * A file that is written at positions. Every failure is `output-unwritable`.
+ * After the first failure every call throws it again, `sync` above all: a system that failed to write a page may drop it and
+ * report success for the next sync.
  */
 export class OutputFile implements AsyncDisposable {
   readonly path: string;
@@ -17,12 +17,12 @@ export class OutputFile implements AsyncDisposable {
     this.#handle = handle;
   }
 
-  /** Creates an empty file; fails if something has that name. */
+  /** Creates an empty file. Throws if something has that name. */
   static create(path: string): Promise<OutputFile> {
     return OutputFile.#open(path, () => open(path, 'wx+'));
   }
 
-  /** Opens a file that is there, to go on with it; fails if it is a symbolic link or not a regular file. */
+  /** Opens an existing file to continue it. Throws if it is a symbolic link or not a regular file. */
   static reopen(path: string): Promise<OutputFile> {
     return OutputFile.#open(path, () => openRegular(path, { writes: true }));
   }
@@ -43,7 +43,7 @@ export class OutputFile implements AsyncDisposable {
     });
   }
 
-  /** Fills `into` from `position`; what lies behind the end of the file is an error. */
+  /** Fills `into` with the bytes at `position`. Throws if the file ends before that. */
   async read(position: number, into: Uint8Array): Promise<void> {
     await this.#do(`read ${into.length} bytes at offset ${position}`, async () => {
       for (let done = 0; done < into.length;) {
@@ -54,17 +54,17 @@ export class OutputFile implements AsyncDisposable {
     });
   }
 
-  /** Cuts the file, or lets it grow by a hole. */
+  /** Cuts the file to this many bytes, or extends it with a hole. */
   async truncate(size: number): Promise<void> {
     await this.#do(`give it a size of ${size} bytes`, () => this.#handle.truncate(size));
   }
 
-  /** Resolves when all that was written before is on the medium. */
+  /** Resolves when everything that was written before is on the medium. */
   async sync(): Promise<void> {
     await this.#do('make it durable', () => this.#handle.datasync());
   }
 
-  /** Bytes. */
+  /** Returns the size of the file in bytes. */
   async size(): Promise<number> {
     return this.#do('look at it', async () => (await this.#handle.stat()).size);
   }
@@ -88,7 +88,7 @@ export class OutputFile implements AsyncDisposable {
   }
 }
 
-/** A failure to write, in words; `what` completes "cannot …". */
+/** Returns the error for a failure to write; `what` completes "cannot …". */
 export function unwritable(path: string, what: string, error: unknown): VhdupError {
   const [reason, hint] = reasonOf(error);
   return new VhdupError('output-unwritable', `${path}: cannot ${what}: ${reason}`, { cause: error, hint });

@@ -2,31 +2,32 @@ import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import type { Files } from './file.js';
 import { messageOf } from '../errors.js';
 
-/** Where parents are looked for, and where they may be. */
+/** Where parents are searched, and where they may be. */
 export interface ParentRules {
-  /** More folders in which parents are looked for, by file name; whatever lies below them may be a parent. */
+  /** More folders in which parents are searched by file name. All files below them may be parents. */
   readonly parentDirs?: readonly string[];
-  /** Follow the paths that images name wherever they lead. Only for images from people who may read all your files. */
+  /** Follow the paths that images name wherever they lead. Use it only for images whose authors may read all your files. */
   readonly followAbsoluteParents?: boolean;
 }
 
-/** Why a path may not be a parent. */
+/** The reason why a path may not be a parent. */
 export interface Refusal {
   readonly reason: string;
-  /** It may be there, but it is not where parents may be. */
+  /** True if the path is outside of the folders in which parents may be. */
   readonly isOutside: boolean;
 }
 
 /**
- * The folders in which parents may be: that of the disk that the user named, and the `parentDirs`, each with all below it.
- * An image names its parent itself. One from elsewhere must not choose which files of this machine are read and uploaded.
+ * The folders in which parents may be: the folder of the disk that the user named, and the `parentDirs`, each with everything
+ * below it. An image names its parent itself, so without bounds a foreign image could choose which files are read and uploaded.
  */
 export class ParentBounds {
   readonly parentDirs: readonly string[];
   readonly #files: Files;
   readonly #followAll: boolean;
-  /** As they were named, and with links resolved. */
+  /** The folders as they were named. */
   readonly #named: readonly string[];
+  /** The folders with links resolved. */
   readonly #real: readonly string[];
 
   private constructor(files: Files, rules: ParentRules, named: readonly string[], real: readonly string[]) {
@@ -37,7 +38,7 @@ export class ParentBounds {
     this.#real = real;
   }
 
-  /** The bounds for the chain of a disk. */
+  /** Returns the bounds for the chain of a disk. */
   static async of(disk: string, files: Files, rules: ParentRules): Promise<ParentBounds> {
     const named = [dirname(disk), ...(rules.parentDirs ?? [])].map((folder) => resolve(folder));
     const real = rules.followAbsoluteParents
@@ -52,8 +53,8 @@ export class ParentBounds {
   }
 
   /**
-   * Why a path may not be a parent; `undefined` where it may. What is outside by its name alone is not even looked at:
-   * on Windows a look at a server's share already tells the server who is there. Inside, links must not lead out.
+   * Returns why a path may not be a parent, or `undefined` if it may. A path that is outside by its name is not accessed: on Windows,
+   * access to a share of a server tells that server about the user. A path inside must not be a link that leads out.
    */
   async refusal(path: string): Promise<Refusal | undefined> {
     if (this.#followAll) return undefined;
@@ -77,7 +78,7 @@ export class ParentBounds {
   }
 }
 
-/** Whether an absolute path is a folder or below it. */
+/** Returns true if an absolute path is the folder or below it. */
 function isWithin(folder: string, path: string): boolean {
   const way = relative(folder, path);
   return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);

@@ -1,53 +1,51 @@
-import type { Segment, View } from './image.js';
+import type { AllocationMap, Segment } from './image.js';
 
-/** A segment of the whole chain: what the first layer that says anything says. `absent`: none of them does. */
+/** A segment of the whole chain, as the first layer has it that does not leave it to its parent. `absent`: all layers do. */
 export interface Resolved extends Segment {
   /** Index of the layer that decides; the number of layers for `absent`. */
   readonly layer: number;
 }
 
-/** Goes through a view in one direction, so that a long segment is looked for once, however often it is cut by other layers. */
+/** Goes through a map in one direction, so that a long segment is looked up once, however often other layers cut it. */
 export class Cursor {
-  readonly #view: View;
-  #segment: Segment = { offset: 0, length: 0, kind: 'absent', position: 0 };
+  readonly map: AllocationMap;
+  #segment: Segment = { offset: 0, length: 0, kind: 'absent' };
 
-  constructor(view: View) {
-    this.#view = view;
+  constructor(map: AllocationMap) {
+    this.map = map;
   }
 
-  /** First byte behind what can be asked for. */
+  /** First byte after the map. */
   get end(): number {
-    return this.#view.end;
+    return this.map.end;
   }
 
-  /** The segment that covers `offset`; it may begin before it. Offsets are asked for in ascending order. */
+  /** Returns the segment that covers `offset`; it may begin before it. Offsets must be ascending. */
   at(offset: number): Segment {
-    if (offset >= this.#segment.offset + this.#segment.length) this.#segment = this.#view.segmentAt(offset);
+    if (offset >= this.#segment.offset + this.#segment.length) this.#segment = this.map.segmentAt(offset);
     return this.#segment;
   }
 
-  /** The same view for someone who goes at another pace. */
+  /** Returns a cursor over the same map that moves on its own. */
   fork(): Cursor {
-    return new Cursor(this.#view);
+    return new Cursor(this.map);
   }
 }
 
-/** Resolves a stretch that all layers have loaded, the top first: arithmetic alone, in one pass. */
+/** Resolves a stretch for which all layers, the top first, have a map: arithmetic alone, in one pass. */
 export function* resolve(layers: readonly Cursor[], offset: number, end: number): Generator<Resolved> {
   for (let at = offset; at < end;) {
     let to = end;
     let kind: Segment['kind'] = 'absent';
-    let position = 0;
     let layer = 0;
     for (const cursor of layers) {
       const segment = cursor.at(at);
       to = Math.min(to, segment.offset + segment.length);
       kind = segment.kind;
-      if (kind === 'data') position = segment.position + at - segment.offset;
       if (kind !== 'absent') break;
       layer++;
     }
-    yield { offset: at, length: to - at, kind, position, layer };
+    yield { offset: at, length: to - at, kind, layer };
     at = to;
   }
 }

@@ -2,18 +2,22 @@ import { randomUUID } from 'node:crypto';
 import { VhdupError } from '../errors.js';
 import { abortCopy } from '../azure/copy.js';
 import { baseLocationOf, parseBlobUri } from '../azure/location.js';
-import { isUnfinishedElsewhere, stateOf, type PushState } from '../protocol/push-record.js';
+import type { PushRecord } from '../protocol/push-record.js';
+import { requireBlob } from '../protocol/require-blob.js';
+import { findProblem, findingOf, judgeBlob } from '../protocol/verdict.js';
 import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
-import { hold, letGo } from '../protocol/hold-lease.js';
+import { acquireLease } from '../protocol/acquire-lease.js';
+import { releaseLease } from '../protocol/release-lease.js';
 import { dropCopySource } from '../protocol/copy-source.js';
-import { holderInWords } from '../protocol/holder.js';
+import { describeHolder } from '../protocol/holder.js';
 import { Session } from '../session/session.js';
 import { defaultStateFolder } from '../state/lease-record.js';
 import type { ManageOptions } from './blob-status.js';
 
+/** How to abort a push. */
 export interface AbortOptions extends ManageOptions {
-  /** Asked before anything is changed, with what would be deleted in words; default: yes. */
+  /** Called before anything is changed, with what would be deleted, in words. False ends the work. Default: delete. */
   readonly confirm?: ((what: string) => Promise<boolean>) | undefined;
 }
 
@@ -22,16 +26,16 @@ export interface AbortResult {
   readonly uri: string;
   readonly outcome: 'deleted';
   /** How far the push was. */
-  readonly state: PushState['state'];
+  readonly state: PushRecord['state'];
   /** Bytes of the blob. */
   readonly size: number;
   readonly warnings: readonly string[];
 }
 
 /**
- * Deletes the destination of a push that was begun and not finished, and nothing else: throws `destination-exists` for
- * any other blob, `destination-busy` where somebody alive holds its lease, `destination-missing` where nothing is there.
- * It deletes under the lease and the ETag of what it has looked at, so a push that ends meanwhile is left alone.
+ * Deletes the destination of a push that was begun and not finished, under the lease and the ETag that it was seen with: a push
+ * that is completed meanwhile stays. Throws `destination-exists` for any other blob, `destination-busy` if a running process
+ * holds its lease, `destination-missing` if there is no blob, `cancelled` if `confirm` returns false.
  */
 export async function abortPush(uri: string, options: AbortOptions = {}): Promise<AbortResult> {
   const session = new Session(options);
@@ -42,45 +46,47 @@ export async function abortPush(uri: string, options: AbortOptions = {}): Promis
   const stateFolder = options.stateFolder ?? defaultStateFolder();
 
   const first = await unfinished(blob);
-  const holder = holderInWords(first.state.holder);
-  const what = `${blob.uri}, an unfinished push (${first.state.state}) of ${first.properties.size} bytes${holder === undefined ? '' : `, last written to by ${holder}`}`;
+  const holder = describeHolder(first.record.holder);
+  const what = `${blob.uri}, an unfinished push (${first.record.state}) of ${first.properties.size} bytes${holder === undefined ? '' : `, last written to by ${holder}`}`;
   if (options.confirm && !(await options.confirm(what))) throw new VhdupError('cancelled', 'nothing was deleted');
 
   const { copy } = first.properties;
   if (copy?.status === 'pending') await abortCopy(blob, copy.id);
-  const lease = await hold(session, blob, stateFolder, { root: randomUUID(), noted: undefined });
+  const context = { session, blob, stateFolder };
+  const lease = await acquireLease(context, { root: randomUUID(), recordedRoot: undefined });
   try {
-    // Only now nobody else writes to it; it may have been finished or replaced before.
-    const { state, properties } = await unfinished(blob);
-    if (state.fingerprint !== first.state.fingerprint)
+    // Nobody else writes to it from here on; it may have been finished or replaced before.
+    const { record, properties } = await unfinished(blob);
+    if (record.fingerprint !== first.record.fingerprint)
       throw new VhdupError('destination-busy', `${blob.uri}: it was replaced meanwhile, by another push`);
-    await dropSnapshots(session, blob, state);
+    await dropSnapshots(session, blob, record);
     await deleteAsSeen(blob, { ...lease.conditions, ifMatch: properties.etag });
-    return { uri: blob.uri, outcome: 'deleted', state: state.state, size: properties.size, warnings: session.warnings };
+    return {
+      uri: blob.uri,
+      outcome: 'deleted',
+      state: record.state,
+      size: properties.size,
+      warnings: session.warnings,
+    };
   } finally {
-    await letGo(lease, blob, stateFolder);
+    await releaseLease(context, lease);
   }
 }
 
-async function unfinished(blob: PageBlob): Promise<{ state: PushState; properties: BlobProperties }> {
-  const properties = await blob.properties();
-  if (!properties)
-    throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, {
-      hint: 'nothing has to be aborted; check the name',
-    });
-  const { metadata, contentMd5 } = properties;
-  const state = stateOf(metadata);
-  if (state && state.state !== 'complete') return { state, properties };
-  const what = state
-    ? 'a finished push'
-    : isUnfinishedElsewhere(metadata, contentMd5 !== undefined)
-      ? 'an unfinished upload of another tool'
-      : 'no push of vhdup';
+/** Returns the blob if it is an unfinished push, and throws otherwise. */
+async function unfinished(blob: PageBlob): Promise<{ record: PushRecord; properties: BlobProperties }> {
+  const properties = await requireBlob(blob, 'nothing has to be aborted; check the name');
+  const verdict = judgeBlob(properties);
+  const push = findProblem(verdict, 'unfinished-push');
+  if (push) return { record: push.record, properties };
+  const other = findProblem(verdict, 'unfinished-elsewhere');
+  const what = verdict.record ? 'a finished push' : other ? findingOf(other) : 'no push of vhdup';
   throw new VhdupError('destination-exists', `${blob.uri}: it is ${what}, and is left alone`, {
     hint: 'abort deletes only what vhdup push has begun and not finished',
   });
 }
 
+/** Deletes the blob under the conditions. Throws `destination-busy` if it was written to since. */
 async function deleteAsSeen(blob: PageBlob, conditions: Conditions): Promise<void> {
   try {
     await blob.delete(conditions);
@@ -93,8 +99,8 @@ async function deleteAsSeen(blob: PageBlob, conditions: Conditions): Promise<voi
   }
 }
 
-/** What a push left at its base on an emulator. The metadata is somebody's text: it is followed on the same server only. */
-async function dropSnapshots(session: Session, blob: PageBlob, { base, fingerprint }: PushState): Promise<void> {
+/** Deletes what a push left at its base on an emulator. Anyone may have written the metadata, so it is followed on the same server only. */
+async function dropSnapshots(session: Session, blob: PageBlob, { base, fingerprint }: PushRecord): Promise<void> {
   if (!base) return;
   try {
     const location = baseLocationOf(base.uri, blob.location);

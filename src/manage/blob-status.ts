@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { parseBlobUri } from '../azure/location.js';
-import { isUnfinishedElsewhere, stateOf, type PushState } from '../protocol/push-record.js';
+import type { PushRecord } from '../protocol/push-record.js';
+import { findProblem, judgeBlob } from '../protocol/verdict.js';
 import type { BlobProperties } from '../azure/page-blob.js';
 import { rangeSet, totalLength } from '../bytes/range.js';
 import { parseHolder } from '../protocol/holder.js';
@@ -15,16 +16,16 @@ export interface ManageOptions extends SessionOptions {
   readonly stateFolder?: string | undefined;
 }
 
-/** Where a push to a blob stands, as far as the blob can tell. Amounts are bytes. */
+/** How far a push to a blob is, as far as the blob shows. Amounts are bytes. */
 export interface BlobStatus {
   readonly uri: string;
   readonly exists: boolean;
-  /** `none`: nothing is there, or a blob that says nothing of a push; `unfinished-elsewhere`: by another tool, or another version of this one. */
-  readonly state: 'none' | PushState['state'] | 'unfinished-elsewhere';
-  /** What the push says of itself. */
-  readonly push: PushState | undefined;
+  /** `none`: no blob, or one without a push record; `unfinished-elsewhere`: by another tool, or another version of this one. */
+  readonly state: 'none' | PushRecord['state'] | 'unfinished-elsewhere';
+  /** What the push has recorded. */
+  readonly push: PushRecord | undefined;
   readonly size: number | undefined;
-  /** In pages that are there; what is still to be written is known only with the disk. */
+  /** Bytes in pages. How much is still to be written is known only with the disk. */
   readonly allocated: number | undefined;
   /** The service's last copy to it. */
   readonly copy:
@@ -40,16 +41,18 @@ export interface BlobStatus {
   readonly protection: string | undefined;
 }
 
+/** The lease of a blob. */
 export interface LeaseStatus {
   /** As the service says: `available`, `leased`, `expired`, `breaking`, `broken`. */
   readonly state: string | undefined;
   readonly infinite: boolean;
-  /** Who says to hold it; `undefined` where nobody does, or nobody says so. */
+  /** The process that holds it; `undefined` if it is not held, or no process is known. */
   readonly holder: LeaseHolder | undefined;
-  /** True where this machine keeps the id of the seal. */
+  /** True if this machine has recorded the id of the seal. */
   readonly isSealedFromHere: boolean;
 }
 
+/** The process that holds a lease. */
 export interface LeaseHolder {
   readonly host: string;
   readonly pid: number;
@@ -58,7 +61,7 @@ export interface LeaseHolder {
   readonly isAlive: boolean | undefined;
 }
 
-/** Reads where a push stands, changing nothing; a blob that is not there is a state too. */
+/** Returns how far a push is, and changes nothing. That there is no such blob is a result too. */
 export async function blobStatus(uri: string, options: ManageOptions = {}): Promise<BlobStatus> {
   const session = new Session(options);
   const blob = await session.blob(parseBlobUri(uri));
@@ -75,18 +78,18 @@ export async function blobStatus(uri: string, options: ManageOptions = {}): Prom
       lease: undefined,
       protection: undefined,
     };
-  const { metadata, contentMd5, type, etag, size, protection } = properties;
-  const push = stateOf(metadata);
-  const isCopying = properties.copy?.status === 'pending';
+  const { type, etag, size, protection } = properties;
+  const verdict = judgeBlob(properties);
+  const push = verdict.record;
   return {
     uri: blob.uri,
     exists: true,
-    state: push?.state ?? (isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? 'unfinished-elsewhere' : 'none'),
+    state: push?.state ?? (findProblem(verdict, 'unfinished-elsewhere') ? 'unfinished-elsewhere' : 'none'),
     push,
     size,
-    // While the blob is written to its ETag moves on; a count of some moment between is what can be had then.
+    // While the blob is written to, its ETag changes all the time, so the pages are counted at any moment.
     allocated:
-      type === 'PageBlob' && !isCopying
+      type === 'PageBlob' && !findProblem(verdict, 'copy-pending')
         ? totalLength(rangeSet(await blob.pageRanges(properties.lease.state === 'leased' ? {} : { ifMatch: etag })))
         : undefined,
     copy: copyOf(properties),
@@ -106,16 +109,16 @@ function copyOf({ copy }: BlobProperties): BlobStatus['copy'] {
   };
 }
 
-/** The metadata says who; this machine's own record knows better, where it is of this machine. */
+/** The metadata names the holder. If it is a process of this machine, the record in the state folder has more of it. */
 async function leaseOf(
   { lease }: BlobProperties,
   uri: string,
-  push: PushState | undefined,
+  push: PushRecord | undefined,
   stateFolder: string | undefined,
 ): Promise<LeaseStatus> {
   const isHeld = lease.state === 'leased';
   const record = stateFolder === undefined ? undefined : await readLeaseRecord(stateFolder, uri);
-  const said = parseHolder(push?.holder);
+  const recorded = parseHolder(push?.holder);
   const owner = record?.hasEnded === true ? undefined : record?.owner;
   const verdict = judgeOwner(owner);
   const holder =
@@ -126,7 +129,7 @@ async function leaseOf(
           isThisMachine: true,
           isAlive: verdict === 'unknown' ? undefined : verdict === 'alive',
         }
-      : said && { ...said, isThisMachine: false, isAlive: undefined };
+      : recorded && { ...recorded, isThisMachine: false, isAlive: undefined };
   return {
     ...lease,
     holder: isHeld && !lease.infinite ? holder : undefined,

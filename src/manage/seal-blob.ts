@@ -1,49 +1,54 @@
 import { VhdupError } from '../errors.js';
 import { breakLease, endLease } from '../azure/lease.js';
 import { parseBlobUri } from '../azure/location.js';
-import { isUnfinishedElsewhere, stateOf } from '../protocol/push-record.js';
+import { requireBlob } from '../protocol/require-blob.js';
+import { findProblem, judgeBlob, refusalOf } from '../protocol/verdict.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
-import { letGoCrashed } from '../protocol/hold-lease.js';
-import { sealFree, type Seal, type SealWish } from '../protocol/seal.js';
+import { releaseStaleLease } from '../protocol/release-lease.js';
+import { sealUnleased, type Seal, type SealMode } from '../protocol/seal.js';
 import { Session } from '../session/session.js';
 import { defaultStateFolder } from '../state/lease-record.js';
 import { readSealRecord, withdrawSealRecord } from '../state/seal-record.js';
 import type { ManageOptions } from './blob-status.js';
 
+/** How to seal a blob. */
 export interface SealOptions extends ManageOptions {
   /** Default: an infinite lease. */
-  readonly seal?: SealWish | undefined;
+  readonly seal?: SealMode | undefined;
 }
 
+/** A sealed blob. */
 export interface SealResult {
   readonly uri: string;
   readonly seal: Seal;
   readonly warnings: readonly string[];
 }
 
-/** Keeps a finished blob from changing; throws `seal-refused` for an unfinished one, and where the service has no such seal. */
+/** Keeps a finished blob from changing. Throws `seal-refused` for an unfinished one, and if the service has no such seal. */
 export async function sealBlob(uri: string, options: SealOptions = {}): Promise<SealResult> {
   const session = new Session(options);
   const stateFolder = options.stateFolder ?? defaultStateFolder();
   const { blob, properties: seen } = await sealable(session, uri);
-  await letGoCrashed(blob, seen, stateFolder);
-  const properties = await present(blob);
-  const problem = unfinished(properties);
-  if (problem !== undefined)
-    throw new VhdupError('seal-refused', `${blob.uri}: ${problem}, so there is nothing to keep as it is`, {
+  await releaseStaleLease({ blob, stateFolder }, seen);
+  const properties = await requireBlob(blob);
+  const problem = findProblem(judgeBlob(properties), 'unfinished-push', 'unfinished-elsewhere', 'copy-pending');
+  if (problem)
+    throw new VhdupError('seal-refused', `${blob.uri}: ${refusalOf(problem)}, so there is nothing to keep as it is`, {
       hint: 'finish it first: run the same push again',
     });
-  const seal = await sealFree(session, blob, properties, options.seal ?? { kind: 'lease' }, stateFolder);
+  const seal = await sealUnleased({ session, blob, stateFolder }, properties, options.seal ?? { kind: 'lease' });
   return { uri: blob.uri, seal, warnings: session.warnings };
 }
 
+/** How to remove a seal. */
 export interface UnsealOptions extends ManageOptions {
-  /** Of the seal; default: what this machine keeps of it. */
+  /** The id of the seal. Default: the one that this machine has recorded. */
   readonly leaseId?: string | undefined;
   /** Ends the lease without its id. */
   readonly break?: boolean | undefined;
 }
 
+/** What became of a seal. */
 export interface UnsealResult {
   readonly uri: string;
   readonly outcome: 'unsealed' | 'broken' | 'not-sealed';
@@ -51,7 +56,7 @@ export interface UnsealResult {
   readonly protection: string | undefined;
 }
 
-/** Takes off the infinite lease of a blob; throws `seal-refused` where its id is not known. Other protection stays. */
+/** Ends the infinite lease of a blob. Throws `seal-refused` if its id is not known. Other protection stays. */
 export async function unsealBlob(uri: string, options: UnsealOptions = {}): Promise<UnsealResult> {
   const session = new Session(options);
   const stateFolder = options.stateFolder ?? defaultStateFolder();
@@ -71,7 +76,7 @@ export async function unsealBlob(uri: string, options: UnsealOptions = {}): Prom
   return {
     uri: blob.uri,
     outcome: options.break ? 'broken' : 'unsealed',
-    protection: (await present(blob)).protection,
+    protection: (await requireBlob(blob)).protection,
   };
 }
 
@@ -93,21 +98,5 @@ async function sealable(session: Session, uri: string): Promise<{ blob: PageBlob
   if (location.snapshot !== undefined || location.versionId !== undefined)
     throw new VhdupError('usage', 'a snapshot or a version needs no seal: nobody can write to it');
   const blob = await session.blob(location);
-  return { blob, properties: await present(blob) };
-}
-
-async function present(blob: PageBlob): Promise<BlobProperties> {
-  const properties = await blob.properties();
-  if (!properties)
-    throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, {
-      hint: 'check the name, and that the credential may read it',
-    });
-  return properties;
-}
-
-function unfinished({ metadata, contentMd5, copy }: BlobProperties): string | undefined {
-  const state = stateOf(metadata);
-  if (state && state.state !== 'complete') return `it is an unfinished push (${state.state})`;
-  if (isUnfinishedElsewhere(metadata, contentMd5 !== undefined)) return 'another tool has not finished its upload';
-  return copy?.status === 'pending' ? 'it is still being copied to' : undefined;
+  return { blob, properties: await requireBlob(blob) };
 }

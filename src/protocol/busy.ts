@@ -1,11 +1,15 @@
 import { VhdupError } from '../errors.js';
-import { stateOf } from './push-record.js';
-import type { PageBlob, Metadata } from '../azure/page-blob.js';
-import { holderInWords } from './holder.js';
+import { describeHolder } from './holder.js';
+import type { PushRecord } from './push-record.js';
 
-/** The error for a blob that somebody else writes to; it names who its metadata says that is. */
-export function busy({ uri }: PageBlob, problem: string, metadata: Metadata, cause?: unknown): VhdupError {
-  const holder = holderInWords(stateOf(metadata)?.holder);
+/** Returns the error for a blob that another process writes to. It names the holder that the push record names. */
+export function busy(
+  { uri }: { readonly uri: string },
+  problem: string,
+  record: PushRecord | undefined,
+  cause?: unknown,
+): VhdupError {
+  const holder = describeHolder(record?.holder);
   return new VhdupError('destination-busy', `${uri}: ${problem}${holder === undefined ? '' : ` (held by ${holder})`}`, {
     cause,
     hint: 'wait for it to end, or break the lease if you know that nobody uses the blob',

@@ -3,7 +3,7 @@ import type { CopySource } from '../azure/copy.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import type { Session } from '../session/session.js';
 
-/** The key that marks snapshots made for a copy; its value is the push's fingerprint. */
+/** The metadata key that marks snapshots made for a copy. Its value is the push's fingerprint. */
 const TEMPORARY = 'vhdup_temporary';
 
 /** A blob to copy from, as it was checked. */
@@ -13,8 +13,9 @@ export interface CopiedBlob {
 }
 
 /**
- * What to copy from. Azurite lets a copy share its pages with its source, and writing to the one changes the other;
- * so there the copy is made from a snapshot that is deleted before the first write.
+ * Returns what the service has to copy from. On Azurite a copy shares its pages with its source, and a write to one of them
+ * changes the other; so there it is a snapshot, to be deleted before the first write. Throws `base-mismatch` for a snapshot
+ * on Azurite.
  */
 export async function copySource(
   { blob, properties: { emulator, etag } }: CopiedBlob,
@@ -28,12 +29,12 @@ export async function copySource(
     });
   }
   const snapshot = blob.atSnapshot(await blob.snapshot({ [TEMPORARY]: fingerprint }, { ifMatch: etag }));
-  // A snapshot has the ETag of its blob. Within an account Azurite asks for no SAS, and would refuse a container's for a snapshot.
+  // A snapshot has the ETag of its blob. Within one account Azurite needs no SAS, and refuses a container's for a snapshot.
   const isOneAccount = blob.location.endpoint === destination.location.endpoint;
   return { uri: snapshot.uri, secretUrl: isOneAccount ? snapshot.uri : snapshot.secretUrl, etag };
 }
 
-/** Deletes what `copySource` made, also in an earlier run. Before this nothing may be written to the copy. */
+/** Deletes the snapshot that `copySource` made, in this run or an earlier one. Nothing may be written to the copy before. */
 export async function dropCopySource(
   session: Session,
   { blob, properties }: CopiedBlob,
@@ -43,7 +44,7 @@ export async function dropCopySource(
   try {
     await session.containerOf(blob).deleteSnapshots(blob, TEMPORARY, fingerprint);
   } catch (error) {
-    // Azurite lets no container SAS delete a snapshot. Left there it does no harm: the base has a list of pages of its own.
+    // On Azurite no container SAS may delete a snapshot. It does no harm if it stays: the base has its own list of pages.
     if (!(error instanceof VhdupError) || error.code !== 'not-authorised') throw error;
     session.warn(
       `the temporary snapshot of ${blob.uri} could not be deleted with this SAS: delete it with the account's key`,

@@ -1,52 +1,62 @@
 import type { Metadata } from '../azure/page-blob.js';
 
-/** What a push writes on its destination, so that any machine can tell what is there and go on. */
-export interface PushState {
+/** What a push writes to its destination's metadata, so that any machine can see what is there and resume it. */
+export interface PushRecord {
   /**
-   * `clearing`: made (copied), and base pages may still stand where the disk's have to come;
-   * `writing`: all that has to be written is clear, so a page that is there was written by this push;
+   * `clearing`: the blob was made as a copy; pages of the base may still stand in ranges to write;
+   * `writing`: all ranges to write were cleared, so a page in one of them was written by this push;
    * `complete`: all is there, Content-MD5 included.
    */
   readonly state: 'clearing' | 'writing' | 'complete';
-  /** What makes two pushes the same: source, base and plan, as a SHA-256 in hexadecimal. */
+  /** SHA-256 (hex) of source, base and plan. Two pushes with the same fingerprint are the same push. */
   readonly fingerprint: string;
-  /** SHA-256 of the modification times of the source files: where they differ, what is there is compared before it is trusted. */
+  /** SHA-256 of the times of the source files. If they differ, what is there is compared with the disk first. */
   readonly times: string;
+  /** Unique id of the disk, and of its parent. */
   readonly id: string | undefined;
   readonly parentId: string | undefined;
-  /** URI of the base without its query, its ETag, its unique id, and what proved that it is the ancestor. */
-  readonly base:
-    { readonly uri: string; readonly etag: string; readonly id: string; readonly check: BaseCheck } | undefined;
+  readonly base: RecordedBase | undefined;
   /** Only in state `complete`: if Last-Modified is later than this, the blob was written to since. */
   readonly completedAt?: Date | undefined;
   /** How much later than `completedAt` the push itself may have modified the blob, in milliseconds: 0; absent if an older version completed it. */
   readonly completedSlackMs?: number;
-  /** What the push found its disk to be; only in state `complete`. */
-  readonly digests?: StateDigests | undefined;
-  /** Who writes to it, or did last: host name and process id. Not there once it is complete. */
+  /** The digests of the disk; only in state `complete`. */
+  readonly digests?: RecordedDigests | undefined;
+  /** The process that writes to the blob, or did last: see `holder.ts`. Absent once the push is complete. */
   readonly holder: string | undefined;
-  /** The root of its lease's ids, encrypted: see `push/lease-secret.ts`. Not there once it is complete. */
+  /** The root of the lease's ids, encrypted: see `lease-secret.ts`. Absent once the push is complete. */
   readonly lease?: string;
 }
 
+/** All of a push record that stays the same while the push runs. */
+export type PushIdentity = Omit<PushRecord, 'state'>;
+
+/** The base of a push: its URI without the query, its ETag, its unique id, and what proved that it is the ancestor. */
+export interface RecordedBase {
+  readonly uri: string;
+  readonly etag: string;
+  readonly id: string;
+  readonly check: BaseCheck;
+}
+
 /** Digests of a disk, as the metadata of its blob has them. */
-export interface StateDigests {
+export interface RecordedDigests {
   /** The tree digest (`docs/DIGEST.md`), 64 hexadecimal digits. */
   readonly tree: string;
-  /** Content-MD5 as the push set it, 32 hexadecimal digits; `undefined` where it set none. */
+  /** Content-MD5 as the push set it, 32 hexadecimal digits; `undefined` if it set none. */
   readonly md5: string | undefined;
 }
 
-/** `tree`, `md5`: that digest was compared with the ancestor's; `id`: its unique id alone was taken for proof. */
+/** `tree`, `md5`: that digest was compared with the ancestor's; `id`: only the unique id was compared. */
 export type BaseCheck = 'tree' | 'md5' | 'id';
 
 const PREFIX = 'vhdup_';
 const VERSION = '1';
 
-/** The metadata of a destination in a given state; foreign keys are kept. */
-export function withState(
+/** Returns metadata with this push record in place of any other; keys of other tools are kept. */
+export function withPushRecord(
   metadata: Metadata,
-  { state, fingerprint, times, id, parentId, base, holder, lease, completedAt, completedSlackMs, digests }: PushState,
+  { state, fingerprint, times, id, parentId, base, holder, lease, completedAt, completedSlackMs, digests }: PushRecord,
 ): Metadata {
   const isComplete = state === 'complete';
   const ours = {
@@ -74,8 +84,8 @@ export function withState(
   return Object.fromEntries([...foreign, ...own]);
 }
 
-/** Reads the state of a push; `undefined` where the blob carries none that this version knows. Keys have no case. */
-export function stateOf(metadata: Metadata): PushState | undefined {
+/** Returns the push record in a blob's metadata; `undefined` if there is none that this version knows. Keys have no case. */
+export function parsePushRecord(metadata: Metadata): PushRecord | undefined {
   const values = new Map(Object.entries(metadata).map(([key, value]) => [key.toLowerCase(), value]));
   const value = (key: string) => values.get(PREFIX + key);
   const state = value('state');
@@ -93,65 +103,66 @@ export function stateOf(metadata: Metadata): PushState | undefined {
     base:
       uri === undefined
         ? undefined
-        : { uri, etag: value('base_etag') ?? '', id: value('base_id') ?? '', check: baseCheckOf(value('base_check')) },
-    completedAt: dateOf(value('completed')),
+        : {
+            uri,
+            etag: value('base_etag') ?? '',
+            id: value('base_id') ?? '',
+            check: parseBaseCheck(value('base_check')),
+          },
+    completedAt: parseDate(value('completed')),
     ...(value('completed_slack') === '0' ? { completedSlackMs: 0 } : {}),
-    digests: digestsOf(value('tree'), value('md5')),
+    digests: parseDigests(value('tree'), value('md5')),
     holder: value('holder'),
     ...(lease === undefined ? {} : { lease }),
   };
 }
 
-/** What is not known to be a proof is none. */
-function baseCheckOf(text: string | undefined): BaseCheck {
+/** Returns true if metadata has the state of a push, but in a form that this version does not know. */
+export function hasUnknownPushRecord(metadata: Metadata): boolean {
+  return (
+    Object.keys(metadata).some((key) => key.toLowerCase() === `${PREFIX}state`) &&
+    parsePushRecord(metadata) === undefined
+  );
+}
+
+/** A kind of check that this version does not know counts as none. */
+function parseBaseCheck(text: string | undefined): BaseCheck {
   return text === 'tree' || text === 'md5' ? text : 'id';
 }
 
-function digestsOf(tree: string | undefined, md5: string | undefined): StateDigests | undefined {
+function parseDigests(tree: string | undefined, md5: string | undefined): RecordedDigests | undefined {
   return tree !== undefined && /^[0-9a-f]{64}$/.test(tree) ? { tree, md5 } : undefined;
 }
 
-/**
- * The tree digest that a finished push has noted; `undefined` where somebody has set another Content-MD5 since, or taken
- * it off: then the note may be of something else too.
- */
-export function notedTree(state: PushState | undefined, contentMd5: Uint8Array | undefined): Buffer | undefined {
-  if (state?.state !== 'complete' || !state.digests) return undefined;
-  const md5 = contentMd5 && Buffer.from(contentMd5).toString('hex');
-  return md5 === state.digests.md5 ? Buffer.from(state.digests.tree, 'hex') : undefined;
-}
-
-function dateOf(text: string | undefined): Date | undefined {
+function parseDate(text: string | undefined): Date | undefined {
   const date = new Date(text ?? NaN);
   return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
-/** Older versions noted a time before their own last change, so a later Last-Modified is allowed by this much. */
+/**
+ * Returns the tree digest that a finished push has recorded. Returns `undefined` if Content-MD5 was set or removed since: then
+ * the content may be another one too.
+ */
+export function recordedTree(record: PushRecord | undefined, contentMd5: Uint8Array | undefined): Buffer | undefined {
+  if (record?.state !== 'complete' || !record.digests) return undefined;
+  const md5 = contentMd5 && Buffer.from(contentMd5).toString('hex');
+  return md5 === record.digests.md5 ? Buffer.from(record.digests.tree, 'hex') : undefined;
+}
+
+/** Older versions recorded a time before their own last change, so a later Last-Modified is allowed by this much. */
 const OLD_SLACK_MS = 5_000;
 
 /**
- * Returns true for a blob that was written to after its push was completed, as by a virtual machine that runs on it: its
- * Content-MD5 stays, and proves nothing any longer. Leases, tags and tiers leave Last-Modified as it is.
+ * Returns true if a blob was written to after its push was completed, as by a virtual machine that runs on it. Its Content-MD5
+ * is still there, and proves nothing any longer. Leases, tags and tiers do not change Last-Modified.
  */
-export function isChangedSince(
-  { state, completedAt, completedSlackMs = OLD_SLACK_MS }: PushState,
+export function isWrittenSince(
+  { state, completedAt, completedSlackMs = OLD_SLACK_MS }: PushRecord,
   lastModified: Date,
 ): boolean {
   return (
     state === 'complete' &&
     completedAt !== undefined &&
     lastModified.getTime() - completedAt.getTime() > completedSlackMs
-  );
-}
-
-/**
- * True for a blob that another uploader (or another version of this one) may not have finished: Add-AzVhd keeps `localmetadata` until then,
- * azure-vhd-utils writes Content-MD5 last and never removes `diskmetadata`.
- */
-export function isUnfinishedElsewhere(metadata: Metadata, hasContentMd5: boolean): boolean {
-  const keys = new Set(Object.keys(metadata).map((key) => key.toLowerCase()));
-  return (
-    (keys.has(`${PREFIX}state`) && stateOf(metadata) === undefined) ||
-    (!hasContentMd5 && (keys.has('localmetadata') || keys.has('diskmetadata')))
   );
 }

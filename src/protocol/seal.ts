@@ -3,55 +3,48 @@ import { VhdupError, messageOf } from '../errors.js';
 import { acquireForever, isHeldBy, type Lease } from '../azure/lease.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import { failureOf, hasStatus } from '../azure/service-error.js';
-import type { Session } from '../session/session.js';
-import { present } from './present.js';
-import { awaitBreak } from './hold-lease.js';
+import type { LeaseContext } from './lease-context.js';
+import { requireStillThere } from './require-blob.js';
+import { waitForBreak } from './wait-for-lease.js';
 import { readSealRecord, withdrawSealRecord, writeSealRecord, type SealRecord } from '../state/seal-record.js';
 
-/** How a finished blob is to be kept from changing: under an infinite lease, or by a policy of the service until a date. */
-export type SealWish = { readonly kind: 'lease' } | { readonly kind: 'immutable'; readonly until: Date };
+/** How to keep a finished blob from changing: under an infinite lease, or by a policy of the service until a date. */
+export type SealMode = { readonly kind: 'lease' } | { readonly kind: 'immutable'; readonly until: Date };
 
-/** What keeps it from changing now. */
+/** What keeps a sealed blob from changing. */
 export interface Seal {
-  readonly kind: SealWish['kind'];
-  /** Of the infinite lease; who has it may take the seal off. Not known where somebody else sealed the blob. */
+  readonly kind: SealMode['kind'];
+  /** The id of the infinite lease, with which the seal can be removed. Absent if the blob was sealed elsewhere. */
   readonly leaseId?: string;
   /** ISO 8601. */
   readonly until?: string;
 }
 
-/** Seals a finished blob whose lease this process holds: it is under a lease all the time. */
-export async function sealHeld(
-  session: Session,
-  blob: PageBlob,
-  lease: Lease,
-  wish: SealWish,
-  stateFolder: string,
-): Promise<Seal> {
-  if (wish.kind === 'immutable') return sealUntil(blob, wish.until);
+/** Seals a finished blob whose lease this process holds. The blob is leased all the time. */
+export async function sealUnderLease(context: LeaseContext, lease: Lease, mode: SealMode): Promise<Seal> {
+  if (mode.kind === 'immutable') return sealUntil(context.blob, mode.until);
   const id = randomUUID();
-  // Noted before it is held: an infinite lease with an id that nobody knows would have to be broken.
-  await note(session, blob, id, stateFolder);
+  // Recorded before it is held: an infinite lease with an unknown id could only be broken.
+  await record(context, id);
   await lease.keep(id);
   return { kind: 'lease', leaseId: id };
 }
 
 /**
- * Seals a finished blob that nobody holds, as it was seen: throws `seal-refused` if it was changed since, and
- * `destination-busy` if somebody holds a lease. A blob that is sealed already stays as it is. A seal that an earlier run of
- * this machine began is completed under its recorded id.
+ * Seals a finished blob that this process holds no lease of, as it was seen. A blob that is sealed already stays as it is. A seal
+ * that an earlier run of this machine began is completed under its recorded id. Throws `seal-refused` if the blob was changed
+ * since, `destination-busy` if it is leased by another process.
  */
-export async function sealFree(
-  session: Session,
-  blob: PageBlob,
-  { etag }: BlobProperties,
-  wish: SealWish,
-  stateFolder: string,
+export async function sealUnleased(
+  context: LeaseContext,
+  { etag }: Pick<BlobProperties, 'etag'>,
+  mode: SealMode,
 ): Promise<Seal> {
+  const { session, blob, stateFolder } = context;
   // Since the blob was seen, the lease of a crashed run may have been broken.
-  const { lease } = await awaitBreak(session, blob, await present(blob));
-  if (wish.kind === 'immutable') {
-    const seal = await sealUntil(blob, wish.until);
+  const { lease } = await waitForBreak(session, blob, await requireStillThere(blob));
+  if (mode.kind === 'immutable') {
+    const seal = await sealUntil(blob, mode.until);
     // The policy takes no condition, and leaves the ETag as it is.
     if ((await blob.properties())?.etag !== etag) throw changed(blob);
     return seal;
@@ -65,7 +58,7 @@ export async function sealFree(
   if (known && lease.state === 'leased' && (await completeSeal(blob, known.leaseId, etag)))
     return { kind: 'lease', leaseId: known.leaseId };
   const id = randomUUID();
-  const before = await note(session, blob, id, stateFolder);
+  const before = await record(context, id);
   try {
     await acquireForever(blob, id, { ifMatch: etag });
   } catch (error) {
@@ -100,13 +93,8 @@ function changed({ uri }: PageBlob, cause?: unknown): VhdupError {
   });
 }
 
-/** Keeps the id of a seal; what was kept before. */
-async function note(
-  session: Session,
-  blob: PageBlob,
-  leaseId: string,
-  stateFolder: string,
-): Promise<SealRecord | undefined> {
+/** Records the id of a seal. Returns the record that it replaces. */
+async function record({ session, blob, stateFolder }: LeaseContext, leaseId: string): Promise<SealRecord | undefined> {
   try {
     return await writeSealRecord(stateFolder, { uri: blob.uri, leaseId });
   } catch (error) {

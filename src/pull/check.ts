@@ -1,7 +1,8 @@
 import { dirname } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { localFiles, type SourceHandle } from '../disk/file.js';
-import { isChangedSince, notedTree, stateOf } from '../protocol/push-record.js';
+import { recordedTree } from '../protocol/push-record.js';
+import { findProblem } from '../protocol/verdict.js';
 import { openDisk } from '../disk/open.js';
 import { intersect, rangeSet, totalLength, type RangeSet } from '../bytes/range.js';
 import type { Session } from '../session/session.js';
@@ -56,17 +57,18 @@ export async function comparable(
 ): Promise<PullResult['checked']> {
   const {
     blob,
-    properties: { contentMd5, metadata, lastModified },
+    verdict,
+    properties: { contentMd5 },
   } = work.source;
-  const state = stateOf(metadata);
   const noted = treeOf(work);
   if (!contentMd5 && !noted) {
     session.warn(`${blob.uri} has no Content-MD5: what was pulled could not be checked`);
     return 'none';
   }
-  if (state && isChangedSince(state, lastModified)) {
+  const written = findProblem(verdict, 'written-since');
+  if (written) {
     session.warn(
-      `${blob.uri} was written to after it was pushed, last at ${lastModified.toISOString()}: its digests prove nothing any longer, and were not compared`,
+      `${blob.uri} was written to after it was pushed, last at ${written.lastModified.toISOString()}: its digests prove nothing any longer, and were not compared`,
     );
     return 'none';
   }
@@ -81,12 +83,13 @@ export async function comparable(
 /** The tree digest that a push has noted of all of the blob's content. */
 function treeOf({
   source: {
-    properties: { contentMd5, metadata },
+    properties: { contentMd5 },
+    verdict,
     contentSize,
     diskSize,
   },
 }: PullWork): Buffer | undefined {
-  return contentSize === diskSize ? notedTree(stateOf(metadata), contentMd5) : undefined;
+  return contentSize === diskSize ? recordedTree(verdict.record, contentMd5) : undefined;
 }
 
 async function digestsOfFile(
@@ -101,6 +104,7 @@ async function digestsOfFile(
   if (format === 'dynamic') {
     await using disk = await openDisk(path, {
       ...options,
+      format: 'vhd',
       parentDirs: [...(options.parentDirs ?? []), ...(parent ? [dirname(parent.link.path)] : [])],
     });
     return await digestsOf(session, disk, request(disk.size), 'check-pulled');
@@ -123,7 +127,7 @@ function flatContent(file: SourceHandle, size: number, written: RangeSet): Conte
   return {
     size,
     read: (offset, into) => file.read(offset, into),
-    async *stretches() {
+    async *extentBatches() {
       await Promise.resolve();
       yield written.map((range) => ({ ...range, kind: 'data' as const, layer: 0 }));
     },

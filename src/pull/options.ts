@@ -5,7 +5,7 @@ import type { SessionOptions } from '../session/options.js';
 export type PullFormat = 'dynamic' | 'fixed' | 'raw';
 
 /** What to pull, and how; the options of opening a disk are for `onto`. */
-export interface PullOptions extends SessionOptions, OpenOptions {
+export interface PullOptions extends SessionOptions, Omit<OpenOptions, 'format'> {
   /** `dynamic` (default): a sparse VHD; `fixed`: the blob byte for byte; `raw`: the disk without its footer. The last two are sparse files. */
   readonly format?: PullFormat | undefined;
   /** Path of a local ancestor of the blob: the output is a differencing VHD over it. */

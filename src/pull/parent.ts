@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { dirname, relative, resolve, isAbsolute } from 'node:path';
 import { VhdupError } from '../errors.js';
-import { stateOf } from '../protocol/push-record.js';
+import { fixedFooterOf } from '../protocol/fixed-vhd.js';
 import type { Disk, SourceFile } from '../disk/disk.js';
 import { openDisk } from '../disk/open.js';
 import { timeStampOf } from '../disk/vhd/footer.js';
-import type { ParentLink } from '../disk/vhd/locator.js';
+import type { ParentLink } from '../disk/vhd/parent-link.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 import type { Range } from '../bytes/range.js';
 import type { Session } from '../session/session.js';
@@ -35,7 +35,7 @@ export class PullParent implements AsyncDisposable {
     output: string,
     options: PullOptions,
   ): Promise<PullParent> {
-    const disk = await openDisk(path, options);
+    const disk = await openDisk(path, { ...options, format: 'vhd' });
     try {
       const guard = await SourceGuard.begin(disk, {
         hint: 'stop what writes to it, then run the same command: it starts anew',
@@ -53,7 +53,7 @@ export class PullParent implements AsyncDisposable {
       return new PullParent(guard, {
         path,
         id: ancestorId(source, disk, path),
-        timeStamp: timeStampOf(disk.footer),
+        timeStamp: timeStampOf(fixedFooterOf(disk)),
         childFolder,
       });
     } catch (error) {
@@ -99,7 +99,7 @@ function lineOf({ path, size, mtimeNs, ctimeNs, structure }: SourceFile): string
   return `${resolve(path)} ${size} ${mtimeNs} ${ctimeNs} ${structure}`;
 }
 
-function ancestorId({ blob, tail, properties }: PullSource, { id }: Disk, path: string): string {
+function ancestorId({ blob, tail, verdict: { record } }: PullSource, { id }: Disk, path: string): string {
   const refuse = (problem: string, hint: string) =>
     new VhdupError('base-mismatch', `${blob.uri}: ${problem}`, { hint });
   if (id === undefined)
@@ -109,9 +109,8 @@ function ancestorId({ blob, tail, properties }: PullSource, { id }: Disk, path: 
       `${path} has the blob's own unique id, ${id}: it is the same disk, so there is nothing to pull onto it`,
       "pull without --onto to have the blob's content, or name an ancestor",
     );
-  const state = stateOf(properties.metadata);
   const known = [
-    ...new Set([state?.parentId, state?.base?.id].filter((candidate) => candidate !== undefined && candidate !== '')),
+    ...new Set([record?.parentId, record?.base?.id].filter((candidate) => candidate !== undefined && candidate !== '')),
   ];
   if (!known.includes(id)) {
     throw refuse(

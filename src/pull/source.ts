@@ -1,9 +1,11 @@
 import { VhdupError } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
-import { isUnfinishedElsewhere, stateOf } from '../protocol/push-record.js';
+import { readFooter } from '../protocol/read-footer.js';
+import { requireBlob } from '../protocol/require-blob.js';
+import { findProblem, judgeBlob, refusalOf, type Verdict } from '../protocol/verdict.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
-import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
+import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../protocol/fixed-vhd.js';
 import { checkSparseSize } from '../disk/vhd/writer.js';
 import { rangeSet, type RangeSet } from '../bytes/range.js';
 import type { Session } from '../session/session.js';
@@ -13,13 +15,15 @@ import type { PullFormat } from './options.js';
 export class PullSource {
   readonly blob: PageBlob;
   readonly properties: BlobProperties;
+  readonly verdict: Verdict;
   /** `undefined` where the blob is no fixed VHD. */
   readonly tail: FixedTail | undefined;
   #ranges: Promise<RangeSet> | undefined;
 
-  private constructor(blob: PageBlob, properties: BlobProperties, tail: FixedTail | undefined) {
+  private constructor(blob: PageBlob, properties: BlobProperties, verdict: Verdict, tail: FixedTail | undefined) {
     this.blob = blob;
     this.properties = properties;
+    this.verdict = verdict;
     this.tail = tail;
   }
 
@@ -29,38 +33,30 @@ export class PullSource {
    */
   static async open(session: Session, uri: string, format: PullFormat): Promise<PullSource> {
     const blob = await session.blob(parseBlobUri(uri));
-    const properties = await blob.properties();
-    if (!properties)
-      throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, {
-        hint: 'check the name, and that the credential may read it',
+    const properties = await requireBlob(blob);
+    const { size } = properties;
+    const verdict = judgeBlob(properties);
+    const other = findProblem(verdict, 'not-a-page-blob');
+    if (other)
+      throw new VhdupError('disk-unsupported', `${blob.uri}: ${refusalOf(other)}`, {
+        hint: 'azcopy or the SDK fetch other blobs; disks are page blobs',
       });
-    const { type, size } = properties;
-    if (type !== 'PageBlob')
-      throw new VhdupError(
-        'disk-unsupported',
-        `${blob.uri}: it is a ${type ?? 'blob of unknown type'}, not a page blob`,
-        { hint: 'azcopy or the SDK fetch other blobs; disks are page blobs' },
-      );
-    const problem = unfinished(properties);
-    if (problem !== undefined)
-      throw new VhdupError('blob-unfinished', `${blob.uri}: ${problem}`, {
+    const unfinished = findProblem(verdict, 'copy-pending', 'unfinished-push', 'unfinished-elsewhere');
+    if (unfinished)
+      throw new VhdupError('blob-unfinished', `${blob.uri}: ${refusalOf(unfinished)}`, {
         hint: 'have it finished first: run the push again, or wait for the copy',
       });
     const tail =
       size < 2 * FOOTER_LENGTH
         ? 'it is too small for one'
-        : parseFixedTail(
-            await guarded(blob, () =>
-              blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: properties.etag }),
-            ),
-          );
+        : parseFixedTail(await guarded(blob, () => readFooter(blob, properties)));
     if (typeof tail === 'string') {
       if (format !== 'raw')
-        throw new VhdupError('disk-invalid', `${blob.uri}: it is no fixed VHD: ${tail}`, {
+        throw new VhdupError('disk-invalid', `${blob.uri}: ${refusalOf({ kind: 'not-a-vhd', reason: tail })}`, {
           hint: '--format raw fetches the whole blob as it is',
         });
       session.warn(`${blob.uri} is no fixed VHD (${tail}): the whole blob is fetched as it is`);
-      return new PullSource(blob, properties, undefined);
+      return new PullSource(blob, properties, verdict, undefined);
     }
     const content = size - FOOTER_LENGTH;
     if (tail.size === 0 || tail.size % FOOTER_LENGTH !== 0 || tail.size > content) {
@@ -75,7 +71,7 @@ export class PullSource {
         `${blob.uri} holds ${content - tail.size} bytes between the disk's ${tail.size} and the footer, as some older tools leave them${format === 'fixed' ? '' : '; they are no part of the disk'}`,
       );
     if (format === 'dynamic') checkSparseSize(tail.size, blob.uri);
-    return new PullSource(blob, properties, tail);
+    return new PullSource(blob, properties, verdict, tail);
   }
 
   /** Bytes of the blob before its footer. */
@@ -112,14 +108,6 @@ export class PullSource {
   async read(offset: number, into: Uint8Array): Promise<void> {
     await guarded(this.blob, () => this.blob.readInto(offset, into, { ifMatch: this.properties.etag }));
   }
-}
-
-function unfinished({ copy, metadata, contentMd5 }: BlobProperties): string | undefined {
-  if (copy?.status === 'pending') return 'it is still being copied to';
-  const state = stateOf(metadata);
-  if (state && state.state !== 'complete') return `it is an unfinished push (${state.state})`;
-  if (isUnfinishedElsewhere(metadata, contentMd5 !== undefined)) return 'another tool has not finished its upload';
-  return undefined;
 }
 
 async function guarded<T>(blob: PageBlob, request: () => Promise<T>): Promise<T> {

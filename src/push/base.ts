@@ -1,58 +1,60 @@
 import { VhdupError } from '../errors.js';
 import type { BlobLocation } from '../azure/location.js';
-import { isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, type BaseCheck } from '../protocol/push-record.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
-import { failureOf } from '../azure/service-error.js';
 import type { Disk } from '../disk/disk.js';
-import { FixedStream, FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
-import { forEachLimited } from '../run/concurrency.js';
+import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../protocol/fixed-vhd.js';
+import { recordedTree, type BaseCheck } from '../protocol/push-record.js';
+import { readFooter } from '../protocol/read-footer.js';
+import { findProblem, judgeBlob, refusalOf, type Verdict } from '../protocol/verdict.js';
 import type { Session } from '../session/session.js';
-import type { DiskDigests } from '../content/disk-digests.js';
-import type { BaseCheckWish } from './options.js';
+import type { BaseCheckMode } from './options.js';
 
-/** A blob that equals an ancestor by what its footer says; its content is checked by `checkBase`. */
+/** A blob that equals an ancestor by what its footer says. `checkBase` compares its content. */
 export interface Base {
   readonly blob: PageBlob;
   readonly properties: BlobProperties;
+  readonly verdict: Verdict;
   readonly tail: FixedTail;
   readonly id: string;
   /** Index of the ancestor in the disk's layers; 0 is the disk itself. */
   readonly layer: number;
-  /** What is to prove that it is that layer. */
+  /** What has to prove that it is that layer. */
   readonly check: BaseCheck;
 }
 
 /** What a base has to be. */
 export interface BaseRules {
-  readonly check: BaseCheckWish;
-  /** Only one that nobody can change. */
+  readonly check: BaseCheckMode;
+  /** Accept only a base that cannot be changed. */
   readonly isSealed: boolean;
 }
 
-/** Reads a blob's footer and finds the layer with its id. Throws `base-mismatch` with what is wrong. */
-export async function findBase(
+const COMPLETE_ONLY = 'a base is a page blob with a fixed VHD, completely uploaded';
+
+/**
+ * Looks at a blob, reads its footer, and finds the layer of the disk with its id. Throws `base-mismatch` with what is wrong if it
+ * cannot be a base of the disk.
+ */
+export async function openBase(
   session: Session,
-  disk: Disk,
+  disk: Pick<Disk, 'layers'>,
   location: BlobLocation,
   { check, isSealed }: BaseRules,
 ): Promise<Base> {
   const blob = await session.blob(location);
   const properties = await blob.properties();
   if (!properties) throw mismatch(blob, 'there is no such blob', 'check its name, or push everything with --to alone');
-  const problem = unfitness(properties);
-  if (problem !== undefined)
-    throw mismatch(blob, problem, 'a base is a page blob with a fixed VHD, completely uploaded');
+  const verdict = judgeBlob(properties);
+  const problem = baseProblem(verdict, properties);
+  if (problem !== undefined) throw mismatch(blob, problem, COMPLETE_ONLY);
   if (isSealed && properties.protection === undefined)
     throw mismatch(
       blob,
       'nothing keeps it from changing',
       'seal it with vhdup seal, or name a snapshot or a version of it',
     );
-  const tail = parseFixedTail(
-    await blob.read({ offset: properties.size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: properties.etag }),
-  );
-  if (typeof tail === 'string')
-    throw mismatch(blob, `it is no fixed VHD: ${tail}`, 'a base is a page blob with a fixed VHD, completely uploaded');
+  const tail = parseFixedTail(await readFooter(blob, properties));
+  if (typeof tail === 'string') throw mismatch(blob, refusalOf({ kind: 'not-a-vhd', reason: tail }), COMPLETE_ONLY);
   const { id } = tail;
   if (id === undefined)
     throw mismatch(blob, 'its unique id is all zeros, which identifies nothing', 'push everything with --to alone');
@@ -65,6 +67,12 @@ export async function findBase(
       'name the blob of an ancestor of this disk, or push everything with --to alone',
     );
   }
+  if (check === 'id' && disk.layers[layer]?.isIdDerived)
+    throw mismatch(
+      blob,
+      `the id ${id} of the local disk was derived from parts of its content, which proves nothing`,
+      'run the same command without --base-check id: the content is compared',
+    );
   const size = disk.layers[layer]?.size ?? 0;
   const content = properties.size - FOOTER_LENGTH;
   if (content < size || (tail.size !== size && tail.size !== content)) {
@@ -74,166 +82,42 @@ export async function findBase(
       'push everything with --to alone',
     );
   }
-  return {
-    blob,
-    properties,
-    tail,
-    id,
-    layer,
-    check: check === 'content' ? (content === size && treeOf(properties) ? 'tree' : 'md5') : check,
-  };
+  const hasTree = content === size && recordedTree(verdict.record, properties.contentMd5) !== undefined;
+  const found = { blob, properties, verdict, tail, id, layer };
+  return { ...found, check: check === 'content' ? (hasTree ? 'tree' : 'md5') : check };
 }
 
-function treeOf({ metadata, contentMd5 }: BlobProperties): Buffer | undefined {
-  return notedTree(stateOf(metadata), contentMd5);
-}
-
-function unfitness({ type, size, copy, metadata, contentMd5 }: BlobProperties): string | undefined {
-  if (type !== 'PageBlob') return `it is a ${type ?? 'blob of unknown type'}, not a page blob`;
+/** Returns what keeps a blob from being a base; `undefined` if nothing does. */
+function baseProblem(verdict: Verdict, { size }: BlobProperties): string | undefined {
+  const other = findProblem(verdict, 'not-a-page-blob');
+  if (other) return refusalOf(other);
   if (size < 2 * FOOTER_LENGTH || size % FOOTER_LENGTH !== 0) return `its size of ${size} bytes is not that of a VHD`;
-  if (copy?.status === 'pending') return 'it is still being copied to';
-  const state = stateOf(metadata);
-  if (state && state.state !== 'complete') return 'it is an unfinished push';
-  if (isUnfinishedElsewhere(metadata, contentMd5 !== undefined)) return 'another tool has not finished its upload';
-  return undefined;
+  const unfinished = findProblem(verdict, 'copy-pending', 'unfinished-push', 'unfinished-elsewhere');
+  if (!unfinished) return undefined;
+  return unfinished.kind === 'unfinished-push' ? 'it is an unfinished push' : refusalOf(unfinished);
 }
 
-/**
- * Checks that the base's content is the ancestor's. By the tree digest that a push has noted, or by Content-MD5: that
- * has to be the MD5 of the ancestor's stream in the form in which the blob has it (its own footer, its own padding), so
- * the blobs of all known uploaders agree.
- */
-export async function checkBase(
-  digests: DiskDigests,
-  disk: Disk,
-  { blob, properties, tail, layer, check }: Base,
-): Promise<void> {
-  if (check === 'id') return;
-  const { contentMd5, metadata, lastModified } = properties;
-  const state = stateOf(metadata);
-  if (state && isChangedSince(state, lastModified)) {
-    throw mismatch(
-      blob,
-      `it was written to after it was completed, last at ${lastModified.toISOString()}: its digests prove nothing any longer`,
-      'compare it with vhdup verify; if it is still right, trust it with --base-check id, else push the ancestor anew',
-    );
-  }
-  const ancestor = disk.ancestor(layer);
-  const path = ancestor.layers[0]?.path ?? '';
-  if (check === 'tree') {
-    const { tree } = await digests.of(layer, { tree: true }, 'check-base');
-    if (tree && treeOf(properties)?.equals(tree)) return;
-    throw mismatch(
-      blob,
-      `its tree digest is not that of the local ancestor, ${path}: one of them was changed`,
-      'push the ancestor anew, or everything with --to alone',
-    );
-  }
-  if (!contentMd5) {
-    throw mismatch(
-      blob,
-      'it has no Content-MD5, so its content cannot be compared',
-      'push the ancestor once with this tool, or trust the id alone with --base-check id',
-    );
-  }
-  const stream = new FixedStream(ancestor, {
-    footer: tail.footer,
-    padding: properties.size - FOOTER_LENGTH - ancestor.size,
+/** Returns true if the base was itself pushed over a base of which only the id was checked. */
+export function isOverUncheckedBase({ verdict: { record } }: Base): boolean {
+  return record?.base?.check === 'id';
+}
+
+/** Throws `base-mismatch` if the base is no longer what was checked. `when` says when, as in "it changed …". */
+export async function requireUnchanged({ blob, properties }: Base, when: string, cause?: unknown): Promise<void> {
+  const now = await blob.properties();
+  if (now?.etag === properties.etag) return;
+  throw new VhdupError('base-mismatch', `the base ${blob.uri}: it ${now ? 'changed' : 'was deleted'} ${when}`, {
+    cause,
+    hint: 'run the command again to check it anew, with --overwrite where the copy was begun',
   });
-  const { md5 } = await digests.of(layer, { md5: stream }, 'check-base');
-  if (md5 && contentMd5.equals(md5)) return;
-  const deep = disk.layers.length - layer >= 3;
-  throw mismatch(
-    blob,
-    `its Content-MD5 is not that of the local ancestor, ${path}: one of them was changed`,
-    deep
-      ? 'push the ancestor anew; some uploaders write wrong bytes for chains of three and more layers, and record the MD5 of those'
-      : 'push the ancestor anew, or everything with --to alone',
-  );
 }
 
-/**
- * The nearest ancestor in the destination's container: by the metadata of finished pushes, then by footer.
- * What does not pass the check is passed over with a note; `undefined` where nothing is left.
- */
-export async function findBaseInContainer(
-  session: Session,
-  disk: Disk,
-  destination: PageBlob,
-  digests: DiskDigests,
-  rules: BaseRules,
-): Promise<Base | undefined> {
-  const listed = (await session.containerOf(destination).pageBlobs()).filter(
-    ({ name }) => name !== destination.location.name,
-  );
-  const byMetadata = new Map<string, string[]>();
-  const others: string[] = [];
-  const smallest = Math.min(...disk.layers.map(({ size }) => size));
-  for (const { name, metadata, size, hasContentMd5 } of listed) {
-    const state = stateOf(metadata);
-    if (state?.state === 'complete' && state.id !== undefined)
-      byMetadata.set(state.id, [...(byMetadata.get(state.id) ?? []), name]);
-    else if (!state && size > smallest && (hasContentMd5 || rules.check === 'id')) others.push(name);
-  }
-  for (const { id } of disk.layers) {
-    for (const name of (id === undefined ? undefined : byMetadata.get(id)) ?? []) {
-      const base = await candidate(session, disk, destination, name, rules);
-      if (base && (await passes(session, disk, digests, base))) return base;
-    }
-  }
-  const found: Base[] = [];
-  await forEachLimited(
-    others,
-    session.scheduler.newLimit(),
-    async (name) => {
-      const base = await candidate(session, disk, destination, name, rules);
-      if (base) found.push(base);
-    },
-    session.fail,
-  );
-  for (const base of found.sort((a, b) => a.layer - b.layer || (a.blob.uri < b.blob.uri ? -1 : 1))) {
-    if (await passes(session, disk, digests, base)) return base;
-  }
-  return undefined;
-}
-
-/** A blob of the destination's container as a base; `undefined` where it is none of this disk's. */
-async function candidate(
-  session: Session,
-  disk: Disk,
-  destination: PageBlob,
-  name: string,
-  rules: BaseRules,
-): Promise<Base | undefined> {
-  try {
-    return await findBase(session, disk, { ...destination.location, name }, rules);
-  } catch (error) {
-    if (isMismatch(error) || isUnavailable(error)) return undefined;
-    throw error;
-  }
-}
-
-/** A neighbour that is being written to, was deleted since the listing, or may not be read is no base, and no failure. */
-function isUnavailable(error: unknown): boolean {
-  return error instanceof VhdupError && [403, 404, 409, 412].includes(failureOf(error.cause).status ?? 0);
-}
-
-/** False, with a note, where a candidate has the id but not the content. */
-async function passes(session: Session, disk: Disk, digests: DiskDigests, base: Base): Promise<boolean> {
-  try {
-    await checkBase(digests, disk, base);
-    return true;
-  } catch (error) {
-    if (!isMismatch(error)) throw error;
-    session.note(`not taken: ${error.message}`);
-    return false;
-  }
-}
-
+/** Returns true for the errors of a base that is not what it has to be. */
 export function isMismatch(error: unknown): error is VhdupError {
   return error instanceof VhdupError && error.code === 'base-mismatch';
 }
 
-function mismatch({ uri }: PageBlob, problem: string, hint: string): VhdupError {
+/** Returns the error for a base that is not what it has to be. */
+export function mismatch({ uri }: PageBlob, problem: string, hint: string): VhdupError {
   return new VhdupError('base-mismatch', `the base ${uri}: ${problem}`, { hint });
 }

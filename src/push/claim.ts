@@ -1,89 +1,61 @@
 import { randomUUID } from 'node:crypto';
-import type { Lease } from '../azure/lease.js';
-import type { Disk } from '../disk/disk.js';
-import type { Session } from '../session/session.js';
-import { checkBase } from './base.js';
+import type { DestinationWriter } from '../destination/destination.js';
 import { busy } from '../protocol/busy.js';
-import { inspectDestination, type Complete, type Found, type Wanted } from './destination.js';
-import { hold, letGo } from '../protocol/hold-lease.js';
 import type { LeaseSecret } from '../protocol/lease-secret.js';
+import { checkBase } from './check-base.js';
+import type { PreparedPush } from './context.js';
+import type { Complete, DestinationState } from './destination-state.js';
+import { inspectDestination } from './inspect-destination.js';
 import { makeDestination } from './make-destination.js';
-import type { Preparation } from './prepare.js';
 import { isCheaperToCopyAgain } from './recheck.js';
 
 /** How often a destination that cannot be proved is made before the push ends with `destination-busy`. */
 const MAX_COPIES = 3;
 
-/** What a claim needs besides the disk and the plan. */
-export interface ClaimOptions {
-  readonly secret: LeaseSecret;
-  readonly stateFolder: string;
-  readonly overwrite: boolean;
-}
-
-/** A destination whose lease this run holds, as it was found under the lease. */
-export interface Claimed {
-  readonly kind: 'held';
-  /** Its identity has the root of this run's lease. */
-  readonly preparation: Preparation;
-  readonly found: Found;
-  readonly lease: Lease;
+/** A destination that this run alone may write to. */
+export interface ClaimedDestination {
+  readonly kind: 'claimed';
+  /** The push, with the destination as it was found under the lease. Its identity has the root of this run's lease. */
+  readonly push: PreparedPush;
+  readonly writer: DestinationWriter;
 }
 
 /**
  * Makes the destination, unless an earlier run did, takes its lease, and looks at it again: only what is seen under the lease
  * counts. A copy of the base that is not proved to be one is made again. What an earlier run has written is proved if
- * `lease.isProved`; otherwise the caller has to compare it. If the destination is complete already, takes no lease.
+ * `writer.isProved`; otherwise the caller has to compare it. If the destination is complete already, takes no lease.
  * Throws `destination-busy` if another process holds or replaces the blob.
  */
-export async function claim(
-  session: Session,
-  disk: Disk,
-  prepared: Preparation,
-  { secret, stateFolder, overwrite }: ClaimOptions,
-): Promise<Claimed | Complete> {
-  const { destination, base, stream, digests } = prepared;
-  let { found } = prepared;
+export async function claim(prepared: PreparedPush, secret: LeaseSecret): Promise<ClaimedDestination | Complete> {
+  const { session, disk, destination, base, digests } = prepared;
+  let found: DestinationState = prepared.found;
   for (let copies = 1; ; copies++) {
     const root = randomUUID();
-    const preparation: Preparation = {
-      ...prepared,
-      found,
-      identity: { ...prepared.identity, lease: secret.seal(root) },
-    };
-    const wanted: Wanted = { identity: preparation.identity, stream, digests, overwrite };
-    const made = await makeDestination(session, preparation, wanted, stateFolder);
+    const push: PreparedPush = { ...prepared, found, identity: { ...prepared.identity, lease: secret.seal(root) } };
+    const made = await makeDestination(push);
     if (made.kind === 'complete') return made;
-    const {
-      properties: seen,
-      state: { lease: noted },
-      untouched,
-    } = made;
-    const lease = await hold(session, destination, stateFolder, {
-      root,
-      noted: noted === undefined ? undefined : secret.open(noted),
-      seen,
-      untouched,
-    });
+    const { untouched, record } = made;
+    const recordedRoot = record.lease === undefined ? undefined : secret.open(record.lease);
+    const writer = await destination.open(made.seen, { root, recordedRoot, untouched });
     try {
       // Another push may have ended between the look and the lease.
-      const held = await inspectDestination(destination, { ...wanted, overwrite: false });
-      const claimed: Claimed = { kind: 'held', preparation, found: held, lease };
-      if (held.kind !== 'ours' || lease.isProved) return claimed;
+      const held = await inspectDestination(push, false);
+      const claimed: ClaimedDestination = { kind: 'claimed', push: { ...push, found: held }, writer };
+      if (held.kind !== 'resumable' || writer.isProved) return claimed;
       if (base && !prepared.isBaseChecked) await checkBase(digests, disk, base);
-      if (held.properties.etag === untouched) {
-        await lease.fence();
+      if (held.seen.etag === untouched) {
+        await writer.fence();
         return claimed;
       }
-      if (!(await isCheaperToCopyAgain(preparation, held.properties, lease.conditions))) return claimed;
+      if (!(await isCheaperToCopyAgain(push, writer, held.record))) return claimed;
       if (copies === MAX_COPIES)
-        throw busy(destination, 'somebody else writes to it as soon as the base was copied', held.properties.metadata);
+        throw busy(destination, 'somebody else writes to it as soon as the base was copied', held.record);
       session.note('others may have written to the blob meanwhile: the base is copied again');
-      found = { kind: 'free', conditions: { ifMatch: held.properties.etag }, replaces: undefined };
+      found = { kind: 'replaceable', ifMatch: held.seen.etag, replaces: undefined };
     } catch (error) {
-      await letGo(lease, destination, stateFolder);
+      await writer[Symbol.asyncDispose]();
       throw error;
     }
-    await lease.release();
+    await writer.giveUp();
   }
 }

@@ -1,125 +1,87 @@
 import { VhdupError } from '../errors.js';
-import { settleCopy, startCopy } from '../azure/copy.js';
-import { copySource } from '../protocol/copy-source.js';
-import { withState } from '../protocol/push-record.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
-import { failureOf } from '../azure/service-error.js';
-import type { Base } from './base.js';
-import { busy } from '../protocol/busy.js';
-import { inspectDestination, type Complete, type Found, type Ours, type Wanted } from './destination.js';
-import type { Preparation } from './prepare.js';
-import type { Session } from '../session/session.js';
-import { vacate } from '../protocol/vacate.js';
+import { hasStatus } from '../azure/service-error.js';
+import type { CopyEnd } from '../destination/destination.js';
+import { requireUnchanged, type Base } from './base.js';
+import type { PreparedPush } from './context.js';
+import type { Complete, DestinationState, Replaceable, Resumable } from './destination-state.js';
+import { inspectDestination } from './inspect-destination.js';
 
 /** A destination that is there. */
-export type Made =
-  | (Ours & {
+export type MadeDestination =
+  | (Resumable & {
       /** Its ETag if it is sure that nothing was written to it since the service made it. A lease taken under this ETag is proved. */
       readonly untouched?: string | undefined;
     })
   | Complete;
 
 /**
- * Makes the destination, unless it is there from an earlier run: a copy of the base that says `clearing`, or an empty
- * blob that says `writing`, since nothing has to be cleared in it.
+ * Makes the destination, unless it is there from an earlier run: a copy of the base in state `clearing`, or empty in state
+ * `writing`, since nothing has to be cleared in it.
  */
-export async function makeDestination(
-  session: Session,
-  { destination, base, plan, identity, found }: Preparation,
-  wanted: Wanted,
-  stateFolder: string,
-): Promise<Made> {
-  if (found.kind !== 'free') return base ? awaitCopied(session, destination, base, found) : found;
-  const conditions = found.replaces
-    ? await vacate(session, destination, found.replaces, stateFolder)
-    : found.conditions;
-  const state = withState({}, { ...identity, state: base ? 'clearing' : 'writing' });
+export async function makeDestination(push: PreparedPush): Promise<MadeDestination> {
+  const { destination, base, found } = push;
+  if (found.kind !== 'replaceable') return base ? awaitEarlierCopy(push, base, found) : found;
+  const ifMatch = found.replaces ? await destination.prepareReplacement(found.replaces) : found.ifMatch;
   let etag: string | undefined;
   try {
-    if (base)
-      await startCopy(destination, await copySource(base, destination, identity.fingerprint), state, conditions);
-    else etag = await destination.create(plan.size, state, conditions);
+    etag = await copyOrCreate(push, ifMatch);
   } catch (error) {
-    const again = await afterRefusal(destination, base, wanted, error);
-    if (again && again.kind !== 'free') return base ? awaitCopied(session, destination, base, again) : again;
+    const again = await afterRefusal(push, error);
+    if (again) return base ? awaitEarlierCopy(push, base, again) : again;
     throw error;
   }
-  const copied = base && (await awaitCopy(session, destination, base));
-  const made = await inspectDestination(destination, { ...wanted, overwrite: false });
-  if (made.kind === 'free')
+  const copied = base && (await waitForCopy(push, base));
+  const made = await inspectDestination(push, false);
+  if (made.kind === 'replaceable')
     throw new VhdupError('destination-busy', `${destination.uri}: it was deleted or replaced as soon as it was made`);
-  return made.kind === 'ours' ? { ...made, untouched: etag ?? untouchedCopy(copied) } : made;
+  return made.kind === 'resumable' ? { ...made, untouched: etag ?? copied?.untouched } : made;
+}
+
+async function copyOrCreate(
+  { destination, base, plan, identity }: PreparedPush,
+  ifMatch: string | undefined,
+): Promise<string | undefined> {
+  if (!base) return destination.create(plan.size, { ...identity, state: 'writing' }, ifMatch);
+  await destination.copyFrom(base, { ...identity, state: 'clearing' }, ifMatch);
+  return undefined;
 }
 
 /**
  * Waits for a copy that an earlier run has started. `untouched` stays `undefined` if the copy had ended before this run saw
  * it: others may have written to it within the second of its completion, or held its lease.
  */
-async function awaitCopied(session: Session, destination: PageBlob, base: Base, found: Ours | Complete): Promise<Made> {
-  const properties = await awaitCopy(session, destination, base);
-  const isSeenPending = found.properties.copy?.status === 'pending';
-  return found.kind === 'ours' && isSeenPending ? { ...found, untouched: untouchedCopy(properties) } : found;
+async function awaitEarlierCopy(push: PreparedPush, base: Base, found: Resumable | Complete): Promise<MadeDestination> {
+  const { untouched } = await waitForCopy(push, base);
+  return found.kind === 'resumable' && found.seen.copy === 'pending' ? { ...found, untouched } : found;
 }
 
 /**
- * Returns the ETag of a copy if nothing was written to it since the service completed it; else `undefined`. Both times have
- * whole seconds, so a write in the same second, before this look, goes unnoticed.
- */
-function untouchedCopy(properties: BlobProperties | undefined): string | undefined {
-  const completedAt = properties?.copy?.status === 'success' ? properties.copy.completedAt : undefined;
-  return properties && completedAt && properties.lastModified.getTime() <= completedAt.getTime()
-    ? properties.etag
-    : undefined;
-}
-
-/**
- * After a refusal because of a condition: the base has changed, or somebody made the destination meanwhile. That
- * somebody may be this push itself, when the answer to its request was lost.
+ * Looks at the destination after a refusal: the base has changed, or the destination was made meanwhile. That may have been
+ * this push itself, if the answer to its request was lost. Returns `undefined` if it is not there.
  */
 async function afterRefusal(
-  destination: PageBlob,
-  base: Base | undefined,
-  wanted: Wanted,
+  push: PreparedPush,
   error: unknown,
-): Promise<Found | undefined> {
-  const { status, code } =
-    error instanceof VhdupError ? failureOf(error.cause) : { status: undefined, code: undefined };
-  if (code === 'LeaseIdMissing')
-    throw busy(
-      destination,
-      'it cannot be replaced: it is leased',
-      (await destination.properties())?.metadata ?? {},
-      error,
-    );
-  if (status !== 409 && status !== 412 && status !== 404) return undefined;
-  if (base) await checkUnchanged(base, 'after it was checked', error);
-  const found = await inspectDestination(destination, { ...wanted, overwrite: false });
-  return found.kind === 'free' ? undefined : found;
+): Promise<Exclude<DestinationState, Replaceable> | undefined> {
+  if (!hasStatus(error, 404, 409, 412)) return undefined;
+  if (push.base) await requireUnchanged(push.base, 'after it was checked', error);
+  const found = await inspectDestination(push, false);
+  return found.kind === 'replaceable' ? undefined : found;
 }
 
-/** Throws `base-mismatch` where the base is no longer what was checked. */
-export async function checkUnchanged({ blob, properties }: Base, when: string, cause?: unknown): Promise<void> {
-  const now = await blob.properties();
-  if (now?.etag === properties.etag) return;
-  throw new VhdupError('base-mismatch', `the base ${blob.uri}: it ${now ? 'changed' : 'was deleted'} ${when}`, {
-    cause,
-    hint: 'run the command again to check it anew, with --overwrite where the copy was begun',
-  });
-}
-
-/** Waits for the service's copy to end, and returns the blob's properties then. Throws `base-mismatch` if it failed and the base has changed, `transfer-failed` if it failed otherwise. */
-export async function awaitCopy(session: Session, destination: PageBlob, base: Base): Promise<BlobProperties> {
-  const properties = await settleCopy(destination, (done, total) => {
+/**
+ * Waits until the service's copy has ended. If it came to nothing, throws `base-mismatch` if the base has changed, else
+ * `transfer-failed`.
+ */
+async function waitForCopy({ session, destination }: PreparedPush, base: Base): Promise<CopyEnd> {
+  const end = await destination.waitForCopy((done, total) => {
     session.progress('copy', done, total);
   });
-  const { copy } = properties;
-  if (copy && copy.status !== 'success') {
-    await checkUnchanged(base, 'while it was copied');
-    throw new VhdupError(
-      'transfer-failed',
-      `${destination.uri}: the service's copy of the base was ${copy.status}: ${copy.description ?? 'no reason given'}`,
-      { hint: 'run the same command to start the copy again' },
-    );
+  if (end.failure !== undefined) {
+    await requireUnchanged(base, 'while it was copied');
+    throw new VhdupError('transfer-failed', `${destination.uri}: the service's copy of the base was ${end.failure}`, {
+      hint: 'run the same command to start the copy again',
+    });
   }
-  return properties;
+  return end;
 }

@@ -1,24 +1,27 @@
-import type { VerifyScope } from './verify-pushed.js';
 import type { SessionOptions } from '../session/options.js';
-import type { SealWish } from '../protocol/seal.js';
+import type { SealMode } from '../protocol/seal.js';
 
-export type BaseCheckWish = 'content' | 'md5' | 'id';
+/**
+ * What has to prove that the base is the local ancestor. `content`: its tree digest, if a push has recorded one, else its
+ * Content-MD5; `md5`: its Content-MD5; `id`: its unique id is enough.
+ */
+export type BaseCheckMode = 'content' | 'md5' | 'id';
+
+/** What of the destination to compare with the disk: what this push wrote and cleared, or all. */
+export type VerifyScope = 'sent' | 'all';
 
 /** What to push where, and how. */
 export interface PushOptions extends SessionOptions {
   /** URI of the destination blob; a URI that ends with a slash names a container, and the blob gets the file's name. Default: the base's container. */
   readonly to?: string | undefined;
-  /** URI of the blob to copy from, or `auto` for the nearest ancestor in the destination's container. Without one everything is sent. */
+  /** URI of the blob to copy from, or `auto` for the nearest ancestor in the destination's container. Default: none, everything is sent. */
   readonly base?: string | undefined;
-  /**
-   * What proves that the base is the local ancestor. `content` (default): its tree digest, where a push has noted one,
-   * else its Content-MD5; `md5`: its Content-MD5; `id`: its unique id is enough.
-   */
-  readonly baseCheck?: BaseCheckWish | undefined;
-  /** Accept as base only what nobody can change: under an infinite lease, immutable, a snapshot or a version. Default false. */
+  /** What has to prove that the base is the local ancestor. Default `content`. */
+  readonly baseCheck?: BaseCheckMode | undefined;
+  /** Accept only a base that cannot be changed: under an infinite lease, immutable, a snapshot or a version. Default false. */
   readonly requireSealedBase?: boolean | undefined;
   /** Keep the destination from changing once it is complete. */
-  readonly seal?: SealWish | undefined;
+  readonly seal?: SealMode | undefined;
   /** Replace what is at the destination, unless it is this push. */
   readonly overwrite?: boolean | undefined;
   /** Fetch what this push wrote and cleared (`sent`), or all of the blob (`all`), and compare it before the blob is made complete. */
@@ -27,8 +30,8 @@ export interface PushOptions extends SessionOptions {
   readonly stateFolder?: string | undefined;
   /** Gaps of up to this many bytes (0 to 4 MiB) between changes are sent too, and no wider ones. Default: the link decides; see `docs/PROTOCOL.md`. */
   readonly gap?: number | undefined;
-  /** `false` leaves out Content-MD5, for which the whole disk would be read; the tree digest is noted all the same. */
+  /** `false` leaves out Content-MD5, which takes reading the whole disk. The tree digest is recorded all the same. */
   readonly contentMd5?: boolean | undefined;
-  /** Folder for digests of unchanged files, which are then not read again; `false` for none. See `docs/DIGEST.md`. */
+  /** Folder for the digests of files, which are not read again while they are unchanged; `false` for none. See `docs/DIGEST.md`. */
   readonly cacheFolder?: string | false | undefined;
 }

@@ -1,206 +1,113 @@
 import { VhdupError } from '../errors.js';
-import { baseLocationOf, isSameBlob } from '../azure/location.js';
-import { stateOf } from '../protocol/push-record.js';
-import type { PageBlob } from '../azure/page-blob.js';
-import type { Disk } from '../disk/disk.js';
-import { FixedStream } from '../disk/fixed-stream.js';
-import { MAX_WRITE } from '../plan/page-blob-limits.js';
-import { PushPlanner, type PushPlan } from '../plan/push-plan.js';
-import { checkBase, findBase, findBaseInContainer, isMismatch, type Base, type BaseRules } from './base.js';
-import { destinationOf } from './destination-location.js';
-import { inspectDestination, type Found, type Identity } from './destination.js';
-import { fingerprintOf } from './fingerprint.js';
-import type { PushOptions } from './options.js';
+import { isSameBlob } from '../azure/location.js';
 import { DiskDigests } from '../content/disk-digests.js';
-import { thisHolder } from '../protocol/holder.js';
-import type { Session } from '../session/session.js';
 import { SourceGuard } from '../content/source-guard.js';
+import { PageBlobDestination } from '../destination/page-blob.js';
+import type { Disk } from '../disk/disk.js';
+import { FixedStream } from '../protocol/fixed-vhd.js';
+import { MAX_WRITE } from '../plan/page-blob-limits.js';
+import type { Session } from '../session/session.js';
 import { DigestCache, defaultCacheFolder } from '../state/digest-cache.js';
-
-/** All that is decided before the first request that changes anything. */
-export interface Preparation {
-  readonly destination: PageBlob;
-  readonly base: Base | undefined;
-  /** False if only the blob's metadata says that an earlier run has checked the base's content. */
-  readonly isBaseChecked: boolean;
-  readonly plan: PushPlan;
-  readonly stream: FixedStream;
-  readonly guard: SourceGuard;
-  readonly digests: DiskDigests;
-  /** What the destination's metadata says while the push runs; only `state` changes. */
-  readonly identity: Identity;
-  readonly found: Found;
-}
+import { isOverUncheckedBase, type Base } from './base.js';
+import { requireCapabilities } from './capabilities.js';
+import { checkBase } from './check-base.js';
+import { chooseBase } from './choose-base.js';
+import type { PreparedPush, PushContext } from './context.js';
+import { destinationOf } from './destination-location.js';
+import type { DestinationState } from './destination-state.js';
+import { inspectDestination } from './inspect-destination.js';
+import type { PushOptions } from './options.js';
+import { planAndIdentify } from './plan-and-identity.js';
 
 /** The largest page blob, in bytes. */
 const MAX_BLOB = 8 * 1024 ** 4;
 const MIB = 1024 ** 2;
 
 /** Decides what a push has to do: reads the disk's structures, the base and the destination, and changes nothing. */
-export async function prepare(session: Session, disk: Disk, options: PushOptions): Promise<Preparation> {
+export async function prepare(session: Session, source: Disk, options: PushOptions): Promise<PreparedPush> {
+  const context = await openPush(session, source, options);
+  const prepared = await decide(context);
+  // Only a complete destination needs one state of the files here: a push proves that before it completes the blob.
+  if (prepared.found.kind !== 'complete' || (await context.guard.isUntouched())) return prepared;
+  return context.guard.repeatUntilUntouched(() => decide(context));
+}
+
+/** Takes the state of the files that has to be pushed, and warns of what is odd about the disk. */
+async function openPush(session: Session, source: Disk, options: PushOptions): Promise<PushContext> {
   const { gap } = options;
   if (gap !== undefined && !(gap >= 0 && gap <= MAX_WRITE))
     throw new VhdupError('usage', `a gap has 0 to ${MAX_WRITE} bytes, not ${gap}`);
-  const guard = await SourceGuard.begin(disk, {
+  const guard = await SourceGuard.begin(source, {
     onTouched: (path) => {
       session.note(`${path} was touched: what was sent is compared with the disk before the push is completed`);
     },
   });
-  const stream = new FixedStream(guard.disk);
+  const { disk } = guard;
+  const path = disk.layers[0]?.path ?? '';
+  const stream = new FixedStream(disk);
   if (stream.size > MAX_BLOB)
-    throw new VhdupError('disk-unsupported', `${pathOf(disk)}: ${disk.size} bytes do not fit in a page blob (8 TiB)`);
+    throw new VhdupError('disk-unsupported', `${path}: ${disk.size} bytes do not fit in a page blob (8 TiB)`);
   for (const warning of [
     ...disk.warnings,
-    ...disk.layers.flatMap(({ path, warnings }) => warnings.map((text) => `${path}: ${text}`)),
+    ...disk.layers.flatMap((layer) => layer.warnings.map((text) => `${layer.path}: ${text}`)),
   ])
     session.warn(warning);
-
   if (disk.size % MIB !== 0)
     session.warn(
-      `${pathOf(disk)}: the size of ${disk.size} bytes is no whole number of MiB: no virtual machine of the service starts from such a disk`,
+      `${path}: the size of ${disk.size} bytes is no whole number of MiB: no virtual machine of the service starts from such a disk`,
     );
 
-  const destination = await session.blob(destinationOf(pathOf(disk), options.to, options.base));
-  const decided = await decide(session, { destination, stream, guard }, options);
-  // Only a complete destination needs one state of the files here: a push proves that before it completes the blob.
-  if (decided.found.kind !== 'complete' || (await guard.isUntouched())) return decided;
-  return guard.repeatUntilUntouched(() => decide(session, { destination, stream, guard }, options));
+  const location = destinationOf(path, options.to, options.base);
+  const destination = await PageBlobDestination.at(session, location, options.stateFolder);
+  requireCapabilities(destination.can, destination.uri, options);
+  return { session, options, guard, disk, stream, destination };
 }
 
-async function decide(
-  session: Session,
-  { destination, stream, guard }: Pick<Preparation, 'destination' | 'stream' | 'guard'>,
-  options: PushOptions,
-): Promise<Preparation> {
-  const { disk } = guard;
-  const digests = new DiskDigests(
-    session,
-    disk,
-    options.cacheFolder === false ? undefined : new DigestCache(options.cacheFolder ?? defaultCacheFolder()),
-  );
-  const { base, isChecked } = await chooseBase(session, disk, destination, digests, options);
-  const plan = await planOf(disk, base, options.gap);
-  const identity = identityOf(guard, base, plan);
-  const found = await inspectDestination(destination, {
-    identity,
-    stream,
-    digests,
-    overwrite: options.overwrite ?? false,
-  });
+async function decide(context: PushContext): Promise<PreparedPush> {
+  const { session, disk, stream, destination, options } = context;
+  const cache =
+    options.cacheFolder === false ? undefined : new DigestCache(options.cacheFolder ?? defaultCacheFolder());
+  const digests = new DiskDigests(session, disk, cache);
+  const { base, isChecked } = await chooseBase(context, digests);
+  const { plan, identity } = await planAndIdentify(context, base);
+  const found = await inspectDestination({ destination, identity, stream, digests }, options.overwrite ?? false);
 
-  // What an earlier run of this very push checked needs no second look, as long as nothing touched the files since.
-  const wasChecked = isChecked || (found.kind === 'ours' && found.state.times === identity.times);
+  // What an earlier run of this very push has checked needs no second check, if nothing touched the files since.
+  const wasChecked = isChecked || (found.kind === 'resumable' && found.record.times === identity.times);
   if (base && found.kind !== 'complete') {
-    // The ETag tells too, where one blob goes by two names.
-    if (
-      isSameBlob(base.blob.location, destination.location) ||
-      (found.kind === 'free' && found.conditions.ifMatch === base.properties.etag)
-    ) {
-      throw new VhdupError('destination-exists', `${destination.uri}: the destination is the base itself`, {
-        hint: 'give the new blob another name with --to',
-      });
-    }
-    if (base.blob.location.endpoint !== destination.location.endpoint && base.blob.access.kind !== 'sas') {
-      throw new VhdupError(
-        'not-authorised',
-        `the base ${base.blob.uri} is in another account than the destination, and has no SAS`,
-        { hint: 'add a SAS that allows reading to the URI of the base: the service needs it to copy from there' },
-      );
-    }
+    requireCopyable(context, base, found);
     if (!wasChecked) await checkBase(digests, disk, base);
-    if (base.check === 'id')
-      session.warn(
-        `the base was taken for ${disk.layers[base.layer]?.path ?? ''} by its id alone; its content was not checked`,
-      );
-    if (stateOf(base.properties.metadata)?.base?.check === 'id')
-      session.warn(`the base ${base.blob.uri} was itself pushed over a base whose content was not checked`);
-    if (base.properties.protection === undefined)
-      session.warn(
-        `nothing keeps the base ${base.blob.uri} from changing: seal it with vhdup seal, or name a snapshot of it`,
-      );
+    warnOfBase(context, base);
   }
-  return { destination, base, isBaseChecked: isChecked || !wasChecked, plan, stream, guard, digests, identity, found };
+  return { ...context, base, isBaseChecked: isChecked || !wasChecked, plan, digests, identity, found };
 }
 
-interface ChosenBase {
-  readonly base: Base | undefined;
-  readonly isChecked: boolean;
+/** Throws if the service cannot copy the base to the destination. */
+function requireCopyable({ destination }: PushContext, { blob, properties }: Base, found: DestinationState): void {
+  // The ETag shows it too, if one blob has two names.
+  if (
+    isSameBlob(blob.location, destination.location) ||
+    (found.kind === 'replaceable' && found.ifMatch === properties.etag)
+  )
+    throw new VhdupError('destination-exists', `${destination.uri}: the destination is the base itself`, {
+      hint: 'give the new blob another name with --to',
+    });
+  if (blob.location.endpoint !== destination.location.endpoint && blob.access.kind !== 'sas')
+    throw new VhdupError(
+      'not-authorised',
+      `the base ${blob.uri} is in another account than the destination, and has no SAS`,
+      { hint: 'add a SAS that allows reading to the URI of the base: the service needs it to copy from there' },
+    );
 }
 
-async function chooseBase(
-  session: Session,
-  disk: Disk,
-  destination: PageBlob,
-  digests: DiskDigests,
-  options: PushOptions,
-): Promise<ChosenBase> {
-  const rules: BaseRules = { check: options.baseCheck ?? 'content', isSealed: options.requireSealedBase ?? false };
-  if (options.base === undefined) return { base: undefined, isChecked: false };
-  if (options.base !== 'auto')
-    return {
-      base: await findBase(session, disk, baseLocationOf(options.base, destination.location), rules),
-      isChecked: false,
-    };
-  const begun = await begunBase(session, disk, destination, rules);
-  if (begun) return begun;
-  const base = await findBaseInContainer(session, disk, destination, digests, rules);
-  session.note(base ? `base: ${base.blob.uri}` : 'no ancestor of this disk is in the container: everything is sent');
-  return { base, isChecked: true };
-}
-
-/** What an interrupted push to the destination found: looking again could find another base meanwhile. */
-async function begunBase(
-  session: Session,
-  disk: Disk,
-  destination: PageBlob,
-  rules: BaseRules,
-): Promise<ChosenBase | undefined> {
-  const state = stateOf((await destination.properties())?.metadata ?? {});
-  if (!state || state.state === 'complete' || state.id !== disk.id) return undefined;
-  if (!state.base) return { base: undefined, isChecked: false };
-  try {
-    const location = baseLocationOf(state.base.uri, destination.location);
-    // Metadata is somebody's text: no credential follows it to another account.
-    return location.endpoint === destination.location.endpoint
-      ? { base: await findBase(session, disk, location, rules), isChecked: false }
-      : undefined;
-  } catch (error) {
-    if (isMismatch(error) || (error instanceof VhdupError && error.code === 'usage')) return undefined;
-    throw error;
-  }
-}
-
-/** Makes the plan for a disk over a base, from its structures and bitmaps. */
-export async function planOf(disk: Disk, base: Base | undefined, gap: number | undefined): Promise<PushPlan> {
-  const planner = new PushPlanner({
-    size: disk.size,
-    base: base && { blobSize: base.properties.size, isContentChecked: isContentChecked(base) },
-    gap,
-  });
-  for await (const stretch of disk.stretches(base ? { above: base.layer } : {})) {
-    for (const extent of stretch) planner.add(extent);
-  }
-  return planner.plan();
-}
-
-/** Returns false if only the id was checked, of the base or of the base that it was pushed over. */
-function isContentChecked({ check, properties }: Base): boolean {
-  return check !== 'id' && stateOf(properties.metadata)?.base?.check !== 'id';
-}
-
-/** Returns what the destination's metadata gets: it describes a push from the state of the files in `guard`. */
-export function identityOf(guard: SourceGuard, base: Base | undefined, plan: PushPlan): Identity {
-  const { disk } = guard;
-  return {
-    fingerprint: fingerprintOf(guard.structure, base && [base.id, base.properties.etag, base.check], plan),
-    times: guard.times,
-    id: disk.id,
-    parentId: disk.layers[0]?.parentId,
-    base: base && { uri: base.blob.uri, etag: base.properties.etag, id: base.id, check: base.check },
-    holder: thisHolder(),
-  };
-}
-
-function pathOf(disk: Disk): string {
-  return disk.layers[0]?.path ?? '';
+function warnOfBase({ session, disk }: PushContext, base: Base): void {
+  const { blob, properties, layer, check } = base;
+  if (check === 'id')
+    session.warn(
+      `the base was taken for ${disk.layers[layer]?.path ?? ''} by its id alone; its content was not checked`,
+    );
+  if (isOverUncheckedBase(base))
+    session.warn(`the base ${blob.uri} was itself pushed over a base whose content was not checked`);
+  if (properties.protection === undefined)
+    session.warn(`nothing keeps the base ${blob.uri} from changing: seal it with vhdup seal, or name a snapshot of it`);
 }

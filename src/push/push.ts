@@ -1,118 +1,84 @@
-import type { Lease } from '../azure/lease.js';
-import { stateOf, withState } from '../protocol/push-record.js';
-import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js';
 import { VhdupError } from '../errors.js';
-import type { Disk } from '../disk/disk.js';
-import { md5 } from '../digest/md5.js';
-import { MAX_WRITE } from '../plan/page-blob-limits.js';
-import { gapsOf } from '../plan/push-plan.js';
-import { rangeSet, subtract, totalLength } from '../bytes/range.js';
-import { defaultStateFolder } from '../state/lease-record.js';
-import { claim } from './claim.js';
-import { clearDestination, completeDestination, type Complete, type Identity, type Ours } from './destination.js';
-import { letGo, letGoCrashed, unnoticedFor } from '../protocol/hold-lease.js';
-import { LeaseSecret } from '../protocol/lease-secret.js';
-import { dropCopySource } from '../protocol/copy-source.js';
-import type { PushOptions } from './options.js';
-import { prepare, type Preparation } from './prepare.js';
-import { proveSource, verifyComplete } from './prove-source.js';
-import { Session } from '../session/session.js';
+import { subtract, totalLength } from '../bytes/range.js';
 import type { Digests } from '../content/digest-computation.js';
 import { RunningDigest } from '../content/running-digest.js';
-import { sealFree, sealHeld, type Seal } from '../protocol/seal.js';
+import type { DestinationSnapshot, DestinationWriter } from '../destination/destination.js';
+import { md5 } from '../digest/md5.js';
+import type { Disk } from '../disk/disk.js';
+import { MAX_WRITE } from '../plan/page-blob-limits.js';
+import { gapsOf } from '../plan/push-plan.js';
+import { LeaseSecret } from '../protocol/lease-secret.js';
+import { Session } from '../session/session.js';
+import { defaultStateFolder } from '../state/lease-record.js';
+import { alreadyThere, warnOfMissingMd5 } from './already-there.js';
+import { claim } from './claim.js';
+import { clearDestination } from './clear.js';
+import type { PreparedPush } from './context.js';
+import type { Resumable } from './destination-state.js';
+import type { PushOptions } from './options.js';
+import { prepare } from './prepare.js';
+import { proveSource } from './prove-source.js';
 import { recheckAll, recheckWritten } from './recheck.js';
-import { Upload, type Sent } from './transfer.js';
-import { summarise, summaryOf, type PlannedPush, type PushResult } from './result.js';
+import { resultOf, summaryOf, type PlannedPush, type PushResult } from './result.js';
+import { Upload, type UploadStats } from './transfer.js';
 
 /**
  * Pushes a disk to a page blob, and sends only what the base does not have.
  * The order of the steps is what makes it safe to end at any of them: see `docs/PROTOCOL.md`.
  * Throws a `VhdupError`; after `cancelled`, `transfer-failed` and `lease-lost` the same call resumes.
  */
-export async function push(opened: Disk, options: PushOptions): Promise<PushResult> {
+export async function push(source: Disk, options: PushOptions): Promise<PushResult> {
   const session = new Session(options);
   // Throws if there is no such folder: before the disk and its base are read, which may take hours.
   const stateFolder = options.stateFolder ?? defaultStateFolder();
-  const prepared = await prepare(session, opened, options);
-  const {
-    destination,
-    guard: { disk, structure },
-    plan,
-  } = prepared;
-  if (prepared.found.kind === 'complete') return alreadyThere(session, prepared, prepared.found, options, stateFolder);
-  const secret = await LeaseSecret.of(disk, { structure, fingerprint: prepared.identity.fingerprint, plan });
+  const prepared = await prepare(session, source, { ...options, stateFolder });
+  if (prepared.found.kind === 'complete') return alreadyThere(prepared, prepared.found.seen);
 
-  await using digests = beginDigests(session, disk, prepared, options);
-  const claimed = await claim(session, disk, prepared, { secret, stateFolder, overwrite: options.overwrite ?? false });
+  const { disk, guard, identity, plan } = prepared;
+  const secret = await LeaseSecret.of(disk, { structure: guard.structure, fingerprint: identity.fingerprint, plan });
+  await using digests = beginDigests(prepared);
+  const claimed = await claim(prepared, secret);
   if (claimed.kind === 'complete') {
     await digests[Symbol.asyncDispose]();
-    return await alreadyThere(session, prepared, claimed, options, stateFolder);
+    return await alreadyThere(prepared, claimed.seen);
   }
-  const { preparation, found, lease } = claimed;
-  try {
-    const sealed = () => options.seal && sealHeld(session, destination, lease, options.seal, stateFolder);
-    if (found.kind === 'complete') {
-      await digests[Symbol.asyncDispose]();
-      tellOfMissingMd5(session, destination, found.properties, options);
-      lease.finishIn(unnoticedFor(found.properties));
-      return done(session, preparation, 'already-there', {
-        contentMd5: found.properties.contentMd5,
-        seal: await sealed(),
-      });
-    }
-    if (found.kind !== 'ours')
-      throw new VhdupError('destination-busy', `${destination.uri}: it was replaced meanwhile`);
-    await signOn(destination, found, preparation.identity, lease.conditions);
-    const filled = await fill(session, disk, preparation, found.properties, digests, lease, options);
-    return done(session, preparation, prepared.found.kind === 'ours' ? 'resumed' : 'pushed', {
-      contentMd5: filled.digests.md5,
-      sent: filled.sent,
-      seal: await sealed(),
-    });
-  } finally {
-    await letGo(lease, destination, stateFolder);
+  await using writer = claimed.writer;
+  const { found } = claimed.push;
+  const seal = () => options.seal && writer.seal(options.seal);
+  if (found.kind === 'complete') {
+    await digests[Symbol.asyncDispose]();
+    warnOfMissingMd5(claimed.push, found.seen);
+    writer.markComplete(found.seen);
+    const { contentMd5 } = found.seen;
+    return resultOf(claimed.push, { outcome: 'already-there', contentMd5, seal: await seal() });
   }
+  if (found.kind === 'replaceable')
+    throw new VhdupError('destination-busy', `${prepared.destination.uri}: it was replaced meanwhile`);
+  await recordHolder(claimed.push, writer, found);
+  const filled = await fill(claimed.push, writer, found.seen, digests);
+  const outcome = prepared.found.kind === 'resumable' ? 'resumed' : 'pushed';
+  return resultOf(claimed.push, { outcome, contentMd5: filled.digests.md5, sent: filled.sent, seal: await seal() });
 }
 
-/** What `push` would do with the same options; reads the disk, the base and the destination, and changes nothing. */
+/** Returns what `push` would do with the same options. Reads the disk, the base and the destination, and changes nothing. */
 export async function planPush(disk: Disk, options: PushOptions): Promise<PlannedPush> {
   const session = new Session(options);
   const { destination, base, plan, found } = await prepare(session, disk, options);
   return {
     destination: destination.uri,
-    action: found.kind === 'complete' ? 'nothing' : found.kind === 'ours' ? 'resume' : 'push',
+    action: found.kind === 'complete' ? 'nothing' : found.kind === 'resumable' ? 'resume' : 'push',
     base: base && summaryOf(base),
     plan,
     warnings: session.warnings,
   };
 }
 
-/** The destination is complete, and nobody holds it. */
-async function alreadyThere(
-  session: Session,
-  preparation: Preparation,
-  { properties }: Complete,
-  options: PushOptions,
-  stateFolder: string,
-): Promise<PushResult> {
-  const { destination } = preparation;
-  tellOfMissingMd5(session, destination, properties, options);
-  await letGoCrashed(destination, properties, stateFolder);
-  if (options.verify !== undefined) await verifyComplete(session, preparation, options.verify, properties);
-  const seal = options.seal && (await sealFree(session, destination, properties, options.seal, stateFolder));
-  return done(session, preparation, 'already-there', { contentMd5: properties.contentMd5, seal });
-}
-
-/** A disk that is read for so many times what is sent of it is read apart. */
+/** If a digest reads more than this many times what is sent, the disk is read apart for it. */
 const MOSTLY_UNSENT = 2;
 
-/** Digests for which most is read that is not sent get on with it while the service copies and clears. */
-function beginDigests(
-  session: Session,
-  disk: Disk,
-  { digests, stream, plan, base }: Preparation,
-  { contentMd5 = true }: PushOptions,
-): RunningDigest {
+/** Starts the digests. Those that mostly read what is not sent run while the service copies and clears. */
+function beginDigests({ session, disk, digests, stream, plan, base, options }: PreparedPush): RunningDigest {
+  const { contentMd5 = true } = options;
   const ready = digests.start(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest', base === undefined);
   const sent = totalLength(plan.write);
   return new RunningDigest(
@@ -123,90 +89,49 @@ function beginDigests(
   );
 }
 
-function tellOfMissingMd5(
-  session: Session,
-  { uri }: PageBlob,
-  found: BlobProperties,
-  { contentMd5 = true }: PushOptions,
-): void {
-  if (contentMd5 && !found.contentMd5) session.warn(`${uri} has no Content-MD5: it was pushed with --no-md5`);
-}
-
-/** Writes this run's holder and lease to the metadata of an earlier run's push, and leaves the rest of it as it is. */
-async function signOn(
-  destination: PageBlob,
-  { state, properties }: Ours,
-  { holder, lease }: Identity,
-  conditions: Conditions,
+/** Writes this run's holder and lease to the record of an earlier run's push, and leaves the rest of it as it is. */
+async function recordHolder(
+  { identity: { holder, lease } }: PreparedPush,
+  writer: DestinationWriter,
+  { record, seen }: Resumable,
 ): Promise<void> {
-  if (state.lease !== lease)
-    await destination.setMetadata(
-      withState(properties.metadata, { ...state, holder, ...(lease === undefined ? {} : { lease }) }),
-      conditions,
-    );
+  if (record.lease !== lease)
+    await writer.saveRecord(seen, { ...record, holder, ...(lease === undefined ? {} : { lease }) });
 }
 
-/** From a destination that this process holds to a complete one. */
+/** Makes a complete destination of one that this run has claimed: clears or rechecks, writes, proves, completes. */
 async function fill(
-  session: Session,
-  disk: Disk,
-  preparation: Preparation,
-  found: BlobProperties,
+  push: PreparedPush,
+  writer: DestinationWriter,
+  seen: DestinationSnapshot,
   pass: RunningDigest,
-  lease: Lease,
-  options: PushOptions,
-): Promise<{ sent: Sent; digests: Digests }> {
-  const { destination, base, plan, stream, identity } = preparation;
-  if (base) await dropCopySource(session, base, identity.fingerprint);
-  const { conditions } = lease;
-  // Before the first byte changes, nothing vouches for the blob any longer.
-  if (found.contentMd5) await destination.setContentMd5(undefined, found, conditions);
-  if (lease.isProved && stateOf(found.metadata)?.state === 'clearing')
-    await clearDestination(session, destination, found, identity, plan, conditions);
-  else if (lease.isProved) await recheckWritten(session, disk, preparation, { found, conditions });
-  else await recheckAll(session, disk, preparation, { found, conditions });
-  await lease.fence();
+): Promise<{ sent: UploadStats; digests: Digests }> {
+  const { session, destination, base, plan, stream, identity } = push;
+  if (base) await destination.cleanUpCopy(base, identity.fingerprint);
+  // Before the first byte changes: from here on the digest proves nothing.
+  await writer.removeContentMd5(seen);
+  const state = seen.verdict.record?.state;
+  if (!writer.isProved) await recheckAll(push, writer, seen);
+  else if (state === 'clearing') await clearDestination(push, writer, seen);
+  else await recheckWritten(push, writer, seen);
+  await writer.fence();
 
-  const there = rangeSet(await destination.pageRanges(lease.conditions));
-  const left = subtract(plan.write, there);
+  const left = subtract(plan.write, await writer.pageRanges());
   const kept = totalLength(plan.write) - totalLength(left);
   if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
   const limit = session.scheduler.newLimit(MAX_WRITE);
-  await using upload = new Upload(session, { blob: destination, plan, left, conditions: lease.conditions, limit });
+  await using upload = new Upload(session, { writer, plan, left, limit });
   const digests = await pass.finish([upload], () => limit.concurrency);
   const { sent } = upload;
   // It is not known which gaps an earlier run has sent.
-  const gaps = stateOf(found.metadata)?.state === 'writing' ? gapsOf(plan) : sent.gaps;
+  const gaps = state === 'writing' ? gapsOf(plan) : sent.gaps;
   // Before the footer is written: until then the blob is no disk.
-  const proved = await proveSource(session, preparation, digests, { conditions: lease.conditions, gaps, options });
+  const proved = await proveSource(push, writer, { digests, gaps });
   session.progress('finish', 0, 0);
-  await completeDestination(destination, lease, {
-    footer: { bytes: stream.footer, md5: md5(stream.footer) },
-    plan,
-    identity: proved.identity,
-    digests: proved.digests,
-  });
+  const footer = { bytes: stream.footer, md5: md5(stream.footer) };
+  await writer.complete({ footer, footerOffset: plan.footer.offset, ...proved });
   return {
     sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 },
     digests: proved.digests,
   };
-}
-
-function done(
-  session: Session,
-  { destination, base, plan, identity }: Preparation,
-  outcome: PushResult['outcome'],
-  { contentMd5, sent, seal }: { contentMd5: Uint8Array | undefined; sent?: Sent; seal: Seal | undefined },
-): PushResult {
-  return summarise({
-    destination: destination.uri,
-    id: identity.id,
-    base: base && summaryOf(base),
-    plan,
-    outcome,
-    contentMd5,
-    sent,
-    seal,
-    warnings: session.warnings,
-  });
 }

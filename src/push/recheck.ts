@@ -1,43 +1,40 @@
-import { stateOf, withState } from '../protocol/push-record.js';
-import type { BlobProperties, Conditions } from '../azure/page-blob.js';
-import type { Disk } from '../disk/disk.js';
-import { gapsOf } from '../plan/push-plan.js';
-import { intersect, rangeSet, subtract, totalLength, union, type RangeSet } from '../bytes/range.js';
-import { dataRanges } from '../content/data-ranges.js';
-import type { Session } from '../session/session.js';
 import { compare } from '../content/compare.js';
-import type { Preparation } from './prepare.js';
+import { dataRanges } from '../content/data-ranges.js';
+import type { DestinationSnapshot, DestinationWriter } from '../destination/destination.js';
+import { gapsOf } from '../plan/push-plan.js';
+import type { PushRecord } from '../protocol/push-record.js';
+import { intersect, rangeSet, subtract, totalLength, union, type RangeSet } from '../bytes/range.js';
+import type { PreparedPush } from './context.js';
 import { repair } from './repair.js';
 
 /**
- * Returns true if it costs less to copy the base again than to compare a blob whose content is not proved. Copying again means
- * to send again what was written; comparing means to fetch all that was copied and written.
+ * Returns true if it costs less to copy the base again than to compare a destination whose content is not proved. Copying again
+ * means to send again what was written; comparing means to fetch all that was copied and written.
  */
 export async function isCheaperToCopyAgain(
-  { destination, base, plan }: Preparation,
-  found: BlobProperties,
-  conditions: Conditions,
+  { base, plan }: PreparedPush,
+  writer: DestinationWriter,
+  { state }: PushRecord,
 ): Promise<boolean> {
   if (!base) return false;
-  if (stateOf(found.metadata)?.state === 'clearing') return true;
-  const written = totalLength(intersect(plan.write, rangeSet(await destination.pageRanges(conditions))));
+  if (state === 'clearing') return true;
+  const written = totalLength(intersect(plan.write, await writer.pageRanges()));
   return totalLength(rangeSet(await base.blob.pageRanges({ ifMatch: base.properties.etag }))) >= written;
 }
 
 /**
- * Compares all content of a blob in state `writing` with the disk, because others may have written to it while no lease was
- * held, and repairs what differs. Every step may be repeated.
+ * Compares all content of a destination in state `writing` with the disk, because others may have written to it while no lease
+ * was held, and repairs what differs. Each step may be repeated after a crash.
  */
 export async function recheckAll(
-  session: Session,
-  disk: Disk,
-  preparation: Preparation,
-  { found, conditions }: Recheck,
+  push: PreparedPush,
+  writer: DestinationWriter,
+  seen: DestinationSnapshot,
 ): Promise<void> {
-  const { destination, base, plan, identity } = preparation;
-  if (found.size !== plan.size) await destination.resize(plan.size, conditions);
-  await destination.clear(plan.footer, conditions);
-  const pages = rangeSet(await destination.pageRanges(conditions));
+  const { session, disk, base, plan, identity } = push;
+  if (seen.size !== plan.size) await writer.resize(plan.size);
+  await writer.clear(plan.footer);
+  const pages = await writer.pageRanges();
   if (pages.length > 0)
     session.note('others may have written to the blob meanwhile: what is there is compared with the disk first');
   const within = [{ offset: 0, length: disk.size }];
@@ -45,61 +42,36 @@ export async function recheckAll(
     intersect(rangeSet([...(base ? await dataRanges(disk) : []), ...pages]), within),
     plan.write,
   );
-  await compareAndRepair(session, disk, preparation, {
-    ranges: union(intersect(plan.write, pages), elsewhere),
-    pages,
-    conditions,
-  });
-  await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
-}
-
-/** A blob under a lease: its properties, and the conditions of every request. */
-export interface Recheck {
-  readonly found: BlobProperties;
-  readonly conditions: Conditions;
+  await compareAndRepair(push, writer, { ranges: union(intersect(plan.write, pages), elsewhere), pages });
+  await writer.saveRecord(seen, { ...identity, state: 'writing' });
 }
 
 /**
- * Compares what this push has written with the disk if the times of its files have changed since: a sector may have
- * been changed in place. Without its footer, the blob is no disk meanwhile.
+ * Compares what this push has written with the disk if the times of its files have changed since: a sector may have been changed
+ * in place. The footer is cleared first, so the blob is no disk meanwhile.
  */
 export async function recheckWritten(
-  session: Session,
-  disk: Disk,
-  preparation: Preparation,
-  { found, conditions }: Recheck,
+  push: PreparedPush,
+  writer: DestinationWriter,
+  seen: DestinationSnapshot,
 ): Promise<void> {
-  const { destination, plan, identity } = preparation;
-  await destination.clear(plan.footer, conditions);
-  if (stateOf(found.metadata)?.times === identity.times) return;
+  const { session, plan, identity } = push;
+  await writer.clear(plan.footer);
+  if (seen.verdict.record?.times === identity.times) return;
   session.note('the files of the disk have other times than when this push began: what was sent is compared first');
-  const pages = rangeSet(await destination.pageRanges(conditions));
-  await compareAndRepair(session, disk, preparation, {
-    ranges: union(intersect(plan.write, pages), gapsOf(plan)),
-    pages,
-    conditions,
-  });
-  await destination.setMetadata(withState(found.metadata, { ...identity, state: 'writing' }), conditions);
+  const pages = await writer.pageRanges();
+  await compareAndRepair(push, writer, { ranges: union(intersect(plan.write, pages), gapsOf(plan)), pages });
+  await writer.saveRecord(seen, { ...identity, state: 'writing' });
 }
 
-/** The ranges to compare, and the pages that the blob has. */
-interface Stretches {
+/** The ranges to compare, and the pages that the destination has. */
+interface Compared {
   readonly ranges: RangeSet;
   readonly pages: RangeSet;
-  readonly conditions: Conditions;
 }
 
-async function compareAndRepair(
-  session: Session,
-  disk: Disk,
-  preparation: Preparation,
-  stretches: Stretches,
-): Promise<void> {
-  const { differences } = await compare(session, {
-    disk,
-    blob: preparation.destination,
-    ...stretches,
-    phase: 'compare-written',
-  });
-  await repair(preparation, differences, stretches.conditions);
+async function compareAndRepair(push: PreparedPush, writer: DestinationWriter, compared: Compared): Promise<void> {
+  const { session, disk } = push;
+  const { differences } = await compare(session, { disk, blob: writer, ...compared, phase: 'compare-written' });
+  await repair(push, writer, differences);
 }

@@ -3,7 +3,8 @@ import { gapsOf, type PushPlan } from '../plan/push-plan.js';
 import { totalLength } from '../bytes/range.js';
 import type { Base } from './base.js';
 import type { Seal } from '../protocol/seal.js';
-import type { Sent } from './transfer.js';
+import type { PreparedPush } from './context.js';
+import type { UploadStats } from './transfer.js';
 
 /** The base of a push, for programs. */
 export interface BaseSummary {
@@ -27,7 +28,7 @@ export interface PlannedPush {
   readonly warnings: readonly string[];
 }
 
-/** What a push did. Amounts are bytes. */
+/** What a push has done. Amounts are bytes. */
 export interface PushResult {
   readonly destination: string;
   readonly outcome: 'pushed' | 'resumed' | 'already-there';
@@ -41,30 +42,28 @@ export interface PushResult {
   readonly sent: number;
   /** Put Page requests of this run. */
   readonly requests: number;
-  /** Read, found zero, and not sent. */
+  /** Bytes that were read, found zero, and not sent. */
   readonly zeros: number;
   /** Copied by the service. */
   readonly copied: number;
   readonly cleared: number;
   /** The most bytes of gaps between changes among what was sent: they were sent only to save requests. */
   readonly gaps: number;
-  /** What keeps the blob from changing, where that was asked for. */
+  /** What keeps the blob from changing, if that was asked for. */
   readonly seal?: Seal;
   readonly warnings: readonly string[];
 }
 
+/** How a push has ended. */
 export interface Outcome {
-  readonly destination: string;
   readonly outcome: PushResult['outcome'];
-  readonly id: string | undefined;
-  readonly base: BaseSummary | undefined;
-  readonly plan: PushPlan;
   readonly contentMd5: Uint8Array | undefined;
-  readonly sent: Sent | undefined;
+  /** Absent if nothing was sent. */
+  readonly sent?: UploadStats;
   readonly seal: Seal | undefined;
-  readonly warnings: readonly string[];
 }
 
+/** Returns a base in the form of results. */
 export function summaryOf(base: Base): BaseSummary {
   return {
     uri: base.blob.uri,
@@ -75,32 +74,26 @@ export function summaryOf(base: Base): BaseSummary {
   };
 }
 
-export function summarise({
-  destination,
-  outcome,
-  id,
-  base,
-  plan,
-  contentMd5,
-  sent,
-  seal,
-  warnings,
-}: Outcome): PushResult {
-  const worked = outcome !== 'already-there';
+/** Returns the result of a push. */
+export function resultOf(
+  { session, destination, base, plan, identity }: PreparedPush,
+  { outcome, contentMd5, sent, seal }: Outcome,
+): PushResult {
+  const hasWorked = outcome !== 'already-there';
   return {
-    destination,
+    destination: destination.uri,
     outcome,
-    id,
+    id: identity.id,
     size: plan.size,
-    base,
+    base: base && summaryOf(base),
     contentMd5: contentMd5 && Buffer.from(contentMd5).toString('base64'),
     sent: sent?.bytes ?? 0,
     requests: sent?.requests ?? 0,
     zeros: sent?.zeros ?? 0,
-    copied: worked ? plan.copied : 0,
-    cleared: worked ? plan.totals.clear : 0,
+    copied: hasWorked ? plan.copied : 0,
+    cleared: hasWorked ? plan.totals.clear : 0,
     gaps: sent ? plan.totals.gaps - totalLength(gapsOf(plan)) + totalLength(sent.gaps) : 0,
     ...(seal ? { seal } : {}),
-    warnings,
+    warnings: session.warnings,
   };
 }

@@ -1,4 +1,3 @@
-import type { Conditions, PageBlob } from '../azure/page-blob.js';
 import { hashingFor } from '../digest/hash-workers.js';
 import type { Hashing } from '../digest/hashing.js';
 import { nonZeroRanges } from '../bytes/non-zero.js';
@@ -9,10 +8,11 @@ import { RangeCursor, endOf, rangeSet, subtract, totalLength, type Range, type R
 import type { Consumer, ScannedWindow } from '../content/scan.js';
 import { forEachLimited, type Limit } from '../run/concurrency.js';
 import { MIN_LINK_BYTES, PROBE_BYTES } from '../run/request-price.js';
+import type { DestinationWriter } from '../destination/destination.js';
 import type { Session } from '../session/session.js';
 
-/** What went over the wire. */
-export interface Sent {
+/** What was sent. */
+export interface UploadStats {
   /** Gaps included. */
   readonly bytes: number;
   readonly requests: number;
@@ -22,13 +22,12 @@ export interface Sent {
   readonly gaps: RangeSet;
 }
 
-/** The blob to write to, and what to write. */
+/** The destination to write to, and what to write. */
 export interface UploadTarget {
-  readonly blob: PageBlob;
+  readonly writer: Pick<DestinationWriter, 'write'>;
   readonly plan: PushPlan;
   /** The part of the plan's ranges that is left to write. */
   readonly left: RangeSet;
-  readonly conditions: Conditions;
   /** Requests at a time. */
   readonly limit: Limit;
 }
@@ -72,7 +71,7 @@ export class Upload implements Consumer, AsyncDisposable {
     this.#report();
   }
 
-  get sent(): Sent {
+  get sent(): UploadStats {
     return { bytes: this.#bytes, requests: this.#requests, zeros: this.#zeros, gaps: rangeSet(this.#gaps) };
   }
 
@@ -123,8 +122,7 @@ export class Upload implements Consumer, AsyncDisposable {
 
   /** `share`: the fraction of the content that is in the ranges to write. */
   async #write(offset: number, content: Uint8Array, share: number): Promise<void> {
-    const { blob, conditions } = this.#target;
-    await blob.write(offset, content, await this.#hashing.md5(content), conditions);
+    await this.#target.writer.write(offset, content, await this.#hashing.md5(content));
     this.#bytes += content.length;
     this.#done += content.length * share;
     this.#requests++;

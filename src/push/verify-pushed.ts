@@ -1,18 +1,12 @@
 import { VhdupError } from '../errors.js';
-import { withState } from '../protocol/push-record.js';
-import type { Conditions } from '../azure/page-blob.js';
-import type { Disk } from '../disk/disk.js';
-import { changedBy } from '../plan/push-plan.js';
 import { intersect, rangeSet, subtract, totalLength, union, type RangeSet } from '../bytes/range.js';
-import { dataRanges } from '../content/data-ranges.js';
-import type { Session } from '../session/session.js';
 import { compare } from '../content/compare.js';
-import { present } from '../protocol/present.js';
-import type { Preparation } from './prepare.js';
+import { dataRanges } from '../content/data-ranges.js';
+import type { DestinationContent, DestinationWriter } from '../destination/destination.js';
+import { changedBy } from '../plan/push-plan.js';
+import type { PreparedPush } from './context.js';
+import type { VerifyScope } from './options.js';
 import { repair } from './repair.js';
-
-/** Of what is at the destination: what this push wrote and cleared, or all. */
-export type VerifyScope = 'sent' | 'all';
 
 /** A `vhdup_times` that fits no files, so the next run compares. */
 const NO_TIMES = 'repairing';
@@ -20,42 +14,34 @@ const NO_TIMES = 'repairing';
 /** What to compare, and what to do about it. */
 export interface Verification {
   readonly scope: VerifyScope;
-  /** Besides the plan's ranges: gaps that were sent again, or may have been. */
+  /** Besides the plan's ranges: gaps that were sent, or may have been. */
   readonly gaps: RangeSet;
-  readonly conditions: Conditions;
-  /** Whether what differs in what this push has written or cleared is repaired, so that the next run sends it again. */
-  readonly mends: boolean;
+  /** The destination under the lease, or as it was seen. */
+  readonly content: DestinationContent;
+  /** If given, what differs in what this push has written or cleared is repaired, so that the next run sends it again. */
+  readonly repairBy: DestinationWriter | undefined;
 }
 
 /** Fetches what is at the destination and compares it with the disk. Throws `content-differs`. */
 export async function verifyPushed(
-  session: Session,
-  disk: Disk,
-  preparation: Preparation,
-  { scope, gaps, conditions, mends }: Verification,
+  push: PreparedPush,
+  { scope, gaps, content, repairBy }: Verification,
 ): Promise<void> {
-  const { destination, plan } = preparation;
-  const pages = rangeSet(await destination.pageRanges(conditions));
+  const { session, disk, destination, plan } = push;
+  const pages = await content.pageRanges();
   const within = [{ offset: 0, length: disk.size }];
   const own = intersect(union(changedBy(plan), gaps), within);
   const ranges = scope === 'sent' ? own : intersect(rangeSet([...(await dataRanges(disk)), ...pages]), within);
-  const { differences } = await compare(session, {
-    disk,
-    blob: destination,
-    ranges,
-    pages,
-    conditions,
-    phase: 'verify',
-  });
+  const { differences } = await compare(session, { disk, blob: content, ranges, pages, phase: 'verify' });
   const [first] = differences;
   if (!first) return;
   const isOwn = subtract(differences, own).length === 0;
-  if (mends) await repairSafely(preparation, intersect(differences, own), conditions);
+  if (repairBy) await repairSafely(push, repairBy, intersect(differences, own));
   throw new VhdupError(
     'content-differs',
     `${destination.uri}: ${totalLength(differences)} bytes differ from the disk, the first at offset ${first.offset}`,
     {
-      hint: !mends
+      hint: !repairBy
         ? 'somebody wrote to the finished blob: delete it, then push it anew'
         : isOwn
           ? 'run the same command again: what differs was removed, and is sent anew'
@@ -65,11 +51,10 @@ export async function verifyPushed(
 }
 
 /** Repairs ranges. If this is interrupted, the next run compares what was written, with `verify` or without. */
-async function repairSafely(preparation: Preparation, ranges: RangeSet, conditions: Conditions): Promise<void> {
+async function repairSafely(push: PreparedPush, writer: DestinationWriter, ranges: RangeSet): Promise<void> {
   if (ranges.length === 0) return;
-  const { destination, identity } = preparation;
-  const { metadata } = await present(destination);
-  await destination.setMetadata(withState(metadata, { ...identity, state: 'writing', times: NO_TIMES }), conditions);
-  await repair(preparation, ranges, conditions);
-  await destination.setMetadata(withState(metadata, { ...identity, state: 'writing' }), conditions);
+  const seen = await writer.inspect();
+  await writer.saveRecord(seen, { ...push.identity, state: 'writing', times: NO_TIMES });
+  await repair(push, writer, ranges);
+  await writer.saveRecord(seen, { ...push.identity, state: 'writing' });
 }

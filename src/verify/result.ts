@@ -3,7 +3,7 @@ import type { Range } from '../bytes/range.js';
 /** What a comparison of a disk with a blob found. Amounts are bytes. */
 export interface VerifyResult {
   readonly blob: string;
-  /** True where nothing that was compared differs. */
+  /** True if nothing that was compared differs. */
   readonly equal: boolean;
   /** `content`: every byte; `records`: size, footer, Content-MD5 and allocation, as `deep: false` asks for. */
   readonly depth: 'content' | 'records';
@@ -21,9 +21,9 @@ export interface VerifyResult {
   };
   /** `equal`: it is the MD5 of the disk in the blob's form; `other`: it is not; `absent`: the blob has none; `unchecked`: the disk has no form of the blob's size. */
   readonly contentMd5: 'equal' | 'other' | 'absent' | 'unchecked';
-  /** The same of the tree digest that a push has noted on the blob. */
+  /** The same for the tree digest that a push has recorded on the blob. */
   readonly tree: VerifyResult['contentMd5'];
-  /** Where one side alone has something; that may still be zeros. */
+  /** Bytes that one side alone has allocated. They may be zero. */
   readonly allocation: { readonly onlyDisk: number; readonly onlyBlob: number };
   /** What differs besides bytes, and what keeps the blob from being a finished disk. */
   readonly problems: readonly string[];

@@ -1,9 +1,13 @@
 import { VhdupError } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
-import { isUnfinishedElsewhere, notedTree, stateOf } from '../protocol/push-record.js';
+import { recordedTree } from '../protocol/push-record.js';
+import { readFooter } from '../protocol/read-footer.js';
+import { requireBlob } from '../protocol/require-blob.js';
+import { SeenBlob } from '../protocol/seen-blob.js';
+import { findProblem, findingOf, judgeBlob, refusalOf, type Verdict } from '../protocol/verdict.js';
 import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
 import type { Disk } from '../disk/disk.js';
-import { FixedStream, FOOTER_LENGTH, parseFixedTail } from '../disk/fixed-stream.js';
+import { FixedStream, FOOTER_LENGTH, fixedFooterOf, parseFixedTail } from '../protocol/fixed-vhd.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 import { intersect, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../bytes/range.js';
 import { dataRanges } from '../content/data-ranges.js';
@@ -15,13 +19,13 @@ import { compare } from '../content/compare.js';
 import type { VerifyOptions } from './options.js';
 import type { VerifyResult } from './result.js';
 
-/** As many differing ranges are named. */
-const NAMED = 20;
+/** How many differing ranges the result lists. */
+const MAX_LISTED = 20;
 
 /**
- * Compares a disk with a blob: every byte that one of them has, sparse on both sides; with `deep: false` only what can be
- * told without fetching content. The blob has to stay as it is meanwhile, and so has the disk.
- * Throws `destination-missing`, `source-changed`, and what reading either side may throw; a difference is a result.
+ * Compares a disk with a blob: every byte that one of them has; with `deep: false` only what can be compared without fetching
+ * content. Returns the differences. Throws `destination-missing`, `destination-exists` if it is not a page blob, `source-changed`
+ * if the blob or the disk changes meanwhile, and whatever reading them may throw.
  */
 export async function verify(disk: Disk, uri: string, options: VerifyOptions = {}): Promise<VerifyResult> {
   const session = new Session(options);
@@ -41,13 +45,16 @@ async function compareAll(
   blob: PageBlob,
   { deep = true }: VerifyOptions,
 ): Promise<VerifyResult> {
-  const properties = await present(blob);
-  const conditions = { ifMatch: properties.etag };
+  const properties = await requireBlob(blob);
+  const verdict = judgeBlob(properties);
+  const other = findProblem(verdict, 'not-a-page-blob');
+  if (other) throw new VhdupError('destination-exists', `${blob.uri}: ${refusalOf(other)}`);
+  const seen = new SeenBlob(blob, properties);
   const { size } = properties;
   const content = Math.max(0, size - FOOTER_LENGTH);
   const tail = await tailOf(blob, properties, disk);
 
-  const pages = rangeSet(await blob.pageRanges(conditions));
+  const pages = await seen.pageRanges();
   const data = await dataRanges(disk);
   const both = [{ offset: 0, length: Math.min(content, disk.size) }];
   const onlyDisk = subtract(data, pages);
@@ -55,19 +62,21 @@ async function compareAll(
   // Without the blob's content, what only the disk has can still be compared: there the blob is zero.
   const ranges = intersect(deep ? rangeSet([...data, ...pages]) : onlyDisk, both);
   const [{ differences, fetched }, digests] = await awaitBoth(
-    compare(session, { disk, blob, ranges, pages: deep ? pages : [], conditions, phase: 'compare' }),
-    compareDigests(session, properties, tail.stream),
+    compare(session, { disk, blob: seen, ranges, pages: deep ? pages : [], phase: 'compare' }),
+    compareDigests(session, { properties, verdict }, tail.stream),
     session.fail,
   );
-  const behind = deep ? await notZero(session, disk, blob, properties, pages) : [];
+  const padding = { offset: disk.size, length: Math.max(0, content - disk.size) };
+  const nonZeroPadding = deep ? await findNonZero(session, seen, intersect(pages, [padding])) : [];
 
   const all = rangeSet([
     ...differences,
-    ...behind,
+    ...nonZeroPadding,
     ...(tail.differs ? [{ offset: content, length: size - content }] : []),
   ]);
   const problems = [
-    ...problemsOf(properties),
+    // That it was written to since does not matter here: the content itself is compared.
+    ...verdict.problems.filter(({ kind }) => kind !== 'written-since').map(findingOf),
     ...tail.problems,
     ...(digests.contentMd5 === 'other' ? ['its Content-MD5 is not that of the disk'] : []),
     ...(digests.tree === 'other' ? ['its tree digest is not that of the disk'] : []),
@@ -79,52 +88,29 @@ async function compareAll(
     size,
     compared: totalLength(ranges),
     fetched,
-    differences: { first: all.slice(0, NAMED), count: all.length, bytes: totalLength(all) },
+    differences: { first: all.slice(0, MAX_LISTED), count: all.length, bytes: totalLength(all) },
     ...digests,
     allocation: { onlyDisk: totalLength(onlyDisk), onlyBlob: totalLength(onlyBlob) },
     problems,
   };
 }
 
-async function present(blob: PageBlob): Promise<BlobProperties> {
-  const properties = await blob.properties();
-  if (!properties)
-    throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, {
-      hint: 'check the name, and that the credential may read it',
-    });
-  if (properties.type !== 'PageBlob')
-    throw new VhdupError(
-      'destination-exists',
-      `${blob.uri}: it is a ${properties.type ?? 'blob of unknown type'}, not a page blob`,
-    );
-  return properties;
-}
-
-function problemsOf({ metadata, contentMd5, copy }: BlobProperties): string[] {
-  const push = stateOf(metadata);
-  return [
-    copy?.status === 'pending' ? ['it is still being copied to'] : [],
-    push && push.state !== 'complete'
-      ? [`an unfinished push (${push.state}): run the same push again to resume it`]
-      : [],
-    isUnfinishedElsewhere(metadata, contentMd5 !== undefined) ? ['an unfinished upload of another tool'] : [],
-  ].flat();
-}
-
+/** The end of the blob, compared with the disk. */
 interface Tail {
   readonly differs: boolean;
   readonly problems: readonly string[];
-  /** The disk in the form that the blob has: its footer, its padding. `undefined` where it has no such form. */
+  /** The disk in the form that the blob has it, with the blob's footer and padding; `undefined` if the blob is not in such a form. */
   readonly stream: FixedStream | undefined;
 }
 
-/** The footer: the disk's own, or that of an older uploader which says the same disk (its id, its size or the padded one). */
-async function tailOf(blob: PageBlob, { size, etag }: BlobProperties, disk: Disk): Promise<Tail> {
+/** Compares the blob's footer: it is the disk's own, or an older uploader's with the same id, and the size with or without padding. */
+async function tailOf(blob: PageBlob, properties: BlobProperties, disk: Disk): Promise<Tail> {
+  const { size } = properties;
   const padding = size - FOOTER_LENGTH - disk.size;
   const wrongSize = padding < 0 ? [`it has ${size} bytes, the disk with its footer ${disk.size + FOOTER_LENGTH}`] : [];
   if (size < FOOTER_LENGTH) return { differs: false, problems: wrongSize, stream: undefined };
-  const bytes = await blob.read({ offset: size - FOOTER_LENGTH, length: FOOTER_LENGTH }, { ifMatch: etag });
-  if (padding === 0 && bytes.equals(disk.footer))
+  const bytes = await readFooter(blob, properties);
+  if (padding === 0 && bytes.equals(fixedFooterOf(disk)))
     return { differs: false, problems: [], stream: new FixedStream(disk) };
   const tail = parseFixedTail(bytes);
   const problem =
@@ -143,46 +129,36 @@ async function tailOf(blob: PageBlob, { size, etag }: BlobProperties, disk: Disk
   };
 }
 
-/** What lies between the disk's end and the footer has to be zero. */
-async function notZero(
-  session: Session,
-  disk: Disk,
-  blob: PageBlob,
-  { size, etag }: BlobProperties,
-  pages: RangeSet,
-): Promise<Range[]> {
-  const padding = { offset: disk.size, length: Math.max(0, size - FOOTER_LENGTH - disk.size) };
+/** Returns what of these ranges of the blob is not zero. */
+async function findNonZero(session: Session, blob: SeenBlob, ranges: RangeSet): Promise<Range[]> {
   const read = (_: number, into: Uint8Array): Promise<void> => {
     zeroFill(into);
     return Promise.resolve();
   };
-  const { differences } = await compare(session, {
-    disk: { read },
-    blob,
-    ranges: intersect(pages, [padding]),
-    pages,
-    conditions: { ifMatch: etag },
-    phase: 'compare',
-  });
+  const { differences } = await compare(session, { disk: { read }, blob, ranges, pages: ranges, phase: 'compare' });
   return differences;
 }
 
+/** Compares the digests that the blob has with those of the disk in the blob's form. */
 async function compareDigests(
   session: Session,
-  { contentMd5, metadata }: BlobProperties,
+  {
+    properties: { contentMd5 },
+    verdict: { record },
+  }: { readonly properties: BlobProperties; readonly verdict: Verdict },
   stream: FixedStream | undefined,
 ): Promise<Pick<VerifyResult, 'contentMd5' | 'tree'>> {
-  const noted = notedTree(stateOf(metadata), contentMd5);
-  const verdict = (theirs: Buffer | undefined, ours: Buffer | undefined) =>
+  const recorded = recordedTree(record, contentMd5);
+  const outcome = (theirs: Buffer | undefined, ours: Buffer | undefined) =>
     !theirs ? 'absent' : !ours ? 'unchecked' : theirs.equals(ours) ? 'equal' : 'other';
-  // The tree is that of a disk without padding.
+  // A tree digest is that of a disk without padding.
   const ours =
     stream &&
     (await digestsOf(
       session,
       stream.disk,
-      { md5: contentMd5 && stream, tree: noted !== undefined && stream.padding === 0 },
+      { md5: contentMd5 && stream, tree: recorded !== undefined && stream.padding === 0 },
       'digest',
     ));
-  return { contentMd5: verdict(contentMd5, ours?.md5), tree: verdict(noted, ours?.tree) };
+  return { contentMd5: outcome(contentMd5, ours?.md5), tree: outcome(recorded, ours?.tree) };
 }

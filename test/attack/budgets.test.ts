@@ -16,7 +16,6 @@ import t, { type Test } from 'tap';
 import type { PageBlob } from '../../src/azure/page-blob.js';
 import { openChain } from '../../src/disk/chain.js';
 import { localFiles, type Files } from '../../src/disk/file.js';
-import { readVhd } from '../../src/disk/vhd/image.js';
 import { temporaryFolder } from '../support/folder.js';
 import { Random } from '../support/mutations.js';
 import { scaled, seedOfRun } from '../support/scale.js';
@@ -86,7 +85,7 @@ function chainAttack(random: Random): Attack {
           return localFiles.open(at);
         },
       };
-      await using disk = await openChain(path, watched, readVhd);
+      await using disk = await openChain(path, watched);
       let end = 0;
       for await (const { offset, length } of disk.extents()) {
         hold(offset === end && length > 0, `a gap or an overlap at ${end}`);

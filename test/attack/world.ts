@@ -3,7 +3,7 @@ import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerClient } from '@azure/storage-blob';
 import { flatten, writeImage, type Write } from '../../fixtures/vhd.js';
-import { openDisk, push } from '../../src/index.js';
+import { fixedFooterOf, openDisk, push } from '../../src/index.js';
 import { startAzurite, type AzuriteHere } from '../support/azurite.js';
 import { bytesOf, containerOf, factsOf, type BlobFacts } from '../support/blobs.js';
 import { startGate, type Gate } from '../support/gate.js';
@@ -164,7 +164,7 @@ export async function baseStateOf({ container }: World, name: string): Promise<B
 
 async function footerOf(path: string): Promise<Uint8Array> {
   await using disk = await openDisk(path);
-  return disk.footer;
+  return fixedFooterOf(disk);
 }
 
 function pagesIn(writes: readonly Write[]): number[] {

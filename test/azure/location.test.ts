@@ -1,7 +1,6 @@
 import t from 'tap';
 import { isSameBlob, parseBlobUri, uriOf } from '../../src/azure/location.js';
 import { accessTo } from '../../src/azure/credential.js';
-import { isChangedSince, stateOf, withState } from '../../src/protocol/push-record.js';
 import { withoutSecrets } from '../../src/redact/redact.js';
 
 t.test('a blob URI is taken apart and put together again, without its SAS', (t) => {
@@ -73,39 +72,6 @@ t.test('secrets go to the account that they belong to, and nowhere else', async 
     'a token never goes to a host that is not the service',
   );
   await t.rejects(accessTo(here, { AZURE_STORAGE_CONNECTION_STRING: 'nonsense' }), { code: 'not-authorised' });
-});
-
-t.test('the state of a push survives the metadata of a blob, whose keys have no case', (t) => {
-  const state = {
-    state: 'writing',
-    fingerprint: 'f',
-    times: 't',
-    id: 'i',
-    parentId: 'p',
-    base: { uri: 'https://a/b', etag: '0x1', id: 'j', check: 'md5' },
-    holder: 'web-7/12',
-    completedAt: undefined,
-    digests: undefined,
-  } as const;
-  const metadata = withState({ owner: 'me', vhdup_state: 'clearing' }, state);
-  t.equal(metadata['owner'], 'me');
-  t.strictSame(
-    stateOf(Object.fromEntries(Object.entries(metadata).map(([key, value]) => [key.toUpperCase(), value]))),
-    state,
-  );
-  const complete = {
-    ...state,
-    state: 'complete',
-    holder: undefined,
-    completedAt: new Date(1_795_000_000_000),
-    digests: { tree: 'ab'.repeat(32), md5: 'cd'.repeat(16) },
-  } as const;
-  t.strictSame(stateOf(withState({}, complete)), complete);
-  t.equal(isChangedSince(complete, new Date(1_795_000_005_000)), false, 'the last request of the push itself');
-  t.equal(isChangedSince(complete, new Date(1_795_000_006_000)), true, "somebody else's later one");
-  t.equal(stateOf({ owner: 'me' }), undefined);
-  t.equal(stateOf({ ...metadata, vhdup_version: '2' }), undefined, 'a later version is not taken for this one');
-  t.end();
 });
 
 t.test('signatures are taken out of what the service says', (t) => {

@@ -1,6 +1,4 @@
-import { RestError } from '@azure/storage-blob';
 import t from 'tap';
-import { VhdupError } from '../../src/errors.js';
 import { compare, type Comparison } from '../../src/content/compare.js';
 import { Session } from '../../src/session/session.js';
 
@@ -14,7 +12,6 @@ function scene() {
   const comparison: Comparison = {
     disk: { read: (offset, into) => Promise.resolve(void into.set(ours.subarray(offset, offset + into.length))) },
     blob: {
-      uri: 'https://account.blob.core.windows.net/disks/disk.vhd',
       readInto: (offset, into) => {
         reads.push([offset, into.length]);
         return Promise.resolve(void into.set(theirs.subarray(offset, offset + into.length)));
@@ -22,7 +19,6 @@ function scene() {
     },
     ranges: [{ offset: 0, length: 9 * MIB }],
     pages: [],
-    conditions: { ifMatch: '"0x1"' },
     phase: 'compare',
   };
   return { ours, theirs, reads, comparison };
@@ -66,20 +62,4 @@ t.test('only the ranges asked for are compared', async (t) => {
   const ranges = [{ offset: 4 * MIB - 512, length: 1024 }];
   t.strictSame((await compare(new Session({}), { ...comparison, ranges })).differences, ranges);
   t.strictSame((await compare(new Session({}), { ...comparison, ranges: [] })).differences, []);
-});
-
-t.test('a blob that changes meanwhile is an error of its own, if it has to stay as it is', async (t) => {
-  const { comparison } = scene();
-  const refused = (statusCode: number) => ({
-    uri: comparison.blob.uri,
-    readInto: () =>
-      Promise.reject(new VhdupError('transfer-failed', 'no', { cause: new RestError('no', { statusCode }) })),
-  });
-  const pages = [{ offset: 0, length: 512 }];
-  const all = { ...comparison, pages };
-  await t.rejects(compare(new Session({}), { ...all, blob: refused(412) }), { code: 'source-changed' });
-  await t.rejects(compare(new Session({}), { ...all, blob: refused(403) }), { code: 'transfer-failed' });
-  await t.rejects(compare(new Session({}), { ...all, blob: refused(412), conditions: {} }), {
-    code: 'transfer-failed',
-  });
 });

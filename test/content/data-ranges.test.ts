@@ -9,7 +9,7 @@ t.test('the ranges in which any layer stores bytes are found, neighbours as one'
     ['data', 1536, 512],
   ] as const;
   const disk = {
-    stretches: async function* () {
+    extentBatches: async function* () {
       await Promise.resolve();
       for (const [kind, offset, length] of extents) yield [{ kind, layer: offset === 0 ? 0 : 1, offset, length }];
     },

@@ -16,7 +16,7 @@ import {
 import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { FixedStream, openDisk, type Disk, type Extent } from '../../src/index.js';
+import { FixedStream, fixedFooterOf, openDisk, type Disk, type Extent } from '../../src/index.js';
 import { TreeHasher, leafValues } from '../../src/digest/tree.js';
 import { scanForDigests } from '../../src/content/running-digest.js';
 import { DiskDigests } from '../../src/content/disk-digests.js';
@@ -51,8 +51,8 @@ class CountingDisk implements Disk {
   get id() {
     return this.#disk.id;
   }
-  get footer() {
-    return this.#disk.footer;
+  get creation() {
+    return this.#disk.creation;
   }
   get warnings() {
     return this.#disk.warnings;
@@ -63,8 +63,8 @@ class CountingDisk implements Disk {
   extents(options?: { readonly above?: number }): AsyncIterable<Extent> {
     return this.#disk.extents(options);
   }
-  stretches(options?: { readonly above?: number }): AsyncIterable<Iterable<Extent>> {
-    return this.#disk.stretches(options);
+  extentBatches(options?: { readonly above?: number }): AsyncIterable<Iterable<Extent>> {
+    return this.#disk.extentBatches(options);
   }
   sourceFiles() {
     return this.#disk.sourceFiles();
@@ -113,7 +113,10 @@ async function expected(path: string, content: Buffer, layer = 0): Promise<{ md5
   const tree = new TreeHasher(content.length);
   if (content.length > 0) tree.add(0, leafValues(content));
   return {
-    md5: createHash('md5').update(content).update(disk.ancestor(layer).footer).digest('hex'),
+    md5: createHash('md5')
+      .update(content)
+      .update(fixedFooterOf(disk.ancestor(layer)))
+      .digest('hex'),
     tree: tree.digest().toString('hex'),
   };
 }

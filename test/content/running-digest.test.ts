@@ -13,7 +13,7 @@ function content(size: number, read: Content['read'] = (_, into) => Promise.reso
   return {
     size,
     read,
-    stretches: async function* stretches() {
+    extentBatches: async function* extentBatches() {
       yield await Promise.resolve([{ kind: 'data', layer: 0, offset: 0, length: MIB }]);
     },
   };
@@ -70,7 +70,7 @@ t.test('it ends as soon where no other thread has anything to do', async (t) => 
   const disk: Content = {
     size: 2 * LEAF * EXTENTS,
     read: () => Promise.resolve(void reads++),
-    stretches: async function* stretches() {
+    extentBatches: async function* extentBatches() {
       yield await Promise.resolve(
         Array.from({ length: EXTENTS }, (_, at) => ({
           kind: 'data' as const,

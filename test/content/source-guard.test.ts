@@ -264,7 +264,7 @@ t.test('a change ends a long read soon, though thousands of reads ask for few lo
   t.ok(isEnded);
   await t.rejects(
     (async () => {
-      for await (const stretch of guard.disk.stretches()) {
+      for await (const stretch of guard.disk.extentBatches()) {
         await sleep(101);
         void stretch;
       }
@@ -304,7 +304,7 @@ t.test('a digest that was computed while a file was touched is remembered for no
     let isRead = false;
     const content: Content = {
       size: guard.disk.size,
-      stretches: (options) => guard.disk.stretches(options),
+      extentBatches: (options) => guard.disk.extentBatches(options),
       read: async (offset, into) => {
         await guard.disk.read(offset, into);
         if (!isRead) await meddle();

@@ -4,7 +4,6 @@ import { openChain } from '../../src/disk/chain.js';
 import type { Extent } from '../../src/disk/disk.js';
 import { localFiles, type Files } from '../../src/disk/file.js';
 import { MemoryBudget } from '../../src/disk/memory-budget.js';
-import { readVhd } from '../../src/disk/vhd/image.js';
 import { openDisk, type Disk } from '../../src/index.js';
 import { temporaryFolder } from '../support/folder.js';
 import { randomFrom } from '../support/gate/faults.js';
@@ -44,7 +43,7 @@ t.test('a chain takes at most 300 MiB for its tables, however large they are tog
       return localFiles.open(at);
     },
   };
-  await using disk = await openChain(path, watched, readVhd);
+  await using disk = await openChain(path, watched);
   look();
   t.match(await extentsOf(disk), [{ offset: 0, kind: 'data', layer: layers - 1 }]);
   look();
@@ -86,10 +85,7 @@ t.test('a disk is the same whether its tables are kept or read again', async (t)
     )
   ).reverse();
   const path = layers[0]?.path ?? '';
-  const openWith = (bytes: number) =>
-    openChain(path, new SparseFiles(layers), (file, options, findings) =>
-      readVhd(file, { ...options, memory: new MemoryBudget(bytes) }, findings),
-    );
+  const openWith = (bytes: number) => openChain(path, new SparseFiles(layers), {}, new MemoryBudget(bytes));
   await using kept = await openWith(Infinity);
   const expected = await extentsOf(kept);
   for (const bytes of [0, 40 * 16 * 1024]) {
@@ -116,9 +112,7 @@ t.test('a disk is the same whether its tables are kept or read again', async (t)
 
 t.test('a table that changes after it was checked is refused, not followed', async (t) => {
   const path = await chainOf(t, 1);
-  await using disk = await openChain(path, localFiles, (file, options, findings) =>
-    readVhd(file, { ...options, memory: new MemoryBudget(0) }, findings),
-  );
+  await using disk = await openChain(path, localFiles, {}, new MemoryBudget(0));
   const file = await open(path, 'r+');
   await file.write(Buffer.from([0, 0, 0, 1]), 0, 4, (await tableOffset(file)) + 8192 * 4);
   await file.close();
@@ -128,14 +122,13 @@ t.test('a table that changes after it was checked is refused, not followed', asy
 t.test('a file that is closed gives back what it took', async (t) => {
   const path = await chainOf(t, 1);
   const memory = new MemoryBudget(100 * MIB);
-  const read = async () =>
-    openChain(path, localFiles, (file, options, findings) => readVhd(file, { ...options, memory }, findings));
+  const read = async () => openChain(path, localFiles, {}, memory);
   for (let round = 0; round < 2; round++) {
     const disk = await read();
-    t.notOk(memory.take(100 * MIB), 'it takes some');
+    t.notOk(memory.reserve(100 * MIB), 'it takes some');
     await disk.close();
-    t.ok(memory.take(100 * MIB));
-    memory.give(100 * MIB);
+    t.ok(memory.reserve(100 * MIB));
+    memory.release(100 * MIB);
   }
   await using disk = await openDisk(path);
   t.equal(disk.layers.length, 1);
@@ -161,8 +154,7 @@ t.test('a file that cannot be read to its end gives back what it took', async (t
     },
   });
   const places = new Set<number>();
-  const opened = (files: Files) =>
-    openChain(path, files, (file, options, findings) => readVhd(file, { ...options, memory }, findings));
+  const opened = (files: Files) => openChain(path, files, {}, memory);
   await (
     await opened(
       bad((position, length) => {
@@ -176,7 +168,7 @@ t.test('a file that cannot be read to its end gives back what it took', async (t
   const tried = [...places].filter((_, index) => index % 4 === 0 || index > places.size - 6);
   for (const place of tried) {
     await t.rejects(opened(bad((position) => position === place)), /a bad sector/);
-    t.ok(memory.take(100 * MIB), `all of it, at ${place}`);
-    memory.give(100 * MIB);
+    t.ok(memory.reserve(100 * MIB), `all of it, at ${place}`);
+    memory.release(100 * MIB);
   }
 });

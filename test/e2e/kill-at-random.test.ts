@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { ContainerClient } from '@azure/storage-blob';
 import fc from 'fast-check';
 import t from 'tap';
-import { openDisk, push } from '../../src/index.js';
+import { fixedFooterOf, openDisk, push } from '../../src/index.js';
 import { forEachLimited, newLimit } from '../../src/run/concurrency.js';
 import { startAzurite, type Azurite } from '../support/azurite.js';
 import { bytesOf, containerOf, endBreak, factsOf } from '../support/blobs.js';
@@ -87,7 +87,7 @@ async function play(
     });
     if (notes.some((note) => note.includes('waiting'))) throw new Error('it waited for a lease of its own machine');
     const bytes = await bytesOf(container, name);
-    if (!bytes.subarray(0, -512).equals(top.content) || !bytes.subarray(-512).equals(disk.footer))
+    if (!bytes.subarray(0, -512).equals(top.content) || !bytes.subarray(-512).equals(fixedFooterOf(disk)))
       throw new Error('other bytes');
     const twice = putsIn(gate.records).some(
       ({ offset, length }) =>

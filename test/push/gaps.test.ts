@@ -150,6 +150,7 @@ t.test('what an earlier run has written is not sent again, also if it lies betwe
   await client.create(SIZE + 512);
   const session = new Session(options);
   const blob = await session.blob(parseBlobUri(uri('islands')));
+  const writer = { write: (...write: readonly [number, Uint8Array, Uint8Array]) => blob.write(...write, {}) };
   await using disk = await openDisk(child);
   const extents = Array.from({ length: SECTORS }, (_, index) => ({
     offset: index * EVERY + 8 * KIB,
@@ -166,7 +167,7 @@ t.test('what an earlier run has written is not sent again, also if it lies betwe
   });
   // Of each three, the one in the middle is there.
   const left = plan.write.filter((_, index) => index % 3 !== 1);
-  await using upload = new Upload(session, { blob, plan, left, conditions: {}, limit: session.scheduler.newLimit() });
+  await using upload = new Upload(session, { writer, plan, left, limit: session.scheduler.newLimit() });
   gate.records = [];
   await scan(session, disk, [upload], () => 4);
   const there = subtract(plan.write, left);

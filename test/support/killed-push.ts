@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ContainerClient } from '@azure/storage-blob';
-import { parseFixedTail } from '../../src/disk/fixed-stream.js';
+import { parseFixedTail } from '../../src/protocol/fixed-vhd.js';
 import type { Azurite } from './azurite.js';
 import { bytesOf, factsOf } from './blobs.js';
 import { startCli } from './cli.js';

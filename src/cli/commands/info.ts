@@ -3,12 +3,12 @@ import type { Disk, Layer } from '../../disk/disk.js';
 import { openDisk } from '../../disk/open.js';
 import type { BlobReport } from '../../manage/inspect-blob.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
-import { diskFlags, openOptions, type Command, type DiskFlags } from '../command.js';
+import { imageFlags, imageOptions, type Command, type ImageFlags } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printResult, table } from '../output.js';
 import { size } from '../units.js';
 
-interface InfoFlags extends DiskFlags, BlobFlags {
+interface InfoFlags extends ImageFlags, BlobFlags {
   readonly disk: string;
 }
 
@@ -17,10 +17,10 @@ export const infoCommand: Command<InfoFlags> = {
   command: 'info <disk>',
   describe: 'show format, id, size, chain and allocation of a disk or a blob, and what is wrong with it',
   builder: (yargs) =>
-    blobFlags(diskFlags(yargs)).positional('disk', {
+    blobFlags(imageFlags(yargs)).positional('disk', {
       type: 'string',
       demandOption: true,
-      describe: 'a VHD, or the URI of a page blob',
+      describe: 'a VHD or a raw disk, or the URI of a page blob',
     }),
   handler: async (flags) => {
     if (isBlobUri(flags.disk)) {
@@ -33,7 +33,7 @@ export const infoCommand: Command<InfoFlags> = {
       printResult(flags.json, report, () => blobLines(report));
       return;
     }
-    await using disk = await openDisk(flags.disk, openOptions(flags));
+    await using disk = await openDisk(flags.disk, imageOptions(flags));
     printResult(flags.json, diskJson(disk), () => diskLines(disk));
   },
 };

@@ -1,10 +1,10 @@
 import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import { openDisk } from '../../disk/open.js';
-import { diskFlags, openOptions, type Command, type DiskFlags } from '../command.js';
+import { imageFlags, imageOptions, type Command, type ImageFlags } from '../command.js';
 import { printLongResult } from '../output.js';
 
-interface MapFlags extends DiskFlags {
+interface MapFlags extends ImageFlags {
   readonly disk: string;
 }
 
@@ -13,15 +13,11 @@ export const mapCommand: Command<MapFlags> = {
   command: 'map <disk>',
   describe: 'list the extents of a disk, and which file of its chain each comes from',
   builder: (yargs) =>
-    diskFlags(yargs).positional('disk', {
-      type: 'string',
-      demandOption: true,
-      describe: 'a VHD: fixed, dynamic or differencing',
-    }),
+    imageFlags(yargs).positional('disk', { type: 'string', demandOption: true, describe: 'a VHD or a raw disk' }),
   handler: async (flags) => {
     if (isBlobUri(flags.disk))
       throw new VhdupError('usage', 'map takes a local file', { hint: 'vhdup info shows what is known of a blob' });
-    await using disk = await openDisk(flags.disk, openOptions(flags));
+    await using disk = await openDisk(flags.disk, imageOptions(flags));
     const { layers, size } = disk;
     await printLongResult(flags.json, {
       result: { size, layers: layers.map(({ path, id, type }) => ({ path, id, type })) },

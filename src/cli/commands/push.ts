@@ -5,16 +5,16 @@ import { isBlobUri } from '../../azure/location.js';
 import { MAX_WRITE, REQUESTS_PER_SECOND } from '../../plan/page-blob-limits.js';
 import type { PushPlan } from '../../plan/push-plan.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
-import type { BaseCheckWish, PushOptions } from '../../push/options.js';
+import type { BaseCheckMode, PushOptions } from '../../push/options.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
-  diskFlags,
+  imageFlags,
   once,
-  openOptions,
+  imageOptions,
   paceOptions,
   workFlags,
   type Command,
-  type DiskFlags,
+  type ImageFlags,
   type WorkFlags,
 } from '../command.js';
 import { interruptible } from '../interrupt.js';
@@ -23,11 +23,11 @@ import { progressView } from '../progress.js';
 import { sealFlags, sealRow, sealWish, type SealFlags } from '../seal-flags.js';
 import { amount, count, duration, grouped, size } from '../units.js';
 
-interface PushFlags extends DiskFlags, WorkFlags, BlobFlags, SealFlags {
+interface PushFlags extends ImageFlags, WorkFlags, BlobFlags, SealFlags {
   readonly disk: string;
   readonly to: string | readonly string[] | undefined;
   readonly base: string | readonly string[] | undefined;
-  readonly baseCheck: BaseCheckWish;
+  readonly baseCheck: BaseCheckMode;
   readonly requireSealedBase: boolean;
   readonly overwrite: boolean;
   readonly verify: 'sent' | 'all' | undefined;
@@ -42,8 +42,8 @@ export const pushCommand: Command<PushFlags> = {
   command: 'push <disk>',
   describe: 'upload a disk to a page blob, and send only what its base does not have',
   builder: (yargs) =>
-    sealFlags(blobFlags(workFlags(diskFlags(yargs))))
-      .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
+    sealFlags(blobFlags(workFlags(imageFlags(yargs))))
+      .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD or a raw disk' })
       .option('to', {
         type: 'string',
         requiresArg: true,
@@ -105,7 +105,7 @@ export const pushCommand: Command<PushFlags> = {
     const base = once('base', flags.base);
     const seal = sealWish(flags);
     const access = await accessOptions(flags, to ?? base);
-    await using disk = await openDisk(path, openOptions(flags));
+    await using disk = await openDisk(path, imageOptions(flags));
     // Loaded only now: the SDK takes longer than all else at start-up.
     const { planPush, push } = await import('../../push/push.js');
     const view = progressView(quiet);

@@ -5,12 +5,12 @@ import { openDisk } from '../../disk/open.js';
 import type { VerifyResult } from '../../verify/result.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
-  diskFlags,
-  openOptions,
+  imageFlags,
+  imageOptions,
   paceOptions,
   workFlags,
   type Command,
-  type DiskFlags,
+  type ImageFlags,
   type WorkFlags,
 } from '../command.js';
 import { EXIT } from '../exit-code.js';
@@ -19,7 +19,7 @@ import { printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
 import { count, size } from '../units.js';
 
-interface VerifyFlags extends DiskFlags, WorkFlags, BlobFlags {
+interface VerifyFlags extends ImageFlags, WorkFlags, BlobFlags {
   readonly disk: string;
   readonly blobUri: string;
   readonly deep: boolean;
@@ -30,8 +30,8 @@ export const verifyCommand: Command<VerifyFlags> = {
   command: 'verify <disk> <blob-uri>',
   describe: 'compare a disk with a blob, byte for byte, and name what differs',
   builder: (yargs) =>
-    blobFlags(workFlags(diskFlags(yargs)))
-      .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD: fixed, dynamic or differencing' })
+    blobFlags(workFlags(imageFlags(yargs)))
+      .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD or a raw disk' })
       .positional('blob-uri', { type: 'string', demandOption: true, describe: 'URI of a page blob' })
       .option('deep', {
         type: 'boolean',
@@ -48,7 +48,7 @@ export const verifyCommand: Command<VerifyFlags> = {
       throw new VhdupError('usage', 'the disk is a local file and comes first, then the URI of the blob');
     const pace = paceOptions(flags);
     const access = await accessOptions(flags, flags.blobUri);
-    await using disk = await openDisk(flags.disk, openOptions(flags));
+    await using disk = await openDisk(flags.disk, imageOptions(flags));
     const { verify } = await import('../../verify/verify.js');
     const view = progressView(flags.quiet);
     const result = await interruptible(

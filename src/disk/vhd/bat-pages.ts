@@ -2,7 +2,7 @@ import { endianness } from 'node:os';
 import { crc32 } from 'node:zlib';
 import { VhdupError } from '../../errors.js';
 import type { SourceHandle } from '../file.js';
-import { inFlight } from '../in-flight.js';
+import { forEachConcurrent } from '../for-each-concurrent.js';
 import type { MemoryBudget } from '../memory-budget.js';
 import { NOT_ALLOCATED, SECTOR } from './layout.js';
 
@@ -25,16 +25,16 @@ export interface BatStretch {
 /** A page without an allocated block takes no memory. */
 type Page = Uint32Array | 'empty';
 
-/** The pages of a checked BAT. They stay in memory as far as the chain's budget allows; the others are read again when they are needed. */
+/** The pages of a checked BAT. They stay in memory as far as the chain's budget allows; the others are read again when needed. */
 export class BatPages {
   readonly #file: SourceHandle;
   readonly #tableOffset: number;
   readonly #entries: number;
   readonly #budget: MemoryBudget;
   readonly #pages: Page[] = [];
-  /** The checksums of pages that are not kept: a page that is read again must be the one that was checked. */
-  readonly #left = new Map<number, number>();
-  #taken = 0;
+  /** The checksums of pages that are not in memory: a page that is read again must be the one that was checked. */
+  readonly #checksums = new Map<number, number>();
+  #reserved = 0;
   /** The stretch that was returned last: a scan asks for it several times. */
   #last: LoadedPages | undefined;
 
@@ -49,29 +49,29 @@ export class BatPages {
   add(entries: Uint32Array): void {
     if (entries.every((sector) => sector === NOT_ALLOCATED)) {
       this.#pages.push('empty');
-    } else if (this.#budget.take(entries.byteLength)) {
-      this.#taken += entries.byteLength;
+    } else if (this.#budget.reserve(entries.byteLength)) {
+      this.#reserved += entries.byteLength;
       this.#pages.push(entries.slice());
     } else {
-      this.#left.set(this.#pages.length, checksumOf(entries));
+      this.#checksums.set(this.#pages.length, checksumOf(entries));
       this.#pages.push('empty');
     }
   }
 
   /** Returns its memory to the budget. */
   release(): void {
-    this.#budget.give(this.#taken);
-    this.#taken = 0;
+    this.#budget.release(this.#reserved);
+    this.#reserved = 0;
   }
 
   /**
    * Returns a part of the table that contains the block: all of the table if it is in memory, else a stretch that begins at or
-   * before the block. Throws `source-changed` if the file has another table by now.
+   * before the block. Throws `source-changed` if the table in the file has changed.
    */
   from(blockIndex: number): BatStretch | Promise<BatStretch> {
     const last = this.#last;
     if (last && blockIndex >= last.start && blockIndex < last.end) return last;
-    if (this.#left.size > 0) return this.#load(blockIndex >>> PAGE_BITS);
+    if (this.#checksums.size > 0) return this.#load(blockIndex >>> PAGE_BITS);
     return (this.#last = new LoadedPages(this.#pages, 0, this.#entries));
   }
 
@@ -79,7 +79,7 @@ export class BatPages {
     const pages: Page[] = [];
     const missing: { readonly index: number; readonly crc: number; readonly entries: Uint32Array }[] = [];
     for (let index = first; index < this.#pages.length && missing.length < LOADED_PAGES; index++) {
-      const crc = this.#left.get(index);
+      const crc = this.#checksums.get(index);
       if (crc === undefined) {
         pages.push(this.#pages[index] ?? 'empty');
       } else {
@@ -88,7 +88,7 @@ export class BatPages {
         missing.push({ index, crc, entries });
       }
     }
-    await inFlight(missing, async ({ index, crc, entries }) => {
+    await forEachConcurrent(missing, async ({ index, crc, entries }) => {
       await readEntries(this.#file, this.#tableOffset + index * PAGE_ENTRIES * 4, entries);
       if (checksumOf(entries) !== crc)
         throw new VhdupError('source-changed', `${this.#file.path}: its BAT changed while it was read`, {

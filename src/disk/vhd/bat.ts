@@ -9,8 +9,8 @@ import { bitmapLength } from './bitmap.js';
 
 /** The largest BAT that is read: 64 MiB, enough for 2 TiB in blocks of 128 KiB. */
 const MAX_ENTRIES = 16 * 1024 * 1024;
-/** This many problems of entries are reported one by one; the others are counted. */
-const MAX_TOLD = 100;
+/** At most this many problems of entries are reported one by one; the others are counted. */
+const MAX_LISTED = 100;
 /** The table is read in pieces of this many pages. */
 const READ_PAGES = 64;
 
@@ -20,8 +20,15 @@ export interface BatPlace {
   readonly header: Header;
   /** Virtual size in bytes. */
   readonly size: number;
-  /** First byte behind the data of the file. */
+  /** First byte after the data of the file. */
   readonly dataEnd: number;
+}
+
+/** What the reading of a BAT reports to, and takes memory from. */
+export interface BatContext {
+  readonly findings: Findings;
+  readonly digest: Hash;
+  readonly budget: MemoryBudget;
 }
 
 /** The block allocation table of a sparse disk. Without errors in the findings every block is inside the file and none overlaps another. */
@@ -38,9 +45,9 @@ export class Bat {
 
   /**
    * Reads and checks the table, and adds its entries to a digest. Returns `undefined`, and reports an error, if the table has
-   * more than `MAX_ENTRIES`. Memory that it keeps is taken from the budget.
+   * more than `MAX_ENTRIES`. Memory that the table takes is reserved from the budget.
    */
-  static async read(place: BatPlace, findings: Findings, digest: Hash, budget: MemoryBudget): Promise<Bat | undefined> {
+  static async read(place: BatPlace, { findings, digest, budget }: BatContext): Promise<Bat | undefined> {
     const { file, header, size } = place;
     const needed = Math.ceil(size / header.blockSize);
     if (needed > MAX_ENTRIES) {
@@ -99,7 +106,7 @@ async function* pieces(
   }
 }
 
-/** Reports each block that is not wholly inside the file's data, or overlaps something else; many of them as a count. */
+/** Reports each block that is not entirely inside the file's data, or overlaps something else; beyond `MAX_LISTED` only their number. */
 class BatCheck {
   readonly #place: BatPlace;
   readonly #findings: Findings;
@@ -127,9 +134,9 @@ class BatCheck {
       if (sector === NOT_ALLOCATED) continue;
       this.#inFile[this.#count++] = sector;
       const start = sector * SECTOR;
-      // What the last block holds beyond the disk's size is no part of the disk, and need not be there.
+      // The part of the last block beyond the disk's size is not a part of the disk, and may be missing.
       const end = start + this.#prefix + Math.min(header.blockSize, size - (first + index) * header.blockSize);
-      const problem = misplaced(start, end, start + this.#prefix, header, dataEnd);
+      const problem = misplaced({ start, bitmapEnd: start + this.#prefix, end }, header, dataEnd);
       if (problem !== undefined) this.#refuse(first + index, sector, problem);
     }
   }
@@ -144,7 +151,7 @@ class BatCheck {
       const before = inFile[index - 1] ?? 0;
       const sector = inFile[index] ?? 0;
       if (sector - before >= stride) continue;
-      if (this.#wrong + overlaps.length < MAX_TOLD) overlaps.push({ sector, before });
+      if (this.#wrong + overlaps.length < MAX_LISTED) overlaps.push({ sector, before });
       else more++;
     }
     const blocks =
@@ -154,16 +161,16 @@ class BatCheck {
     for (const { sector, before } of overlaps)
       this.#refuse(blocks.get(sector) ?? 0, sector, `overlaps the block at sector ${hex(before)}`);
     this.#wrong += more;
-    if (this.#wrong > MAX_TOLD)
+    if (this.#wrong > MAX_LISTED)
       this.#findings.error(
         header.tableOffset,
         'BAT',
-        `${this.#wrong - MAX_TOLD} more problems of its entries are not listed`,
+        `${this.#wrong - MAX_LISTED} more problems of its entries are not listed`,
       );
   }
 
   #refuse(blockIndex: number, sector: number, problem: string): void {
-    if (++this.#wrong > MAX_TOLD) return;
+    if (++this.#wrong > MAX_LISTED) return;
     this.#findings.error(
       this.#place.header.tableOffset + blockIndex * 4,
       `BAT entry ${blockIndex}`,
@@ -180,8 +187,15 @@ class BatCheck {
   }
 }
 
-/** What is wrong with a block at `[start, end)`, whose bitmap ends at `bitmapEnd`. */
-function misplaced(start: number, end: number, bitmapEnd: number, header: Header, dataEnd: number): string | undefined {
+/** A block in the file: its bitmap, then its data. Offsets in bytes. */
+interface BlockPlace {
+  readonly start: number;
+  readonly bitmapEnd: number;
+  readonly end: number;
+}
+
+/** Returns what is wrong with the place of a block. */
+function misplaced({ start, bitmapEnd, end }: BlockPlace, header: Header, dataEnd: number): string | undefined {
   const overlaps = (from: number, to: number) => start < to && end > from;
   if (end > dataEnd) {
     const cut =

@@ -1,11 +1,11 @@
 import { SECTOR } from './layout.js';
 
-/** Bytes that the sector bitmap of a block takes in the file: one bit a sector, padded to a whole sector. */
+/** Returns the length of a block's sector bitmap in the file, in bytes: one bit per sector, padded to a whole sector. */
 export function bitmapLength(blockSize: number): number {
   return Math.ceil(blockSize / SECTOR / 8 / SECTOR) * SECTOR;
 }
 
-/** First sector from `from` on, before `to`, whose bit is not that of `from`; `to` where all are alike. */
+/** Returns the first sector in `[from, to)` whose bit differs from that of `from`, or `to` if there is none. */
 export function runEnd(bitmap: Uint8Array, from: number, to: number): number {
   const present = isSet(bitmap, from);
   const wholeByte = present ? 0xff : 0x00;
@@ -25,7 +25,7 @@ export function setBits(bitmap: Uint8Array, from: number, to: number): void {
   }
 }
 
-/** Whether the block holds a sector. The most significant bit of a byte is its first sector. */
+/** Returns true if the block holds a sector. The most significant bit of a byte is its first sector. */
 export function isSet(bitmap: Uint8Array, sectorIndex: number): boolean {
   return (((bitmap[sectorIndex >> 3] ?? 0) >> (7 - (sectorIndex & 7))) & 1) === 1;
 }

@@ -1,41 +1,35 @@
-import { basename } from 'node:path';
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
 import type { ImageOptions } from '../image.js';
-import type { FoundFooter } from './footer.js';
+import type { FoundFooter } from './find-footer.js';
 import {
   FORMAT_VERSION,
   FOOTER,
   FOOTER_LENGTH,
   HEADER,
   HEADER_LENGTH,
-  LOCATOR,
-  LOCATOR_LENGTH,
-  NO_OFFSET,
   SECTOR,
   bytesOf,
   checksum,
   hex,
-  putUint32,
-  putUint64,
   text,
   uint32,
   uint64,
   uniqueId,
 } from './layout.js';
-import { makeLocators, type ParentLink } from './locator.js';
 
 /** A dynamic disk header, parsed ("Dynamic Disk Header Format"). */
 export interface Header {
   readonly bytes: Uint8Array;
-  /** Where the header is in the file. */
+  /** Offset of the header in the file. */
   readonly offset: number;
+  /** Offset of the BAT in the file. */
   readonly tableOffset: number;
-  /** Entries of the BAT in the file; only those for the current size are used. */
+  /** Number of entries that the BAT has in the file; only those for the current size are used. */
   readonly maxTableEntries: number;
   /** Bytes of data in a block. */
   readonly blockSize: number;
-  /** The BAT is where one can be, and the block size makes sense. */
+  /** True if the block size is valid, and the BAT is at a valid place. */
   readonly hasTable: boolean;
   readonly parentId: string | undefined;
   /** Seconds since 2000-01-01 UTC. */
@@ -46,7 +40,7 @@ export interface Header {
 const MIN_BLOCK = 4096;
 const MAX_BLOCK = 256 * 1024 * 1024;
 
-/** Reads and checks the header that the footer points to; `undefined`, with an error, where there is none. */
+/** Reads and checks the header that the footer points to. Returns `undefined`, and reports an error, if there is none. */
 export async function readHeader(
   file: SourceHandle,
   found: FoundFooter,
@@ -86,7 +80,7 @@ export async function readHeader(
   };
 }
 
-/** Version and checksum. */
+/** Checks version and checksum. */
 function checkSelf(bytes: Uint8Array, at: number, options: ImageOptions, findings: Findings): void {
   const version = uint32(bytes, HEADER.headerVersion);
   if (version !== FORMAT_VERSION)
@@ -107,17 +101,17 @@ function checkSelf(bytes: Uint8Array, at: number, options: ImageOptions, finding
     });
 }
 
-/** Block size, number of blocks, and where their table is. */
+/** Checks the block size, the number of blocks, and the place of their table. */
 function checkTable(bytes: Uint8Array, at: number, { footer, dataEnd }: FoundFooter, findings: Findings): void {
   const refuse = (field: 'blockSize' | 'maxTableEntries' | 'tableOffset', name: string, problem: string) => {
     findings.error(at + HEADER[field][0], `dynamic header ${name}`, problem);
   };
   const blockSize = uint32(bytes, HEADER.blockSize);
-  const sane = blockSize >= MIN_BLOCK && blockSize <= MAX_BLOCK && (blockSize & (blockSize - 1)) === 0;
-  if (!sane)
+  const isValid = blockSize >= MIN_BLOCK && blockSize <= MAX_BLOCK && (blockSize & (blockSize - 1)) === 0;
+  if (!isValid)
     refuse('blockSize', 'block size', `${blockSize} is not a power of two between ${MIN_BLOCK} and ${MAX_BLOCK}`);
   const maxTableEntries = uint32(bytes, HEADER.maxTableEntries);
-  if (sane && BigInt(maxTableEntries) * BigInt(blockSize) < footer.currentSize) {
+  if (isValid && BigInt(maxTableEntries) * BigInt(blockSize) < footer.currentSize) {
     refuse(
       'maxTableEntries',
       'max table entries',
@@ -140,57 +134,9 @@ function checkTable(bytes: Uint8Array, at: number, { footer, dataEnd }: FoundFoo
   }
 }
 
-/** The parent's file name: UTF-16, big-endian, ended by a NUL or the field. */
+/** Decodes the parent's file name: UTF-16, big-endian, ended by a NUL or by the end of the field. */
 function unicodeName(field: Uint8Array): string {
   const name = Buffer.from(field).swap16().toString('utf16le');
   const end = name.indexOf('\0');
   return end < 0 ? name : name.slice(0, end);
-}
-
-/** What a new header says. */
-export interface HeaderSpec {
-  readonly tableOffset: number;
-  readonly maxTableEntries: number;
-  readonly blockSize: number;
-  readonly parent: ParentLink | undefined;
-}
-
-/** Makes a header; the data of the parent's locators is to follow it, each in whole sectors. */
-export function makeHeader({ tableOffset, maxTableEntries, blockSize, parent }: HeaderSpec): Uint8Array {
-  const bytes = new Uint8Array(HEADER_LENGTH);
-  bytes.set(Buffer.from('cxsparse', 'latin1'), HEADER.cookie[0]);
-  putUint64(bytes, HEADER.dataOffset, NO_OFFSET);
-  putUint64(bytes, HEADER.tableOffset, BigInt(tableOffset));
-  putUint32(bytes, HEADER.headerVersion, FORMAT_VERSION);
-  putUint32(bytes, HEADER.maxTableEntries, maxTableEntries);
-  putUint32(bytes, HEADER.blockSize, blockSize);
-  if (parent) putParent(bytes, parent);
-  putUint32(bytes, HEADER.checksum, checksum(bytes, HEADER.checksum));
-  return bytes;
-}
-
-function putParent(bytes: Uint8Array, parent: ParentLink): void {
-  bytes.set(Buffer.from(parent.id.replaceAll('-', ''), 'hex'), HEADER.parentUniqueId[0]);
-  putUint32(bytes, HEADER.parentTimeStamp, parent.timeStamp);
-  const [nameAt, nameLength] = HEADER.parentUnicodeName;
-  bytes.set(
-    Buffer.from(basename(parent.path), 'utf16le')
-      .swap16()
-      .subarray(0, nameLength - 2),
-    nameAt,
-  );
-  let at = FOOTER_LENGTH + HEADER_LENGTH;
-  for (const [index, { code, data }] of makeLocators(parent).entries()) {
-    const entry = bytesOf(bytes, HEADER.parentLocatorEntries).subarray(
-      index * LOCATOR_LENGTH,
-      (index + 1) * LOCATOR_LENGTH,
-    );
-    const space = Math.ceil(data.length / SECTOR) * SECTOR;
-    entry.set(Buffer.from(code, 'latin1'), LOCATOR.platformCode[0]);
-    // In bytes, against the letter of the specification: so Windows writes it.
-    putUint32(entry, LOCATOR.platformDataSpace, space);
-    putUint32(entry, LOCATOR.platformDataLength, data.length);
-    putUint64(entry, LOCATOR.platformDataOffset, BigInt(at));
-    at += space;
-  }
 }

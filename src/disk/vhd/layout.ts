@@ -7,6 +7,7 @@ export { SECTOR } from '../../bytes/sector.js';
 export const FOOTER_LENGTH = 512;
 export const HEADER_LENGTH = 1024;
 
+/** Offset and width of a field in its structure, in bytes. */
 export type Field = readonly [offset: number, width: number];
 
 /** "Hard Disk Footer Format" */
@@ -56,34 +57,38 @@ export const FORMAT_VERSION = 0x00010000;
 export const DISK_TYPE = { fixed: 2, dynamic: 3, differencing: 4 } as const;
 /** Data offset of a fixed disk. */
 export const NO_OFFSET = 0xffff_ffff_ffff_ffffn;
-/** A sparse disk cannot be larger, in bytes: 2^32 sectors less what the format needs for itself. */
+/** The largest sparse disk, in bytes: 2^32 sectors less what the format needs for itself. */
 export const MAX_SPARSE_SIZE = 2040 * 1024 ** 3;
-/** A block that the file does not hold. */
+/** The BAT entry of a block that the file does not hold. */
 export const NOT_ALLOCATED = 0xffff_ffff;
 
+/** Returns the bytes of a field; they share the structure's memory. */
 export function bytesOf(structure: Uint8Array, [offset, width]: Field): Uint8Array {
   return structure.subarray(offset, offset + width);
 }
 
+/** Reads an unsigned 32-bit field. */
 export function uint32(structure: Uint8Array, [offset]: Field): number {
   return view(structure).getUint32(offset);
 }
 
+/** Reads an unsigned 64-bit field. */
 export function uint64(structure: Uint8Array, [offset]: Field): bigint {
   return view(structure).getBigUint64(offset);
 }
 
+/** Reads a field as Latin-1 text. */
 export function text(structure: Uint8Array, field: Field): string {
   return Buffer.from(bytesOf(structure, field)).toString('latin1');
 }
 
-/** A unique id as 32 hexadecimal digits with hyphens, in the order of the bytes; `undefined` where it is all zero. */
+/** Returns a unique id as 32 hexadecimal digits with hyphens, in the order of the bytes; `undefined` if all of them are zero. */
 export function uniqueId(structure: Uint8Array, field: Field): string | undefined {
   const hex = Buffer.from(bytesOf(structure, field)).toString('hex');
   return /^0+$/.test(hex) ? undefined : hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** The checksum of a footer or header: one's complement of the sum of its bytes, its own field taken as zero. */
+/** Returns the checksum of a footer or header: one's complement of the sum of its bytes, with its own field as zero. */
 export function checksum(structure: Uint8Array, [offset, width]: Field): number {
   let sum = 0;
   for (let index = 0; index < structure.length; index++) {
@@ -92,15 +97,17 @@ export function checksum(structure: Uint8Array, [offset, width]: Field): number 
   return ~sum >>> 0;
 }
 
-/** A number as messages show it. */
+/** Returns a number in hexadecimal, for messages. */
 export function hex(value: number | bigint): string {
   return `0x${value.toString(16)}`;
 }
 
+/** Writes an unsigned 32-bit field. */
 export function putUint32(structure: Uint8Array, [offset]: Field, value: number): void {
   view(structure).setUint32(offset, value);
 }
 
+/** Writes an unsigned 64-bit field. */
 export function putUint64(structure: Uint8Array, [offset]: Field, value: bigint): void {
   view(structure).setBigUint64(offset, value);
 }

@@ -1,4 +1,3 @@
-import { isAbsolute, relative, resolve } from 'node:path';
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
 import type { Header } from './header.js';
@@ -14,18 +13,18 @@ import {
   uint64,
 } from './layout.js';
 
-/** A parent locator: a path as some platform writes it ("Parent Locator Entries"). */
+/** A parent locator: a path in the form of some platform ("Parent Locator Entries"). */
 export interface Locator {
-  /** `W2ru` relative, `W2ku` absolute, `MacX` file URL; decide by the path itself, writers mix them up. */
+  /** `W2ru` relative, `W2ku` absolute, `MacX` file URL. Writers mix them up, so the path itself decides what it is. */
   readonly code: string;
   readonly path: string;
 }
 
-/** Longer paths than any platform allows are refused before memory is taken for them. */
+/** No platform allows longer paths, in bytes: they are refused before memory is allocated for them. */
 const MAX_LENGTH = 65536;
 const ORDER = ['W2ru', 'W2ku', 'MacX'];
 
-/** Reads the locators that can be trusted, relative first. Legacy and unknown codes are passed over. */
+/** Reads the locators that have a usable path, relative ones first. Skips legacy and unknown codes; reports a misplaced path as an error. */
 export async function readLocators(
   file: SourceHandle,
   header: Header,
@@ -53,7 +52,7 @@ export async function readLocators(
   return found.sort((a, b) => ORDER.indexOf(a.code) - ORDER.indexOf(b.code));
 }
 
-/** What is wrong with the place of a locator's data. */
+/** Returns what is wrong with the place of a locator's data. */
 function misplaced(offset: bigint, length: number, header: Header, dataEnd: number): string | undefined {
   const end = offset + BigInt(length);
   if (length > MAX_LENGTH) return `a length of ${length} bytes is more than any path has (${MAX_LENGTH})`;
@@ -62,32 +61,4 @@ function misplaced(offset: bigint, length: number, header: Header, dataEnd: numb
   if (offset < BigInt(header.offset + HEADER_LENGTH) && end > BigInt(header.offset))
     return `its data at ${offset} overlaps the dynamic header at ${header.offset}`;
   return undefined;
-}
-
-/** The parent of a new differencing disk. */
-export interface ParentLink {
-  readonly path: string;
-  readonly id: string;
-  /** Of its footer: seconds since 2000-01-01 UTC. */
-  readonly timeStamp: number;
-  /** Where the child is going to be. */
-  readonly childFolder: string;
-}
-
-/**
- * The locators of a new differencing disk: relative to the child (`.\parent.vhd`), so that both can be moved together, and
- * absolute. On another drive than the child's there is no relative one.
- */
-export function makeLocators({
-  path,
-  childFolder,
-}: ParentLink): { readonly code: string; readonly data: Uint8Array }[] {
-  const fromChild = relative(resolve(childFolder), resolve(path)).replaceAll('/', '\\');
-  const named = [
-    ...(isAbsolute(relative(resolve(childFolder), resolve(path)))
-      ? []
-      : [{ code: 'W2ru', path: fromChild.startsWith('..\\') ? fromChild : `.\\${fromChild}` }]),
-    { code: 'W2ku', path: resolve(path) },
-  ];
-  return named.map(({ code, path: text }) => ({ code, data: Buffer.from(text, 'utf16le') }));
 }

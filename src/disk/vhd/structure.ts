@@ -1,13 +1,15 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { Layer } from '../disk.js';
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
-import type { ImageSummary, ParentReference, ReadOptions } from '../image.js';
+import type { ImageSummary, OpenContext } from '../image.js';
 import { Bat } from './bat.js';
-import { cylinderSize, findFooter, geometrySize, type Footer, type FoundFooter } from './footer.js';
+import { findFooter, type FoundFooter } from './find-footer.js';
+import { cylinderSize, geometrySize, type Footer } from './footer.js';
 import { readHeader, type Header } from './header.js';
 import { DISK_TYPE, FOOTER, HEADER, MAX_SPARSE_SIZE, SECTOR, hex } from './layout.js';
 import { readLocators } from './locator.js';
+import { VhdParent } from './parent.js';
 
 /** The structures of a VHD file without errors. */
 export interface Structure {
@@ -21,43 +23,67 @@ export interface Structure {
   readonly digest: string;
 }
 
+/** The result of reading the structures of a file. */
+export interface FoundStructure {
+  /** Present if there is a footer of a known type. */
+  readonly summary?: ImageSummary;
+  /** Present if no error was found. */
+  readonly structure?: Structure;
+}
+
 /**
- * Reads all structures of a file and reports all that is wrong with them: the one place for the rules.
- * `structure` is there where no error was found; `summary` wherever there is a footer of a known type.
+ * Reads all structures of a file and reports everything that is wrong with them: all rules of the format are checked here. Throws
+ * `disk-unreadable`.
  */
-export async function readStructure(
-  file: SourceHandle,
-  options: ReadOptions,
-  findings: Findings,
-): Promise<{ summary?: ImageSummary; structure?: Structure }> {
+export async function readStructure(file: SourceHandle, context: OpenContext): Promise<FoundStructure> {
+  const { findings, options } = context;
   const found = await findFooter(file, options, findings);
   if (!found) return {};
-  const { footer, dataEnd } = found;
+  const { footer } = found;
   const type = typeOf(found, findings);
   if (!type) return {};
   const size = sizeOf(found, type, findings);
   const header = type === 'fixed' ? undefined : await readHeader(file, found, options, findings);
   const hash = createHash('sha256').update(footer.bytes);
   if (header) hash.update(header.bytes);
-  const bat =
-    header?.hasTable && size !== undefined
-      ? await Bat.read({ file, header, size, dataEnd }, findings, hash, options.memory)
-      : undefined;
-  const parent =
-    header && type === 'differencing'
-      ? await parentOf(file, header, dataEnd, findings).catch((error: unknown) => {
-          bat?.release();
-          throw error;
-        })
-      : undefined;
-  if (size !== undefined) reportOddities(found, type, size, findings);
-  const summary: ImageSummary = { type, id: footer.uniqueId, size, timeStamp: footer.timeStamp, parent };
+  const { bat, parent } = header ? await readTable(file, { found, type, size, header, hash }, context) : {};
+  if (size !== undefined) warnOfSurprises(found, type, size, findings);
+  const summary = { path: file.path, type, id: footer.uniqueId, size, stamp: footer.timeStamp, parent };
   const sparse = header && bat ? { header, bat } : undefined;
   if (findings.firstError || size === undefined || (type !== 'fixed' && !sparse)) {
     bat?.release();
     return { summary };
   }
   return { summary, structure: { footer, type, size, sparse, digest: hash.digest('hex') } };
+}
+
+/** What is known of a sparse disk before its BAT is read. */
+interface SparseParts {
+  readonly found: FoundFooter;
+  readonly type: Layer['type'];
+  readonly size: number | undefined;
+  readonly header: Header;
+  readonly hash: Hash;
+}
+
+/** Reads the BAT of a sparse disk and the name of its parent. Releases the BAT if it throws. */
+async function readTable(
+  file: SourceHandle,
+  { found: { dataEnd }, type, size, header, hash }: SparseParts,
+  { findings, memory }: OpenContext,
+): Promise<{ bat?: Bat | undefined; parent?: VhdParent | undefined }> {
+  const bat =
+    header.hasTable && size !== undefined
+      ? await Bat.read({ file, header, size, dataEnd }, { findings, digest: hash, budget: memory })
+      : undefined;
+  if (type !== 'differencing') return { bat };
+  try {
+    const names = await parentNames(file, header, dataEnd, findings);
+    return { bat, parent: names && new VhdParent(header, names, size) };
+  } catch (error) {
+    bat?.release();
+    throw error;
+  }
 }
 
 function typeOf({ at, footer: { diskType } }: FoundFooter, findings: Findings): Layer['type'] | undefined {
@@ -78,7 +104,7 @@ function typeOf({ at, footer: { diskType } }: FoundFooter, findings: Findings): 
   }
 }
 
-/** The virtual size: the current size, once it is one that the file can hold. CHS never counts. */
+/** Returns the virtual size: the current size, if the file can hold it. The CHS geometry never counts. */
 function sizeOf(
   { at, footer: { currentSize }, dataEnd }: FoundFooter,
   type: Layer['type'],
@@ -99,7 +125,8 @@ function sizeOf(
   return undefined;
 }
 
-function reportOddities(
+/** Reports what is unusual about a file and does not make it unusable. */
+function warnOfSurprises(
   { footer, at, dataEnd }: FoundFooter,
   type: Layer['type'],
   size: number,
@@ -129,27 +156,20 @@ function reportOddities(
     );
 }
 
-async function parentOf(
+/** Returns the paths and names of the parent, the most reliable first. Returns `undefined`, and reports an error, if there are none. */
+async function parentNames(
   file: SourceHandle,
   header: Header,
   dataEnd: number,
   findings: Findings,
-): Promise<ParentReference | undefined> {
+): Promise<string[] | undefined> {
   const locators = await readLocators(file, header, dataEnd, findings);
   const names = [...locators.map(({ path }) => path), ...(header.parentName === '' ? [] : [header.parentName])];
-  if (names.length === 0) {
-    findings.error(
-      header.offset + HEADER.parentLocatorEntries[0],
-      'parent locator entries',
-      'a differencing disk without a usable locator or parent name',
-    );
-    return undefined;
-  }
-  return {
-    id: header.parentId,
-    idOffset: header.offset + HEADER.parentUniqueId[0],
-    timeStamp: header.parentTimeStamp,
-    timeStampOffset: header.offset + HEADER.parentTimeStamp[0],
-    names: [...new Set(names)],
-  };
+  if (names.length > 0) return names;
+  findings.error(
+    header.offset + HEADER.parentLocatorEntries[0],
+    'parent locator entries',
+    'a differencing disk without a usable locator or parent name',
+  );
+  return undefined;
 }

@@ -2,26 +2,26 @@ import { PIECE_ALIGNMENT, type DiskWriter, type Part } from '../disk-writer.js';
 import type { OutputFile } from '../output-file.js';
 import { VhdupError } from '../../errors.js';
 import { bitmapLength, setBits } from './bitmap.js';
-import { sparseFooter } from './footer.js';
-import { makeHeader } from './header.js';
+import { sparseFooter } from './make-footer.js';
+import { makeHeader } from './make-header.js';
 import { FOOTER, FOOTER_LENGTH, HEADER_LENGTH, MAX_SPARSE_SIZE, NOT_ALLOCATED, SECTOR, uint64 } from './layout.js';
-import { makeLocators, type ParentLink } from './locator.js';
+import { makeLocators, type ParentLink } from './parent-link.js';
 
-/** The block size that the specification recommends, and every reader takes. */
+/** The block size that the specification recommends; every reader accepts it. */
 const BLOCK = PIECE_ALIGNMENT;
 const BITMAP = bitmapLength(BLOCK);
 
-/** What a sparse VHD is to be. */
+/** The description of a sparse VHD that is to be written. */
 export interface SparseSpec {
-  /** The 512 bytes of a fixed VHD with the disk's identity, sizes, geometry, times and creator: all of them are kept. */
+  /** The footer of a fixed VHD, 512 bytes: the new disk has its identity, sizes, geometry, times and creator. */
   readonly footer: Uint8Array;
-  /** Makes it a differencing disk. */
+  /** Set for a differencing disk. */
   readonly parent?: ParentLink | undefined;
 }
 
 /**
  * Writes a dynamic or differencing VHD: footer copy, header, parent locators, BAT, blocks in the order in which they come,
- * footer. A block is stored where any part of it is; what is not stored of it is a hole in the file.
+ * footer. A block is stored if any part of it is; its other parts are holes in the file.
  */
 export class SparseVhdWriter implements DiskWriter {
   readonly #file: OutputFile;
@@ -32,7 +32,7 @@ export class SparseVhdWriter implements DiskWriter {
   /** Absolute sector of each block. */
   readonly #bat: Uint32Array;
   #end: number;
-  /** BAT entries `[from, to)` that the file has not got yet. */
+  /** BAT entries `[from, to)` that are not written to the file yet. */
   #changed = { from: 0, to: 0 };
 
   private constructor(file: OutputFile, spec: SparseSpec) {
@@ -56,8 +56,8 @@ export class SparseVhdWriter implements DiskWriter {
   }
 
   /**
-   * Goes on in a file that another writer with the same spec has begun: `end` is what it had when the file was last known
-   * to be durable. What came later is given up: blocks behind `end` are forgotten.
+   * Continues a file that another writer with the same spec has begun. `end`: the value of the other writer's `end` when the file
+   * was last durable. Later blocks are dropped.
    */
   static async resume(file: OutputFile, spec: SparseSpec, end: number): Promise<SparseVhdWriter> {
     const writer = new SparseVhdWriter(file, spec);
@@ -111,12 +111,12 @@ export class SparseVhdWriter implements DiskWriter {
     await this.#file.sync();
   }
 
-  /** A block comes whole, so its bitmap is known whole: nothing of it has to be kept for later. */
+  /** Stores a block. It is passed as a whole, so its whole bitmap is known: nothing has to be kept for later. */
   async #putBlock(blockIndex: number, block: Uint8Array, parts: readonly Part[]): Promise<void> {
     const position = this.#allocate(blockIndex);
     for (const { offset, length } of parts)
       await this.#file.write(position + BITMAP + offset, block.subarray(offset, offset + length));
-    // Readers of a dynamic disk take the whole block; some look at the bitmap, and are to see all of it.
+    // Most readers of a dynamic disk ignore the bitmap; for the others all sectors are marked as present.
     const bitmap = new Uint8Array(BITMAP).fill(this.#spec.parent ? 0 : 0xff);
     if (this.#spec.parent)
       for (const { offset, length } of parts) setBits(bitmap, offset / SECTOR, (offset + length) / SECTOR);
@@ -148,7 +148,7 @@ export class SparseVhdWriter implements DiskWriter {
   }
 }
 
-/** Throws `disk-unsupported` for a disk above 2,040 GiB; `name` says which. */
+/** Throws `disk-unsupported` for a disk above 2,040 GiB. `name`: of the disk, for the message. */
 export function checkSparseSize(size: number, name: string): void {
   if (size <= MAX_SPARSE_SIZE) return;
   throw new VhdupError(
@@ -158,7 +158,7 @@ export function checkSparseSize(size: number, name: string): void {
   );
 }
 
-/** The part of `part` within `[start, end)`, from `start`. */
+/** Returns what of `part` is within `[start, end)`, with its offset from `start`; nothing if they do not overlap. */
 function clip({ offset, length }: Part, start: number, end: number): Part[] {
   const from = Math.max(offset, start);
   const to = Math.min(offset + length, end);

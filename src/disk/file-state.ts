@@ -1,0 +1,16 @@
+import type { FileState } from './disk.js';
+import type { FileTimes, SourceHandle } from './file.js';
+
+/** Returns the state of the file that the path leads to now. */
+export async function currentState(file: SourceHandle): Promise<FileState> {
+  return stateOf(file.path, await file.statPath());
+}
+
+/** Returns the state of an open file, given the times that its path had: what is read is that file, whatever the path leads to meanwhile. */
+export function openedState(file: SourceHandle, times: FileTimes): FileState {
+  return stateOf(file.path, { ...times, identity: file.identity });
+}
+
+function stateOf(path: string, { identity, size, mtimeNs, ctimeNs }: FileTimes): FileState {
+  return { path, fileId: identity, size, mtimeNs, ctimeNs, seenMs: Date.now() };
+}

@@ -1,0 +1,108 @@
+import { dirname, join } from 'node:path';
+import { displayName } from './display-name.js';
+import { errorOf, type Findings } from './findings.js';
+import type { Inspection, ParentReference, ParentWarning } from './image.js';
+import type { ParentBounds } from './parent-bounds.js';
+import { parentFileName, parentPaths, refusedName } from './parent-path.js';
+
+/** A deeper chain is refused: it is damaged, or made to keep its reader busy. */
+const MAX_DEPTH = 128;
+/** This many failed attempts to find a parent are listed in a message. */
+const MAX_LISTED = 8;
+const MAX_LISTED_LENGTH = 280;
+
+/** What a search for a parent needs to know about the chain. */
+export interface ParentSearch {
+  /** The chain as far as it is known, top first; its last image asks for the parent. */
+  readonly chain: readonly Inspection[];
+  readonly bounds: ParentBounds;
+  readonly inspect: (path: string, format: string | undefined) => Promise<Inspection>;
+  /** Of the child. */
+  readonly findings: Findings;
+}
+
+/**
+ * Finds the parent of the last image of a chain: a sound image that the child accepts, else a damaged one that it accepts. Returns
+ * `undefined`, and reports `chain-broken`, if there is none. Files that are not the parent are closed.
+ */
+export async function findParent(
+  reference: ParentReference,
+  { chain, bounds, inspect, findings }: ParentSearch,
+): Promise<Inspection | undefined> {
+  const { offset, field } = reference.place;
+  const broken = (problem: string, hint?: string) => {
+    findings.error(offset, field, `the chain of ${chainOf(chain)} is broken: ${problem}`, {
+      code: 'chain-broken',
+      ...(hint === undefined ? {} : { hint }),
+    });
+  };
+  if (chain.length >= MAX_DEPTH) {
+    broken(`it is deeper than ${MAX_DEPTH} layers`);
+    return undefined;
+  }
+  const tried: string[] = [];
+  let outside: string | undefined;
+  let damaged: { readonly parent: Inspection; readonly warnings: readonly ParentWarning[] } | undefined;
+  for (const path of candidates(reference, dirname(findings.file), bounds.parentDirs)) {
+    const forbidden = refusedName(path);
+    const refusal = forbidden === undefined ? await bounds.refusal(path) : { reason: forbidden, isOutside: false };
+    if (refusal) {
+      tried.push(`${path}: ${refusal.reason}`);
+      if (refusal.isOutside) outside ??= path;
+      continue;
+    }
+    const parent = await inspect(path, reference.format);
+    if (parent.fileIdentity !== undefined && chain.some(({ fileIdentity }) => fileIdentity === parent.fileIdentity)) {
+      await parent.image?.close();
+      broken(`${displayName(path)} is its own ancestor`);
+      return undefined;
+    }
+    const { firstError } = parent.findings;
+    const judgement = parent.summary && reference.judge(parent.summary);
+    if (judgement?.refusal !== undefined) {
+      tried.push(`${path}: ${judgement.refusal}`);
+      await parent.image?.close();
+    } else if (firstError) {
+      tried.push(errorOf(firstError).message);
+      if (judgement) damaged ??= { parent, warnings: judgement.warnings };
+    } else {
+      report(judgement?.warnings ?? [], findings);
+      return parent;
+    }
+  }
+  if (damaged) report(damaged.warnings, findings);
+  else broken(`no ${reference.description} was found\n${triedLines(tried)}`, hintFor(outside));
+  return damaged?.parent;
+}
+
+function report(warnings: readonly ParentWarning[], findings: Findings): void {
+  for (const { offset, field, problem } of warnings) findings.warning(offset, field, problem);
+}
+
+function candidates({ names }: ParentReference, folder: string, parentDirs: readonly string[]): string[] {
+  return [
+    ...new Set([
+      ...names.flatMap((name) => parentPaths(name, folder)),
+      ...parentDirs.flatMap((dir) => names.map((name) => join(dir, parentFileName(name)))),
+    ]),
+  ];
+}
+
+/** Returns the files of a chain for a message; of a long one its ends. */
+function chainOf(chain: readonly Inspection[]): string {
+  const names = chain.map(({ path, summary }) => `${displayName(path)} (${summary?.id ?? 'no id'})`);
+  return (names.length <= 6 ? names : [...names.slice(0, 3), `${names.length - 5} more`, ...names.slice(-2)]).join(
+    ' ← ',
+  );
+}
+
+function triedLines(tried: readonly string[]): string {
+  const lines = tried.slice(0, MAX_LISTED).map((line) => `  tried ${displayName(line, MAX_LISTED_LENGTH)}`);
+  if (tried.length > MAX_LISTED) lines.push(`  and ${tried.length - MAX_LISTED} more`);
+  return lines.join('\n');
+}
+
+function hintFor(outside: string | undefined): string {
+  if (outside === undefined) return 'put the parent beside its child, or name its folder with --parent-dir';
+  return `if you trust the image, name the parent's folder with --parent-dir (it asks for ${displayName(dirname(outside), 1000)}), or follow its paths wherever they lead with --follow-absolute-parents`;
+}

@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { derivedId } from '../derived-id.js';
+import type { Creation, FileState, Layer, SourceFile } from '../disk.js';
+import type { FileTimes, SourceHandle } from '../file.js';
+import { readEnds, type FileEnds } from '../file-ends.js';
+import { currentState, openedState } from '../file-state.js';
+import type { Findings } from '../findings.js';
+import { FlatMap } from '../flat-map.js';
+import { foreignFormat } from '../foreign-format.js';
+import type { AllocationMap, Image, ImageFormat, OpenContext, OpenedImage } from '../image.js';
+import { recogniseContent } from './content.js';
+
+const SECTOR = 512;
+/** Bytes at each end of the file that the id and the structure digest are derived from. */
+const SAMPLE_BYTES = 1024 * 1024;
+/** A file with such a name, and without the structures of that format, is a damaged image, not the content of a disk. */
+const OTHER_NAME = /\.(a?vhdx?|vhds|qcow2?|qed|vmdk|vdi|hdd|dmg|ova)$/i;
+
+/** The format raw: the file is the content of the disk, byte for byte. */
+export const raw = {
+  name: 'raw',
+
+  /** A raw disk has no mark of its own: it is recognised by a partition table or a file system, if nothing says that it is something else. */
+  probe({ path, head, tail }: FileEnds): boolean {
+    return !hasOtherName(path) && foreignFormat(head, tail) === undefined && recogniseContent(head).length > 0;
+  },
+
+  async open(file: SourceHandle, { findings }: OpenContext): Promise<OpenedImage> {
+    const opened = await file.statPath();
+    if (file.size === 0) {
+      findings.error(undefined, undefined, 'the file is empty');
+      return { summary: undefined, image: undefined };
+    }
+    const size = Math.ceil(file.size / SECTOR) * SECTOR;
+    warnOfContent(await readEnds(file), size, findings);
+    const ends = await readSamples(file);
+    const id = derivedId({ format: raw.name, token: ends, size });
+    return {
+      summary: { path: file.path, type: 'fixed', id, size, stamp: undefined, parent: undefined },
+      image: new RawImage(file, { opened, structure: digestOf(ends), layer: layerOf(file, { id, size, findings }) }),
+    };
+  },
+} as const satisfies ImageFormat;
+
+/** Returns true if the name of a file is that of another format's image. */
+export function hasOtherName(path: string): boolean {
+  return OTHER_NAME.test(path);
+}
+
+/** A raw image that was checked. */
+interface CheckedRaw {
+  /** The times of the file before anything of it was read. */
+  readonly opened: FileTimes;
+  readonly structure: string;
+  readonly layer: Layer;
+}
+
+/** One raw file. Its size need not be a multiple of 512: the last sector then ends with zeros. */
+class RawImage implements Image {
+  readonly layer: Layer;
+  readonly creation: Creation = { format: raw.name, record: undefined };
+  readonly openedFiles: readonly SourceFile[];
+  readonly #file: SourceHandle;
+
+  constructor(file: SourceHandle, { opened, structure, layer }: CheckedRaw) {
+    this.#file = file;
+    this.layer = layer;
+    this.openedFiles = [{ ...openedState(file, opened), structure }];
+  }
+
+  load(_: number, end: number): Promise<AllocationMap> {
+    return Promise.resolve(new FlatMap(this.#file, end, this.#file.size));
+  }
+
+  /** Reads the times first: a write while the samples are read changes them. */
+  async currentFiles(): Promise<readonly SourceFile[]> {
+    const state = await currentState(this.#file);
+    return [{ ...state, structure: digestOf(await readSamples(this.#file)) }];
+  }
+
+  async fileStates(): Promise<readonly FileState[]> {
+    return [await currentState(this.#file)];
+  }
+
+  dropCache(): void {
+    // Nothing of the file is kept.
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}
+
+/** Reads what identifies the state of the file, as far as that can be had without reading all of it: its size, its first and its last MiB. */
+async function readSamples(file: SourceHandle): Promise<Uint8Array[]> {
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64BE(BigInt(file.size));
+  const length = Math.min(file.size, SAMPLE_BYTES);
+  const first = new Uint8Array(length);
+  const last = new Uint8Array(length);
+  await file.read(0, first);
+  await file.read(file.size - length, last);
+  return [size, first, last];
+}
+
+function digestOf(samples: readonly Uint8Array[]): string {
+  const hash = createHash('sha256');
+  for (const bytes of samples) hash.update(bytes);
+  return hash.digest('hex');
+}
+
+function warnOfContent({ size: fileSize, head, tail }: FileEnds, size: number, findings: Findings): void {
+  if (fileSize !== size)
+    findings.warning(
+      fileSize,
+      'data',
+      `the size of ${fileSize} bytes is not a multiple of ${SECTOR}: the last sector is filled up with zeros`,
+    );
+  const contents = recogniseContent(head);
+  if (foreignFormat(head, tail) || hasFooter(head, tail))
+    findings.warning(undefined, undefined, 'it looks like an image of another format; it is read as raw, as requested');
+  else if (contents.length === 0)
+    findings.warning(
+      undefined,
+      undefined,
+      'it has no partition table and no known file system; it is read as raw, as requested',
+    );
+  for (const { name, end, sectorSize } of contents) {
+    if (end !== undefined && end > size)
+      findings.warning(
+        undefined,
+        undefined,
+        `its ${name} says that the disk has at least ${end} bytes, the file has ${fileSize}: it may be cut short`,
+      );
+    if (sectorSize !== undefined && sectorSize !== SECTOR)
+      findings.warning(
+        sectorSize,
+        name,
+        `the partition table is for sectors of ${sectorSize} bytes: a machine with sectors of ${SECTOR} bytes finds no partitions`,
+      );
+  }
+}
+
+/** Returns true if the file begins or ends as a VHD does. */
+function hasFooter(head: Uint8Array, tail: Uint8Array): boolean {
+  return [head, tail, tail.subarray(1)].some(
+    (bytes) => Buffer.from(bytes.subarray(0, 8)).toString('latin1') === 'conectix',
+  );
+}
+
+function layerOf(
+  { path }: SourceHandle,
+  { id, size, findings }: { readonly id: string; readonly size: number; readonly findings: Findings },
+): Layer {
+  return {
+    path,
+    format: raw.name,
+    type: 'fixed',
+    id,
+    isIdDerived: true,
+    parentId: undefined,
+    size,
+    allocated: size,
+    blockSize: undefined,
+    creator: '',
+    warnings: findings.warnings.map(({ problem }) => problem),
+  };
+}

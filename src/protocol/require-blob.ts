@@ -1,0 +1,22 @@
+import { VhdupError } from '../errors.js';
+import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+
+/** Returns the properties of a blob. Throws `destination-missing`, with `hint`, if there is no such blob. */
+export async function requireBlob(
+  blob: PageBlob,
+  hint = 'check the name, and that the credential may read it',
+): Promise<BlobProperties> {
+  const properties = await blob.properties();
+  if (!properties) throw new VhdupError('destination-missing', `${blob.uri}: there is no such blob`, { hint });
+  return properties;
+}
+
+/** Returns the properties of a blob that is being written to. Throws `transfer-failed` if it is gone. */
+export async function requireStillThere(blob: PageBlob): Promise<BlobProperties> {
+  const properties = await blob.properties();
+  if (!properties)
+    throw new VhdupError('transfer-failed', `${blob.uri}: it was deleted while it was written to`, {
+      hint: 'run the same command to start again',
+    });
+  return properties;
+}

@@ -1,0 +1,21 @@
+import type { DestinationSnapshot } from '../destination/destination.js';
+import type { PreparedPush } from './context.js';
+import { verifyComplete } from './prove-source.js';
+import { resultOf, type PushResult } from './result.js';
+
+/** Ends a push whose destination is complete already, and not under a lease of this run: verifies and seals it, if asked for. */
+export async function alreadyThere(push: PreparedPush, seen: DestinationSnapshot): Promise<PushResult> {
+  const { destination, options } = push;
+  warnOfMissingMd5(push, seen);
+  await destination.releaseStale(seen);
+  if (options.verify !== undefined) await verifyComplete(push, seen, options.verify);
+  const seal = options.seal && (await destination.seal(seen, options.seal));
+  return resultOf(push, { outcome: 'already-there', contentMd5: seen.contentMd5, seal });
+}
+
+/** Warns if a destination that is complete already has no Content-MD5, although this push would set it. */
+export function warnOfMissingMd5({ session, destination, options }: PreparedPush, seen: DestinationSnapshot): void {
+  const { contentMd5 = true } = options;
+  if (contentMd5 && !seen.contentMd5)
+    session.warn(`${destination.uri} has no Content-MD5: it was pushed with --no-md5`);
+}

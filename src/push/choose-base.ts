@@ -1,0 +1,129 @@
+import { VhdupError } from '../errors.js';
+import { baseLocationOf } from '../azure/location.js';
+import { hasStatus } from '../azure/service-error.js';
+import type { DiskDigests } from '../content/disk-digests.js';
+import { parsePushRecord } from '../protocol/push-record.js';
+import { forEachLimited } from '../run/concurrency.js';
+import { isMismatch, openBase, type Base, type BaseRules } from './base.js';
+import { checkBase } from './check-base.js';
+import type { PushContext } from './context.js';
+
+/** The base of a push, and whether its content was checked already. */
+export interface ChosenBase {
+  readonly base: Base | undefined;
+  readonly isChecked: boolean;
+}
+
+/**
+ * Returns the base that the options name, or with `auto` the one that an interrupted push to the destination has recorded, else
+ * the nearest ancestor in the destination's container. Throws `base-mismatch` if the named one is none.
+ */
+export async function chooseBase(push: PushContext, digests: DiskDigests): Promise<ChosenBase> {
+  const { session, disk, destination, options } = push;
+  if (options.base === undefined) return { base: undefined, isChecked: false };
+  if (options.base !== 'auto') {
+    const location = baseLocationOf(options.base, destination.location);
+    return { base: await openBase(session, disk, location, rulesOf(push)), isChecked: false };
+  }
+  const recorded = await baseOfEarlierRun(push);
+  if (recorded) return recorded;
+  const base = await findBaseInContainer(push, digests);
+  session.note(base ? `base: ${base.blob.uri}` : 'no ancestor of this disk is in the container: everything is sent');
+  return { base, isChecked: true };
+}
+
+function rulesOf({ options }: PushContext): BaseRules {
+  return { check: options.baseCheck ?? 'content', isSealed: options.requireSealedBase ?? false };
+}
+
+/** Returns the base that an interrupted push to the destination found: meanwhile another search could find another one. */
+async function baseOfEarlierRun(push: PushContext): Promise<ChosenBase | undefined> {
+  const { session, disk, destination } = push;
+  const record = (await destination.inspect())?.verdict.record;
+  if (!record || record.state === 'complete' || record.id !== disk.id) return undefined;
+  if (!record.base) return { base: undefined, isChecked: false };
+  try {
+    const location = baseLocationOf(record.base.uri, destination.location);
+    // Anyone may have written the metadata: no credential follows it to another account.
+    return location.endpoint === destination.location.endpoint
+      ? { base: await openBase(session, disk, location, rulesOf(push)), isChecked: false }
+      : undefined;
+  } catch (error) {
+    if (isMismatch(error) || (error instanceof VhdupError && error.code === 'usage')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Returns the nearest ancestor in the destination's container: by the metadata of finished pushes, then by footer. A blob that
+ * does not pass the check is skipped with a note. Returns `undefined` if none is left.
+ */
+async function findBaseInContainer(push: PushContext, digests: DiskDigests): Promise<Base | undefined> {
+  const { session, disk } = push;
+  const { byId, others } = await listCandidates(push);
+  for (const { id } of disk.layers) {
+    for (const name of (id === undefined ? undefined : byId.get(id)) ?? []) {
+      const base = await openCandidate(push, name);
+      if (base && (await passes(push, digests, base))) return base;
+    }
+  }
+  const found: Base[] = [];
+  await forEachLimited(
+    others,
+    session.scheduler.newLimit(),
+    async (name) => {
+      const base = await openCandidate(push, name);
+      if (base) found.push(base);
+    },
+    session.fail,
+  );
+  for (const base of found.sort((a, b) => a.layer - b.layer || (a.blob.uri < b.blob.uri ? -1 : 1))) {
+    if (await passes(push, digests, base)) return base;
+  }
+  return undefined;
+}
+
+/** Names of blobs that may be a base: of finished pushes by the id of their disk, and all others with a fitting size. */
+interface Candidates {
+  readonly byId: ReadonlyMap<string, readonly string[]>;
+  readonly others: readonly string[];
+}
+
+async function listCandidates(push: PushContext): Promise<Candidates> {
+  const { disk, destination } = push;
+  const byId = new Map<string, string[]>();
+  const others: string[] = [];
+  const smallest = Math.min(...disk.layers.map(({ size }) => size));
+  for (const { name, metadata, size, hasContentMd5 } of await destination.neighbours()) {
+    if (name === destination.location.name) continue;
+    const record = parsePushRecord(metadata);
+    if (record?.state === 'complete' && record.id !== undefined)
+      byId.set(record.id, [...(byId.get(record.id) ?? []), name]);
+    else if (!record && size > smallest && (hasContentMd5 || rulesOf(push).check === 'id')) others.push(name);
+  }
+  return { byId, others };
+}
+
+/** Opens a blob of the destination's container as a base. Returns `undefined` if it is none of this disk's. */
+async function openCandidate(push: PushContext, name: string): Promise<Base | undefined> {
+  const { session, disk, destination } = push;
+  try {
+    return await openBase(session, disk, { ...destination.location, name }, rulesOf(push));
+  } catch (error) {
+    // A blob that is being written to, was deleted since the listing, or may not be read is no base, and no failure.
+    if (isMismatch(error) || (error instanceof VhdupError && hasStatus(error, 403, 404, 409, 412))) return undefined;
+    throw error;
+  }
+}
+
+/** Returns false, with a note, if a candidate has the id but not the content. */
+async function passes({ session, disk }: PushContext, digests: DiskDigests, base: Base): Promise<boolean> {
+  try {
+    await checkBase(digests, disk, base);
+    return true;
+  } catch (error) {
+    if (!isMismatch(error)) throw error;
+    session.note(`not taken: ${error.message}`);
+    return false;
+  }
+}
