@@ -1,6 +1,8 @@
 import { endOf, rangeSet, type Range, type RangeSet } from './range.js';
 
-/** Returns the ranges grown to whole multiples of `step` bytes, but not beyond `end`. Ranges that touch then become one. */
+/**
+ * Returns the ranges grown to whole multiples of `step` bytes, but not beyond `end`. Ranges that touch then become one.
+ */
 export function alignedOut(ranges: RangeSet, step: number, end: number): Range[] {
   return rangeSet(
     ranges.map((range) => {

@@ -1,6 +1,6 @@
 /**
- * Buffers of one size that are used again: there are never more than were in use at one time. They are in shared memory, so
- * that other threads can read them without a copy.
+ * Buffers of one size that are used again: there are never more than were in use at one time. They are in shared
+ * memory, so that other threads can read them without a copy.
  */
 export class BufferPool {
   readonly #length: number;

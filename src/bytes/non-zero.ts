@@ -8,8 +8,8 @@ const STRIDE = 64 * 1024;
 const BLOCK = 4096;
 
 /**
- * Returns the ranges of a buffer that are not zero, within it, in whole sectors. Zeros of no more than `gap` bytes between two
- * such ranges belong to them.
+ * Returns the ranges of a buffer that are not zero, within it, in whole sectors. Zeros of no more than `gap` bytes
+ * between two such ranges belong to them.
  */
 export function nonZeroRanges(bytes: Uint8Array, gap: number): Range[] {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -35,11 +35,12 @@ export function nonZeroRanges(bytes: Uint8Array, gap: number): Range[] {
 }
 
 /**
- * Returns how many bytes from `offset` on are zero: the largest of a stride, a block and a sector that begins here and is all
- * zero, or 0 if the sector is not zero.
+ * Returns how many bytes from `offset` on are zero: the largest of a stride, a block and a sector that begins here and
+ * is all zero, or 0 if the sector is not zero.
  */
 function zerosAt(buffer: Buffer, offset: number): number {
-  // A call of a native function costs more than a look at a few bytes, and most sectors that are not zero begin with other bytes.
+  // A call of a native function costs more than a look at a few bytes, and most sectors that are not zero begin with
+  // other bytes.
   if (beginsNonZero(buffer, offset)) return 0;
   for (const length of [STRIDE, BLOCK, SECTOR]) {
     if (offset % length !== 0) continue;

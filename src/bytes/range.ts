@@ -32,7 +32,10 @@ export function rangeSet(ranges: readonly Range[], gap = 0): Range[] {
   return set;
 }
 
-/** Makes a set of ranges that are added in ascending order. Ranges no more than `gap` bytes apart become one, the gap included. */
+/**
+ * Makes a set of ranges that are added in ascending order. Ranges no more than `gap` bytes apart become one, the gap
+ * included.
+ */
 export class RangeMerger {
   readonly #gap: number;
   readonly #set: Range[] = [];
@@ -94,7 +97,10 @@ export class RangeCursor {
   }
 }
 
-/** Returns what is in `ranges` and not in `without`. Ranges that stay whole are the same objects, because a set may have millions. */
+/**
+ * Returns what is in `ranges` and not in `without`. Ranges that stay whole are the same objects, because a set may have
+ * millions.
+ */
 export function subtract(ranges: RangeSet, without: RangeSet): Range[] {
   const left: Range[] = [];
   let next = 0;

@@ -104,14 +104,17 @@ export class CachedDigests implements DigestComputation {
   }
 }
 
-/** Returns the ranges in which a layer above layer `layer` stores data or zeros, and those that the disk's end cuts off. */
+/**
+ * Returns the ranges in which a layer above layer `layer` stores data or zeros, and those that the disk's end cuts off.
+ */
 async function changedAbove(disk: Disk, layer: number): Promise<RangeSet> {
   const changed = new RangeMerger();
   for await (const stretch of disk.extentBatches({ above: layer })) {
     for (const extent of stretch) if (extent.kind !== 'absent') changed.add(extent);
   }
   const ancestorSize = disk.layers[layer]?.size ?? 0;
-  // If the disk is smaller than its ancestor and ends within a leaf, the rest of this leaf is zero, but not in the ancestor.
+  // If the disk is smaller than its ancestor and ends within a leaf, the rest of this leaf is zero, but not in the
+  // ancestor.
   const end: Range[] = ancestorSize > disk.size ? [{ offset: disk.size - SECTOR, length: SECTOR }] : [];
   return rangeSet([...changed.finish(), ...end]);
 }

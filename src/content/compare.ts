@@ -9,7 +9,10 @@ import type { Phase } from '../session/events.js';
 import { forEachLimited } from '../run/concurrency.js';
 import type { Session } from '../session/session.js';
 
-/** Pages up to this many bytes apart are fetched in one request: to fetch the zeros between them costs less than another request. */
+/**
+ * Pages up to this many bytes apart are fetched in one request: to fetch the zeros between them costs less than another
+ * request.
+ */
 const MERGE_GAP = 128 * 1024;
 
 /** What to compare. */

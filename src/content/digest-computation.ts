@@ -36,7 +36,10 @@ export type Content = Pick<Disk, 'size' | 'read' | 'extentBatches'>;
 export interface DigestHints {
   /** The phase of its progress events. */
   readonly phase: Phase;
-  /** True if most of the content is also sent. That takes longer than hashing, so one thread is enough for the leaves. Default false. */
+  /**
+   * True if most of the content is also sent. That takes longer than hashing, so one thread is enough for the leaves.
+   * Default false.
+   */
   readonly isSent?: boolean | undefined;
   /** Leaves that need not be computed. */
   readonly known?: KnownLeaves | undefined;
@@ -44,7 +47,9 @@ export interface DigestHints {
   readonly keep?: ((run: LeafRun) => Promise<void>) | undefined;
 }
 
-/** Digests that are computed during a scan of the content, which may serve other consumers too. Call `close` in the end. */
+/**
+ * Digests that are computed during a scan of the content, which may serve other consumers too. Call `close` in the end.
+ */
 export interface DigestComputation {
   /** The consumers of the scan. None if all digests are known. */
   readonly consumers: readonly Consumer[];

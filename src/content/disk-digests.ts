@@ -8,8 +8,8 @@ import { LayerRecords, formKey } from './layer-records.js';
 import { scanForDigests } from './running-digest.js';
 
 /**
- * The digests of a disk and of its ancestors. If the files did not change since this machine computed the digests, they come
- * from its cache. If only an ancestor's tree digest is in the cache, only what changed since is read.
+ * The digests of a disk and of its ancestors. If the files did not change since this machine computed the digests, they
+ * come from its cache. If only an ancestor's tree digest is in the cache, only what changed since is read.
  */
 export class DiskDigests {
   readonly #session: Session;
@@ -36,8 +36,8 @@ export class DiskDigests {
   }
 
   /**
-   * Starts to compute digests of the disk as layer `layer` shows it, for a scan of the caller. `isSent`: most of the content is
-   * sent in the same scan.
+   * Starts to compute digests of the disk as layer `layer` shows it, for a scan of the caller. `isSent`: most of the
+   * content is sent in the same scan.
    */
   async start(layer: number, request: DigestRequest, phase: Phase, isSent: boolean): Promise<DigestComputation> {
     const records = new LayerRecords(this.#disk, layer, this.#cache);

@@ -7,7 +7,10 @@ export interface LeafRun {
   readonly values: Uint8Array;
 }
 
-/** What is known about a disk's leaves before anything is read: the leaves of an ancestor hold if nothing changed there since. */
+/**
+ * What is known about a disk's leaves before anything is read: the leaves of an ancestor hold if nothing changed there
+ * since.
+ */
 export interface KnownLeaves {
   /** In ascending order. Leaves that are left out are zero. */
   readonly runs: AsyncIterable<LeafRun>;

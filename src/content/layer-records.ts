@@ -14,7 +14,9 @@ export interface CachedLeaves {
   readonly file: LeafFile;
 }
 
-/** The records of this machine about a disk as one of its layers shows it. Without a cache, nothing is found or kept. */
+/**
+ * The records of this machine about a disk as one of its layers shows it. Without a cache, nothing is found or kept.
+ */
 export class LayerRecords {
   /** The disk as the layer shows it. */
   readonly content: Disk;
@@ -40,7 +42,10 @@ export class LayerRecords {
     return this.#cache?.md5(this.#md5Key(form));
   }
 
-  /** Returns the leaves of this layer or else of its nearest ancestor, checked. Damaged ones are deleted. Close the file in the end. */
+  /**
+   * Returns the leaves of this layer or else of its nearest ancestor, checked. Damaged ones are deleted. Close the file
+   * in the end.
+   */
   async nearestLeaves(): Promise<CachedLeaves | undefined> {
     for (let at = this.layer; this.#cache && at < this.#disk.layers.length; at++) {
       const key = identityOf(this.#disk.ancestor(at).openedFiles);

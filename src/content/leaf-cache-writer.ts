@@ -2,7 +2,10 @@ import type { DigestCache } from '../state/digest-cache.js';
 import type { LeafFileWriter } from '../state/leaf-file.js';
 import type { LeafRun } from './known-leaves.js';
 
-/** Writes leaves to the cache as they become known. A failure, such as a full file system, only means that they are not kept. */
+/**
+ * Writes leaves to the cache as they become known. A failure, such as a full file system, only means that they are not
+ * kept.
+ */
 export class LeafCacheWriter {
   readonly #writer: Promise<LeafFileWriter | undefined>;
   #isDiscarded = false;

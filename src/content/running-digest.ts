@@ -19,7 +19,9 @@ export async function digestsOf(
   return scanForDigests(session, content, await ContentDigests.start(session, content, request, { phase }));
 }
 
-/** Reads `content` only for `computation`, closes it, and returns the digests. At most `windows` windows are in memory. */
+/**
+ * Reads `content` only for `computation`, closes it, and returns the digests. At most `windows` windows are in memory.
+ */
 export async function scanForDigests(
   session: Session,
   content: Content,
@@ -42,9 +44,9 @@ export class RunningDigest implements AsyncDisposable {
   #disposed: Promise<void> | undefined;
 
   /**
-   * Starts as soon as `computation` has resolved. The consumers for which `isSeparate` is true read the content on their own, from
-   * now on; the rest read it together with others, in `finish`. A failure is reported to the session at once, and thrown by
-   * `finish`.
+   * Starts as soon as `computation` has resolved. The consumers for which `isSeparate` is true read the content on
+   * their own, from now on; the rest read it together with others, in `finish`. A failure is reported to the session at
+   * once, and thrown by `finish`.
    */
   constructor(
     session: Session,
@@ -72,8 +74,8 @@ export class RunningDigest implements AsyncDisposable {
   }
 
   /**
-   * Computes what is left, in one scan with `others`, and returns the digests. At most `windows()` windows are in memory for
-   * `others`, besides those that are read ahead.
+   * Computes what is left, in one scan with `others`, and returns the digests. At most `windows()` windows are in
+   * memory for `others`, besides those that are read ahead.
    */
   async finish(others: readonly Consumer[], windows: () => number): Promise<Digests> {
     const computation = await this.#computation;

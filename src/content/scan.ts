@@ -5,7 +5,10 @@ import { BufferPool } from '../bytes/buffer-pool.js';
 import { MAX_WRITE } from '../plan/page-blob-limits.js';
 import type { Session } from '../session/session.js';
 
-/** Bytes that are read and processed in one step. A window begins at a multiple of this, and one Put Page can carry all of it. */
+/**
+ * Bytes that are read and processed in one step. A window begins at a multiple of this, and one Put Page can carry all
+ * of it.
+ */
 export const WINDOW = MAX_WRITE;
 /** Windows that are read before they are needed. */
 export const READ_AHEAD = 3;
@@ -14,13 +17,15 @@ export const READ_AHEAD = 3;
 export interface Consumer {
   /** The ranges whose content it needs, within the disk. */
   readonly ranges: RangeSet;
-  /** True if it looks at whole windows: what no consumer needs is zero there. Otherwise it must look only at its ranges. */
+  /**
+   * True if it looks at whole windows: what no consumer needs is zero there. Otherwise it must look only at its ranges.
+   */
   readonly wantsZeros?: boolean;
   /** True if this consumer is slow and should run as a separate scan. */
   readonly isSlow?: boolean;
   /**
-   * Called with each window in which it has ranges, in order. Called for the next window before the promise has resolved.
-   * The bytes do not change until the promise has settled.
+   * Called with each window in which it has ranges, in order. Called for the next window before the promise has
+   * resolved. The bytes do not change until the promise has settled.
    */
   onWindow(window: ScannedWindow): Promise<void>;
   /** Called once, after the call for its last window, unless the scan has failed. */
@@ -34,16 +39,18 @@ export type AbortControl = Pick<Session, 'throwIfStopped' | 'fail'>;
 export interface ScannedWindow {
   /** The offset on the disk. */
   readonly offset: number;
-  /** The content in the ranges of all consumers. The rest is zero if a consumer `wantsZeros`, and undefined otherwise. */
+  /**
+   * The content in the ranges of all consumers. The rest is zero if a consumer `wantsZeros`; else it may be anything.
+   */
   readonly bytes: Uint8Array;
   /** The consumer's ranges in this window, in order, as offsets on the disk. */
   readonly ranges: readonly Range[];
 }
 
 /**
- * Reads the ranges of all consumers, once and in order, and calls each consumer with the windows in which it has ranges.
- * At most `windows()` windows are in memory. After the first failure `control.fail` is called at once; waits for all work that
- * runs, then throws the failure.
+ * Reads the ranges of all consumers, once and in order, and calls each consumer with the windows in which it has
+ * ranges. At most `windows()` windows are in memory. After the first failure `control.fail` is called at once; waits
+ * for all work that runs, then throws the failure.
  */
 export async function scan(
   control: AbortControl,

@@ -28,10 +28,10 @@ export interface GuardOptions {
 /**
  * Makes sure that everything that is read from a disk's files comes from one state of them.
  *
- * Each check compares them with the state that `begin` found. If size, time of modification, structures or the file itself
- * differ, the disk *changed*: `source-changed` is thrown. If only the time of change (ctime) differs, a file was *touched*:
- * chmod, another hard link, or a write whose time of modification was put back. These look the same, so everything
- * that depends on the content is repeated from the new state.
+ * Each check compares them with the state that `begin` found. If size, time of modification, structures or the file
+ * itself differ, the disk *changed*: `source-changed` is thrown. If only the time of change (ctime) differs, a file was
+ * *touched*: chmod, another hard link, or a write whose time of modification was put back. These look the same, so
+ * everything that depends on the content is repeated from the new state.
  */
 export class SourceGuard implements Watch {
   /** The disk to read from. Its reads throw `source-changed` soon after a change. */
@@ -55,8 +55,8 @@ export class SourceGuard implements Watch {
 
   /**
    * Returns a guard that takes the present state of the files as the one that all content has to come from. Throws
-   * `source-changed` if they changed since the disk was opened. Of what was read before, only the structures may be used: they
-   * are compared here.
+   * `source-changed` if they changed since the disk was opened. Of what was read before, only the structures may be
+   * used: they are compared here.
    */
   static async begin(source: Disk, options: GuardOptions = {}): Promise<SourceGuard> {
     const guard = new SourceGuard(source, options);
@@ -74,12 +74,17 @@ export class SourceGuard implements Watch {
     return digest(this.#files.map(({ structure, size }) => `${structure} ${size}`));
   }
 
-  /** A digest of the times of modification and change. It is the same only if nothing touched the files on this machine. */
+  /**
+   * A digest of the times of modification and change. It is the same only if nothing touched the files on this machine.
+   */
   get times(): string {
     return digest(this.#files.map(({ mtimeNs, ctimeNs }) => `${mtimeNs} ${ctimeNs}`));
   }
 
-  /** Compares everything about the files, also their structures. Returns false if a file was touched since the state was taken. Throws `source-changed`. */
+  /**
+   * Compares everything about the files, also their structures. Returns false if a file was touched since the state was
+   * taken. Throws `source-changed`.
+   */
   async isUntouched(): Promise<boolean> {
     this.#compare(await this.#now(() => this.#source.sourceFiles()));
     return !this.#isTouched;
@@ -95,8 +100,8 @@ export class SourceGuard implements Watch {
   }
 
   /**
-   * Repeats `work`, each time from the present state, until no file is touched while it runs; returns its result. Throws
-   * `source-changed` after three tries.
+   * Repeats `work`, each time from the present state, until no file is touched while it runs; returns its result.
+   * Throws `source-changed` after three tries.
    */
   async repeatUntilUntouched<T>(work: () => Promise<T>): Promise<T> {
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
@@ -149,7 +154,9 @@ export class SourceGuard implements Watch {
     if (!isCut) this.#compare(now);
   }
 
-  /** Calls `look`. Throws `source-changed` if it fails, because a file that cannot be read any longer counts as changed. */
+  /**
+   * Calls `look`. Throws `source-changed` if it fails, because a file that cannot be read any longer counts as changed.
+   */
   async #now<T>(look: () => Promise<T>): Promise<T> {
     try {
       return await look();

@@ -51,7 +51,9 @@ export class TreeConsumer implements Consumer {
     this.#onProgress(offset + bytes.length);
   }
 
-  /** Returns the digest, 32 bytes, when the scan has ended. Throws `KnownLeavesLost` if known leaves could not be read. */
+  /**
+   * Returns the digest, 32 bytes, when the scan has ended. Throws `KnownLeavesLost` if known leaves could not be read.
+   */
   async digest(): Promise<Buffer> {
     await this.#last;
     for await (const known of this.#known.before(Infinity)) await this.#add(known);

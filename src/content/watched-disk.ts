@@ -38,7 +38,10 @@ export class WatchedDisk implements Disk {
     return this.#disk.warnings;
   }
 
-  /** The files in the state that the content comes from. It may be later than that of the opening; the structures are the same. */
+  /**
+   * The files in the state that the content comes from. It may be later than that of the opening; the structures are
+   * the same.
+   */
   get openedFiles(): readonly SourceFile[] {
     const { files } = this.#watch;
     // The files of an ancestor are the last ones.

@@ -17,8 +17,8 @@ export function hashingFor(bytes: number, maxThreads?: number): Hashing {
 }
 
 /**
- * Computes hashes in other threads, which are started when they are needed. Bytes in shared memory are hashed in place; others
- * are copied to the thread.
+ * Computes hashes in other threads, which are started when they are needed. Bytes in shared memory are hashed in place;
+ * others are copied to the thread.
  */
 export class WorkerHashing implements Hashing {
   readonly #maxThreads: number;

@@ -9,7 +9,10 @@ export interface Hasher {
   digest(): Buffer;
 }
 
-/** False if the platform's OpenSSL forbids MD5, as in FIPS mode. MD5 protects nothing here: it is the service's checksum. */
+/**
+ * False if the platform's OpenSSL forbids MD5, as in FIPS mode. MD5 protects nothing here: it is the service's
+ * checksum.
+ */
 const nativeIsAllowed = (() => {
   try {
     createHash('md5');
@@ -25,8 +28,8 @@ export function md5(bytes: Uint8Array): Buffer {
 }
 
 /**
- * Starts the MD5 of a stream, 16 bytes. If the native one is forbidden, a WebAssembly one is used, since the pure JavaScript one
- * takes no stream.
+ * Starts the MD5 of a stream, 16 bytes. If the native one is forbidden, a WebAssembly one is used, since the pure
+ * JavaScript one takes no stream.
  */
 export async function startMd5(): Promise<Hasher> {
   if (nativeIsAllowed) return createHash('md5');

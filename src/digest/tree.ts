@@ -10,8 +10,8 @@ const FANOUT = 256;
 const NAME = 'vhdup-tree-1';
 
 /**
- * Returns the values of consecutive leaves, one after the other. `bytes` must begin at the start of a leaf. The last leaf may be
- * cut short by the end of the disk: it is then filled up with zeros.
+ * Returns the values of consecutive leaves, one after the other. `bytes` must begin at the start of a leaf. The last
+ * leaf may be cut short by the end of the disk: it is then filled up with zeros.
  */
 export function leafValues(bytes: Uint8Array): Uint8Array {
   const values = new Uint8Array(Math.ceil(bytes.length / LEAF) * VALUE);
@@ -32,8 +32,8 @@ interface Level {
 }
 
 /**
- * Computes the tree digest of a disk (`docs/DIGEST.md`) from the values of its leaves in ascending order. Leaves that are left
- * out are zero, and cost nothing.
+ * Computes the tree digest of a disk (`docs/DIGEST.md`) from the values of its leaves in ascending order. Leaves that
+ * are left out are zero, and cost nothing.
  */
 export class TreeHasher {
   readonly #size: number;
@@ -50,7 +50,10 @@ export class TreeHasher {
     }));
   }
 
-  /** Adds the values of leaves from `index` on. Throws `RangeError` if a leaf comes twice, after a later one, or beyond the disk. */
+  /**
+   * Adds the values of leaves from `index` on. Throws `RangeError` if a leaf comes twice, after a later one, or beyond
+   * the disk.
+   */
   add(index: number, values: Uint8Array): void {
     if (index < this.#next) throw new RangeError(`leaf ${index} comes after leaf ${this.#next - 1}`);
     this.#next = index + values.length / VALUE;

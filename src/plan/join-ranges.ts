@@ -11,9 +11,9 @@ export interface Joining {
 }
 
 /**
- * Yields `ranges` in order, with neighbours joined to one range, the gap included, if it is cheaper to send the gap than to send
- * another request. Nothing is joined across a gap that has bytes of `written`. Calls `joining` for each range that it yields,
- * when that range is taken, because the price of a request changes over time.
+ * Yields `ranges` in order, with neighbours joined to one range, the gap included: to send a small gap is cheaper
+ * than another request. Nothing is joined across a gap that has bytes of `written`. Calls `joining` for each
+ * range that it yields, when that range is taken, because the price of a request changes over time.
  */
 export function* joinRanges(ranges: RangeSet, written: RangeSet, joining: () => Joining): Generator<Range> {
   for (let next = 0, first = ranges[next]; first; first = ranges[next]) {

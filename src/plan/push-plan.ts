@@ -12,7 +12,10 @@ import {
 import { PAGE } from '../bytes/sector.js';
 import { BYTES_PER_SECOND, MAX_WRITE, REQUESTS_PER_SECOND } from './page-blob-limits.js';
 
-/** Ranges that are at most this many bytes apart are merged in every plan: sending so few bytes costs little compared with another request. */
+/**
+ * Ranges that are at most this many bytes apart are merged in every plan: sending so few bytes costs little compared
+ * with another request.
+ */
 const MIN_GAP = 16 * 1024;
 /** The widest gap that is sent while a push runs: as many bytes as the service takes in the time of one request. */
 const MAX_GAP = wholePages(BYTES_PER_SECOND / REQUESTS_PER_SECOND);
@@ -26,7 +29,10 @@ export interface PlannedExtent extends Range {
 export interface PlannedBase {
   /** Bytes, its footer included. */
   readonly blobSize: number;
-  /** False if only its id says that it is the local ancestor: then the disk and the copy may differ in a gap, so no wide gap is sent. Default true. */
+  /**
+   * False if only its id says that it is the local ancestor: then the disk and the copy may differ in a gap, so no wide
+   * gap is sent. Default true.
+   */
   readonly isContentChecked?: boolean;
 }
 
@@ -41,7 +47,9 @@ export interface PlanTarget {
 
 /** The target, and the extents of the disk. */
 export interface PlanSource extends PlanTarget {
-  /** All of `[0, size)` in order. Over a base: the extents of the layers above it. Without a base nothing is `absent`. */
+  /**
+   * All of `[0, size)` in order. Over a base: the extents of the layers above it. Without a base nothing is `absent`.
+   */
   readonly extents: Iterable<PlannedExtent>;
 }
 
@@ -51,7 +59,10 @@ export interface PushPlan {
   readonly size: number;
   /** Bytes that the service copies from the base; 0 for a full push. */
   readonly copied: number;
-  /** Cleared before the first write: all that is written, all that became zero, and the base's footer. Empty for a full push. */
+  /**
+   * Cleared before the first write: all that is written, all that became zero, and the base's footer. Empty for a full
+   * push.
+   */
   readonly clear: RangeSet;
   /** Read and written, except for what turns out to be zero. The gaps between may be written too: see `maxGap`. */
   readonly write: RangeSet;
@@ -60,8 +71,8 @@ export interface PushPlan {
   /** Gaps between changes of at most this many bytes are part of `write`. */
   readonly gap: number;
   /**
-   * Wider gaps, up to this many bytes, may be sent while the push runs, if that is faster than another request. The blob has
-   * the same bytes there: zeros, or the base's. Equal to `gap` if no wider ones are sent.
+   * Wider gaps, up to this many bytes, may be sent while the push runs, if that is faster than another request. The
+   * blob has the same bytes there: zeros, or the base's. Equal to `gap` if no wider ones are sent.
    */
   readonly maxGap: number;
   readonly totals: {
@@ -78,9 +89,9 @@ export interface PushPlan {
 }
 
 /**
- * Makes the plan of a push from extents that are added one by one. Only the ranges that become the plan are kept in memory.
- * Ranges close to each other are merged, and the bytes between them are sent from the local disk: zeros, or, over a base, the
- * bytes that the copy has too.
+ * Makes the plan of a push from extents that are added one by one. Only the ranges that become the plan are kept in
+ * memory. Ranges close to each other are merged, and the bytes between them are sent from the local disk: zeros, or,
+ * over a base, the bytes that the copy has too.
  */
 export class PushPlanner {
   readonly #size: number;

@@ -8,8 +8,8 @@ export interface Window {
 }
 
 /**
- * Yields the windows of `length` bytes in which anything is fetched or compared, in ascending order. Each window comes once, so
- * no two of them have bytes in common.
+ * Yields the windows of `length` bytes in which anything is fetched or compared, in ascending order. Each window comes
+ * once, so no two of them have bytes in common.
  */
 export function* windowsOf(fetch: RangeSet, compare: RangeSet, length: number): Generator<Window> {
   const fetched = groups(fetch, length);

@@ -114,7 +114,7 @@ export class Upload implements Consumer, AsyncDisposable {
   #joining(): Joining {
     const { maxGap } = this.#target.plan;
     const price = this.#session.scheduler.requestPrice;
-    // A request of less than MIN_LINK_BYTES does not measure the link, so such requests would be joined forever, even on a slow link.
+    // Smaller requests than MIN_LINK_BYTES do not measure the link, so they would be joined forever, even on a slow one.
     return price === undefined
       ? { maxGap, minBytes: MIN_LINK_BYTES, maxBytes: PROBE_BYTES }
       : { maxGap: Math.min(maxGap, price), minBytes: 0, maxBytes: MAX_WRITE };

@@ -8,7 +8,10 @@ export interface Sample extends AttemptEnd {
 
 const KIB = 1024;
 const INITIAL_CONCURRENCY = 6;
-/** With 4 MiB each, this many requests fill the memory for content. The service takes about fifteen such writes a second. */
+/**
+ * With 4 MiB each, this many requests fill the memory for content. The service takes about fifteen such writes a
+ * second.
+ */
 const MAX_CONCURRENCY = 32;
 /** The cost of a request besides its bytes, in bytes, so that small requests can be added to large ones. */
 const REQUEST_WORK = 16 * KIB;
@@ -18,14 +21,19 @@ const MIN_BYTES = 256 * KIB;
 const INITIAL_BYTES = 1024 * KIB;
 /** Requests of at least this many bytes show how fast the link is. Smaller ones show the round trip instead. */
 const MIN_SAMPLE_BYTES = 64 * KIB;
-/** The longest that a request should take, in milliseconds. So no more is in flight than the link carries in this time. */
+/**
+ * The longest that a request should take, in milliseconds. So no more is in flight than the link carries in this time.
+ */
 const TARGET_REQUEST_MS = 10_000;
 /** If the smallest requests take longer than this, in milliseconds, fewer are sent at a time. */
 const MAX_REQUEST_MS = 15_000;
 /** The weight of a new measurement of the link. */
 const WEIGHT = 0.25;
 
-/** An epoch has at least this many milliseconds, this many requests, and this many requests for each that runs at a time. */
+/**
+ * An epoch has at least this many milliseconds, this many requests, and this many requests for each that runs at a
+ * time.
+ */
 const EPOCH_MS = 400;
 const EPOCH_REQUESTS = 4;
 const EPOCH_ROUNDS = 2;
@@ -36,7 +44,10 @@ const MAX_PROBE_INTERVAL = 32;
 /** The same after throttling, which may have been short. */
 const THROTTLED_PROBE_INTERVAL = 2;
 
-/** Throttling is tolerated up to the share 1 / (this number × concurrency) of all requests: one request less at a time would cost more. A single one is always tolerated. */
+/**
+ * Throttling is tolerated up to the share 1 / (this number × concurrency) of all requests: one request less at a time
+ * would cost more. A single one is always tolerated.
+ */
 const THROTTLING_TOLERANCE = 3;
 /** After the concurrency was reduced because of throttling, more throttling is ignored for this many milliseconds. */
 const COOLDOWN_MS = 1000;
@@ -48,9 +59,9 @@ interface Epoch {
 }
 
 /**
- * Finds out how many requests at a time are best, and how large. The concurrency grows as long as that gives more throughput,
- * and goes back if it does not. It falls when the service throttles, or when requests take longer without a gain.
- * Pure: has neither clock nor network.
+ * Finds out how many requests at a time are best, and how large. The concurrency grows as long as that gives more
+ * throughput, and goes back if it does not. It falls when the service throttles, or when requests take longer without a
+ * gain. Pure: has neither clock nor network.
  */
 export class AdaptiveConcurrency {
   readonly #isFixed: boolean;
@@ -196,7 +207,9 @@ export class AdaptiveConcurrency {
     this.#epochsSinceChange = 0;
   }
 
-  /** Reduces the concurrency because of throttling. What is throttled right afterwards was sent before, and is ignored. */
+  /**
+   * Reduces the concurrency because of throttling. What is throttled right afterwards was sent before, and is ignored.
+   */
   #backOff(now: number): void {
     if (now - this.#backedOffAt < COOLDOWN_MS) return;
     this.#backedOffAt = now;

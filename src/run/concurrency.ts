@@ -7,10 +7,10 @@ export type Limit = LimitFunction;
 export const newLimit: (concurrency: number) => Limit = pLimit;
 
 /**
- * Calls `work` for each item, as many at a time as `limit` allows. Others may use the same limit.
- * The next item is taken when the work for the one before has started, so items can be made at the last moment.
- * After the first failure, of the work or of the items, `onFailure` is called at once and no more work is started. Waits for the
- * work that runs, then throws the first failure.
+ * Calls `work` for each item, as many at a time as `limit` allows. Others may use the same limit. The next item is
+ * taken when the work for the one before has started, so items can be made at the last moment. After the first failure,
+ * of the work or of the items, `onFailure` is called at once and no more work is started. Waits for the work that runs,
+ * then throws the first failure.
  */
 export async function forEachLimited<T>(
   items: Iterable<T> | AsyncIterable<T>,
@@ -50,7 +50,10 @@ export async function forEachLimited<T>(
   if (hasFailed()) throw failures[0];
 }
 
-/** Waits for both promises. If one fails, calls `onFailure` at once, so that the other can end soon, and then throws its error. */
+/**
+ * Waits for both promises. If one fails, calls `onFailure` at once, so that the other can end soon, and then throws its
+ * error.
+ */
 export async function awaitBoth<A, B>(
   first: Promise<A>,
   second: Promise<B>,

@@ -8,8 +8,8 @@ export class RateLimit {
   }
 
   /**
-   * Reserves the next `bytes`, and returns how many milliseconds to wait before they may be sent. Time in which nothing is sent
-   * is not saved up.
+   * Reserves the next `bytes`, and returns how many milliseconds to wait before they may be sent. Time in which nothing
+   * is sent is not saved up.
    */
   reserve(now: number, bytes: number): number {
     const begin = Math.max(now, this.#freeAt);

@@ -1,21 +1,30 @@
 import { REQUESTS_PER_SECOND } from '../plan/page-blob-limits.js';
 import type { Sample } from './adaptive-concurrency.js';
 
-/** Requests of at least this many bytes on average show how fast the link is. Smaller ones show how long a request takes. */
+/**
+ * Requests of at least this many bytes on average show how fast the link is. Smaller ones show how long a request
+ * takes.
+ */
 export const MIN_LINK_BYTES = 32 * 1024;
-/** While the speed of the link is not known, joined requests have at most this many bytes: they show it soon, even on a slow link. */
+/**
+ * While the speed of the link is not known, joined requests have at most this many bytes: they show it soon, even on a
+ * slow link.
+ */
 export const PROBE_BYTES = 128 * 1024;
 /** A window has at least this many requests, and at least as many as are sent at a time. */
 const MIN_REQUESTS = 4;
-/** A window counts only if as many requests as allowed ran for more than this fraction of the time. Otherwise something else is the bottleneck. */
+/**
+ * A window counts only if as many requests as allowed ran for more than this fraction of the time. Otherwise something
+ * else is the bottleneck.
+ */
 const MIN_BUSY = 0.6;
 /** The factor by which the weight of earlier windows falls with each new one. */
 const WEIGHT = 0.75;
 /** The least time of a request, in milliseconds, if the service is the bottleneck. */
 const MIN_REQUEST_MS = 1000 / REQUESTS_PER_SECOND;
 /**
- * Older measurements do not count, in milliseconds. Small requests cost little to send, and a pause of the machine or the service
- * makes them look expensive, so they are measured often; large ones hold up a slow link.
+ * Older measurements do not count, in milliseconds. Small requests cost little to send, and a pause of the machine or
+ * the service makes them look expensive, so they are measured often; large ones hold up a slow link.
  */
 const MAX_AGE_MS = { small: 10_000, large: 300_000 } as const;
 
@@ -52,11 +61,11 @@ class Windows {
 }
 
 /**
- * Measures the price of a request, in bytes: how many bytes the link carries in the time that a request takes besides its own bytes.
- * Over a window of requests that are sent side by side, time = requests × x + bytes × y. Windows of small requests and windows of
- * large ones give two such equations, and price = x / y. How long a single request took is not used: on a link that is full
- * a small one waits for the bytes of the others.
- * Pure: has neither clock nor network.
+ * Measures the price of a request, in bytes: how many bytes the link carries in the time that a request takes besides
+ * its own bytes. Over a window of requests that are sent side by side, time = requests × x + bytes × y. Windows of
+ * small requests and windows of large ones give two such equations, and price = x / y. How long a single request took
+ * is not used: on a link that is full a small one waits for the bytes of the others. Pure: has neither clock nor
+ * network.
  */
 export class RequestPrice {
   /** Milliseconds that a byte takes by the limit alone. */
@@ -73,7 +82,10 @@ export class RequestPrice {
     this.#limitMsPerByte = 1000 / limit;
   }
 
-  /** Records an attempt that ended while `concurrency` requests were sent at a time. Failed attempts, and those without content, do not count. */
+  /**
+   * Records an attempt that ended while `concurrency` requests were sent at a time. Failed attempts, and those without
+   * content, do not count.
+   */
   record({ now, bytes, milliseconds, outcome }: Sample, concurrency: number): void {
     if (outcome !== 'done' || bytes === 0) return;
     if (this.#beganAt === undefined) {
@@ -93,8 +105,9 @@ export class RequestPrice {
   }
 
   /**
-   * Returns the price now, in bytes. Returns `undefined` if no large requests have shown the speed of the link lately, and 0 if no
-   * small ones have shown how long a request takes: then some have to be sent. With a limit, the limit gives the price instead.
+   * Returns the price now, in bytes. Returns `undefined` if no large requests have shown the speed of the link lately,
+   * and 0 if no small ones have shown how long a request takes: then some have to be sent. With a limit, the limit
+   * gives the price instead.
    */
   bytes(now: number): number | undefined {
     const [small, large] = [this.#small, this.#large];

@@ -34,8 +34,8 @@ export class RequestScheduler implements Pacer {
   }
 
   /**
-   * Returns a limit for a new kind of work, which needs `memory` bytes for each item, and starts to measure anew. The limit
-   * adapts while the work runs.
+   * Returns a limit for a new kind of work, which needs `memory` bytes for each item, and starts to measure anew. The
+   * limit adapts while the work runs.
    */
   newLimit(memory = 0): Limit {
     this.#concurrency.restart();
@@ -55,12 +55,18 @@ export class RequestScheduler implements Pacer {
     }
   }
 
-  /** The price of a request now, in bytes: to send fewer bytes than this is faster than another request. See `RequestPrice.bytes`. */
+  /**
+   * The price of a request now, in bytes: to send fewer bytes than this is faster than another request. See
+   * `RequestPrice.bytes`.
+   */
   get requestPrice(): number | undefined {
     return this.#price.bytes(performance.now());
   }
 
-  /** Waits until `bytes` of content may be sent or fetched under the rate limit. Throws if the work is stopped meanwhile. */
+  /**
+   * Waits until `bytes` of content may be sent or fetched under the rate limit. Throws if the work is stopped
+   * meanwhile.
+   */
   async admit(bytes: number): Promise<void> {
     const wait = bytes > 0 ? (this.#rateLimit?.reserve(performance.now(), bytes) ?? 0) : 0;
     if (wait > 0) await pause(wait, this.#stop);

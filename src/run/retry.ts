@@ -9,8 +9,8 @@ export interface RetryPolicy {
   /** Milliseconds without a byte in either direction after which a request is tried again. Default 30 s. */
   readonly deadlineMs?: number | undefined;
   /**
-   * Milliseconds over which all requests together must move at least 1 KiB/s while bodies are sent or received. If they do not,
-   * these requests are tried again. Default 60 s.
+   * Milliseconds over which all requests together must move at least 1 KiB/s while bodies are sent or received. If they
+   * do not, these requests are tried again. Default 60 s.
    */
   readonly floorWindowMs?: number | undefined;
 }
@@ -57,7 +57,10 @@ export interface Attempt {
 export interface AttemptEnd {
   readonly bytes: number;
   readonly milliseconds: number;
-  /** `throttled`: the service or the network could not keep up. `failed`: any other error; it says nothing about throughput. */
+  /**
+   * `throttled`: the service or the network could not keep up. `failed`: any other error; it says nothing about
+   * throughput.
+   */
   readonly outcome: 'done' | 'throttled' | 'failed';
 }
 
@@ -79,13 +82,16 @@ export interface RetryOptions {
   readonly pacer?: Pacer;
 }
 
-/** Attempts before the service has answered for the first time: a wrong address is then likelier than a failure that passes. */
+/**
+ * Attempts before the service has answered for the first time: a wrong address is then likelier than a failure that
+ * passes.
+ */
 const ATTEMPTS_UNTIL_REACHED = 4;
 
 /**
- * Runs requests, and repeats those with transient errors: after an exponential back-off with jitter, or after the time that the
- * service asks for. Works for any service: `ServiceErrors` says which errors are transient. Does not limit the time of an
- * attempt: that is up to the client that sends the requests.
+ * Runs requests, and repeats those with transient errors: after an exponential back-off with jitter, or after the time
+ * that the service asks for. Works for any service: `ServiceErrors` says which errors are transient. Does not limit the
+ * time of an attempt: that is up to the client that sends the requests.
  */
 export class Retrier {
   readonly stop: Stop;
@@ -110,8 +116,8 @@ export class Retrier {
   }
 
   /**
-   * Calls `request` until it succeeds, and returns its result. Throws `ServiceErrors.toError` of the last error if the error is not
-   * transient or no attempt is left; throws as `throwIfStopped` does if the work is stopped.
+   * Calls `request` until it succeeds, and returns its result. Throws `ServiceErrors.toError` of the last error if the
+   * error is not transient or no attempt is left; throws as `throwIfStopped` does if the work is stopped.
    */
   async run<T>(attempted: Attempt, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { what, bytes = 0 } = attempted;

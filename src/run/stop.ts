@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VhdupError } from '../errors.js';
 
-/** Two ways to stop: after `cancel` running requests finish and no other starts; `abort` also cuts off running requests. */
+/**
+ * Two ways to stop: after `cancel` running requests finish and no other starts; `abort` also cuts off running requests.
+ */
 export interface Stop {
   readonly cancel: AbortSignal;
   readonly abort: AbortSignal;
@@ -25,7 +27,9 @@ export async function pause(milliseconds: number, stop: Stop): Promise<void> {
   throwIfStopped(stop);
 }
 
-/** Throws the reason of the abort, if it is an error, and `cancelled` otherwise, if the work was stopped in either way. */
+/**
+ * Throws the reason of the abort, if it is an error, and `cancelled` otherwise, if the work was stopped in either way.
+ */
 export function throwIfStopped(stop: Stop): void {
   throwIfAborted(stop.abort);
   if (stop.cancel.aborted)

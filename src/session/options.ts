@@ -10,7 +10,10 @@ export interface SessionOptions {
   readonly limit?: number | undefined;
   /** The environment variables with credentials. Default `process.env`. */
   readonly environment?: Environment | undefined;
-  /** If true, a SAS and requests signed with a key are sent over plain http to other hosts too, not only to this machine. Default false. */
+  /**
+   * If true, a SAS and requests signed with a key are sent over plain http to other hosts too, not only to this
+   * machine. Default false.
+   */
   readonly allowHttp?: boolean | undefined;
   /** Stops the command early: running requests finish, what was done stays, and the same call resumes it. */
   readonly signal?: AbortSignal | undefined;

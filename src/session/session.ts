@@ -11,7 +11,9 @@ import type { SessionOptions } from './options.js';
 import type { Listener, Phase } from './events.js';
 import { RequestScheduler } from '../run/request-scheduler.js';
 
-/** What all parts of a command share: how it is stopped, the events that it emits, and the connection to the service. */
+/**
+ * What all parts of a command share: how it is stopped, the events that it emits, and the connection to the service.
+ */
 export class Session {
   readonly stop: Stop;
   readonly scheduler: RequestScheduler;
@@ -34,7 +36,8 @@ export class Session {
       policy: options.retry,
       pacer: this.scheduler,
     });
-    // A rate limit delays the start of requests. The floor stays well below it all the same, so that no request fails because of the limit.
+    // A rate limit delays the start of requests. The floor stays well below it all the same, so that no request fails
+    // because of the limit.
     this.#floor = new ThroughputFloor(
       Math.min(FLOOR_BYTES_PER_SECOND, (options.limit ?? Infinity) / 4),
       options.retry?.floorWindowMs,

@@ -56,3 +56,9 @@ t.test('the limits of all kinds of work follow the concurrency, each up to its o
   t.strictSame([small.concurrency, large.concurrency], [4, 4]);
   t.end();
 });
+
+t.test('at least one item is worked on at a time, however much memory it needs', (t) => {
+  t.equal(new RequestScheduler(stoppable().stop, undefined, undefined).newLimit(1024 * MIB).concurrency, 1);
+  t.equal(new RequestScheduler(stoppable().stop, 2.5, undefined).newLimit().concurrency, 3, 'a whole number');
+  t.end();
+});
