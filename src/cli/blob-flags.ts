@@ -1,10 +1,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Argv } from 'yargs';
 import { parseBlobUri } from '../azure/location.js';
-import { rememberSas } from '../redact/redact.js';
+import { registerSas } from '../redact/redact.js';
 import { VhdupError, messageOf } from '../errors.js';
 import type { SessionOptions } from '../session/options.js';
-import { once } from './command.js';
+import { single } from './command.js';
 import { printMessage } from './output.js';
 
 /** Flags of every command that speaks to the service. */
@@ -35,7 +35,7 @@ export async function accessOptions(
   { sasFile, allowHttp }: BlobFlags,
   uri: string | undefined,
 ): Promise<Pick<SessionOptions, 'environment' | 'allowHttp'>> {
-  const path = once('sas-file', sasFile);
+  const path = single('sas-file', sasFile);
   if (path === undefined || uri === undefined) return { allowHttp };
   const { endpoint } = parseBlobUri(uri.endsWith('/') ? `${uri}any` : uri);
   const sas = await sasFrom(path);
@@ -58,7 +58,7 @@ async function sasFrom(path: string): Promise<string> {
     throw new VhdupError('usage', `--sas-file: ${messageOf(error)}`, { cause: error });
   }
   const sas = text.trim().replace(/^\?/, '');
-  rememberSas(sas);
+  registerSas(sas);
   if (!/^[^\s;]*\bsig=[^\s;]+$/.test(sas))
     throw new VhdupError('usage', `--sas-file: ${path} holds no SAS`, {
       hint: 'the file holds the SAS alone, such as sv=…&sig=…, with or without a question mark before it',

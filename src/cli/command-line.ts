@@ -14,16 +14,16 @@ import { EXIT } from './exit-code.js';
 
 /** Parses the arguments and runs the command that they name. Throws what goes wrong. */
 export async function run(args: readonly string[], version: string): Promise<void> {
-  await commandLine(spelledOut(args), version).parseAsync();
+  await commandLine(withDefaultValues(args), version).parseAsync();
 }
 
 /** Flags that mean something without a value, and take one only after an equals sign. */
-const ALONE: Readonly<Record<string, string>> = { '--verify': '--verify=sent', '--seal': '--seal=lease' };
+const DEFAULT_VALUES: Readonly<Record<string, string>> = { '--verify': '--verify=sent', '--seal': '--seal=lease' };
 
 /** yargs would take the next word for the value of such a flag. */
-function spelledOut(args: readonly string[]): string[] {
+function withDefaultValues(args: readonly string[]): string[] {
   const end = args.includes('--') ? args.indexOf('--') : args.length;
-  return args.map((arg, index) => (index < end ? ALONE[arg] : undefined) ?? arg);
+  return args.map((arg, index) => (index < end ? DEFAULT_VALUES[arg] : undefined) ?? arg);
 }
 
 function commandLine(args: readonly string[], version: string): Argv {

@@ -71,7 +71,7 @@ export function paceOptions(flags: WorkFlags): { concurrency: number | undefined
   const { concurrency } = flags;
   if (concurrency !== undefined && (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 512))
     throw new VhdupError('usage', '--concurrency takes a whole number from 1 to 512');
-  const text = once('limit', flags.limit);
+  const text = single('limit', flags.limit);
   const limit = text === undefined ? undefined : rate(text);
   if (text !== undefined && limit === undefined)
     throw new VhdupError(
@@ -82,7 +82,7 @@ export function paceOptions(flags: WorkFlags): { concurrency: number | undefined
 }
 
 /** For a flag that names one thing: given twice, it is not clear which. */
-export function once(flag: string, value: string | readonly string[] | undefined): string | undefined {
+export function single(flag: string, value: string | readonly string[] | undefined): string | undefined {
   if (Array.isArray(value)) throw new VhdupError('usage', `--${flag} was given more than once`);
   return value as string | undefined;
 }

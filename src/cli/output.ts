@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { VhdupError, messageOf } from '../errors.js';
-import { withoutSecrets } from '../redact/redact.js';
+import { redact } from '../redact/redact.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 
 /** Version of the JSON that programs read. */
@@ -24,7 +24,7 @@ export interface LongResult<Item extends object> {
 }
 
 /** So many characters are written at a time. */
-const CHUNK = 64 * 1024;
+const WRITE_CHARS = 64 * 1024;
 
 /**
  * Writes a long result as it comes, no faster than it is taken. For programs it stays one object on one line, also where
@@ -41,30 +41,30 @@ export async function printLongResult<Item extends object>(
     for await (const item of items) {
       text += json ? separator + jsonText(item) : textLine(line(item));
       separator = ',';
-      if (text.length < CHUNK) continue;
-      await taken(text);
+      if (text.length < WRITE_CHARS) continue;
+      await writeWithBackpressure(text);
       text = '';
     }
   } catch (error) {
     if (!json) {
-      await taken(text);
+      await writeWithBackpressure(text);
       throw error;
     }
-    const failure = failureOf(error);
+    const failure = toFailure(error);
     end = `],${jsonText(failure).slice(1)}\n`;
     process.exitCode = failure.exitCode;
   }
-  await taken(json ? text + end : text);
+  await writeWithBackpressure(json ? text + end : text);
 }
 
 /** Writes to stdout, and waits where its reader is behind. */
-async function taken(text: string): Promise<void> {
+async function writeWithBackpressure(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
 /** Writes an error, and returns the exit code that belongs to it. */
 export function printError(json: boolean, thrown: unknown): number {
-  const { error, exitCode } = failureOf(thrown);
+  const { error, exitCode } = toFailure(thrown);
   if (json) {
     process.stdout.write(jsonLine({ vhdup: SCHEMA, error, exitCode }));
   } else {
@@ -75,7 +75,7 @@ export function printError(json: boolean, thrown: unknown): number {
 }
 
 /** An error as programs read it. */
-function failureOf(error: unknown): {
+function toFailure(error: unknown): {
   readonly error: Pick<VhdupError, 'code' | 'message' | 'hint'>;
   readonly exitCode: number;
 } {
@@ -91,7 +91,7 @@ function failureOf(error: unknown): {
 
 /** Writes a message for people to stderr. Its further lines are indented: no text in it passes for a message of its own. */
 export function printMessage(text: string): void {
-  process.stderr.write(`${printable(withoutSecrets(text)).replaceAll('\n', '\n  ')}\n`);
+  process.stderr.write(`${printable(redact(text)).replaceAll('\n', '\n  ')}\n`);
 }
 
 /**
@@ -103,21 +103,21 @@ const CONTROL =
 
 /** File names and what a server says may hold anything: control characters (but line ends) are shown, not sent. */
 export function printable(text: string): string {
-  return text.replace(CONTROL, (char) => (char === '\n' ? char : shown(char)));
+  return text.replace(CONTROL, (char) => (char === '\n' ? char : escapeOf(char)));
 }
 
 /** The same for one line: its line ends are shown too. */
 export function printableLine(text: string): string {
-  return text.replace(CONTROL, shown);
+  return text.replace(CONTROL, escapeOf);
 }
 
-function shown(char: string): string {
+function escapeOf(char: string): string {
   const code = char.charCodeAt(0);
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
 }
 
 function textLine(line: string): string {
-  return `${printableLine(withoutSecrets(line))}\n`;
+  return `${printableLine(redact(line))}\n`;
 }
 
 /** One object on one line. */
@@ -128,9 +128,7 @@ function jsonLine(value: object): string {
 /** JSON itself would send C1 controls and overrides of the writing direction as they are. */
 function jsonText(value: object | string): string {
   // What the user typed comes back in messages, and may be a URI in the wrong place.
-  const text = JSON.stringify(value, (_, member: unknown) =>
-    typeof member === 'string' ? withoutSecrets(member) : member,
-  );
+  const text = JSON.stringify(value, (_, member: unknown) => (typeof member === 'string' ? redact(member) : member));
   return text.replace(CONTROL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 

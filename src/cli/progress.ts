@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { withoutSecrets } from '../redact/redact.js';
+import { redact } from '../redact/redact.js';
 import type { Phase, SessionEvent } from '../session/events.js';
 import { printMessage, printableLine } from './output.js';
 import { duration, size } from './units.js';
@@ -114,7 +114,7 @@ function liveView(): ProgressView {
       show(
         [note, line.text]
           .filter((text) => text !== '')
-          .map((text) => printableLine(withoutSecrets(text)))
+          .map((text) => printableLine(redact(text)))
           .join('\n'),
       );
     },

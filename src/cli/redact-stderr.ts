@@ -1,4 +1,4 @@
-import { rememberEnvironment, withoutSecrets } from '../redact/redact.js';
+import { registerEnvironment, redact } from '../redact/redact.js';
 
 /**
  * Imported for its effect, before all else: a SAS that stands in the arguments is not left in the list of processes
@@ -7,15 +7,15 @@ import { rememberEnvironment, withoutSecrets } from '../redact/redact.js';
  */
 process.title = 'vhdup';
 // With DEBUG=* the proxy agents print the proxy URIs of the environment, as a whole and in parts.
-rememberEnvironment(process.env);
+registerEnvironment(process.env);
 
 const { stderr } = process;
 const write = stderr.write.bind(stderr) as (chunk: string | Uint8Array, ...rest: unknown[]) => boolean;
-stderr.write = (chunk: string | Uint8Array, ...rest: unknown[]) => write(searched(chunk), ...rest);
+stderr.write = (chunk: string | Uint8Array, ...rest: unknown[]) => write(redacted(chunk), ...rest);
 
 /** Returns the chunk without secrets. Bytes in which none was found are returned unchanged: they may not be text. */
-function searched(chunk: string | Uint8Array): string | Uint8Array {
+function redacted(chunk: string | Uint8Array): string | Uint8Array {
   const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
-  const shown = withoutSecrets(text);
+  const shown = redact(text);
   return shown === text ? chunk : shown;
 }

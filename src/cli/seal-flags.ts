@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
 import type { Seal, SealWish } from '../protocol/seal.js';
-import { once } from './command.js';
+import { single } from './command.js';
 
 /** Flags of a command that can seal what it has made. */
 export interface SealFlags {
@@ -31,8 +31,8 @@ export function sealFlags<T>(yargs: Argv<T>): Argv<T & SealFlags> {
 
 /** What the flags wish for; `undefined` where they wish for nothing. */
 export function sealWish({ seal, sealUntil, sealDays }: SealFlags): SealWish | undefined {
-  const kind = once('seal', seal);
-  const day = once('seal-until', sealUntil);
+  const kind = single('seal', seal);
+  const day = single('seal-until', sealUntil);
   if (kind === 'immutable') return { kind, until: untilOf('seal-', day, sealDays) };
   if (day !== undefined || sealDays !== undefined)
     throw new VhdupError('usage', '--seal-until and --seal-days go with --seal=immutable');

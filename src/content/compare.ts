@@ -1,5 +1,6 @@
 import { VhdupError } from '../errors.js';
-import type { Conditions, PageBlob } from '../azure/page-blob.js';
+import type { Conditions } from '../azure/conditions.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
 import { throwIfStopped } from '../run/retry.js';
 import type { Disk } from '../disk/disk.js';

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { parseBlobUri } from '../azure/location.js';
 import { isUnfinishedElsewhere, stateOf, type PushState } from '../protocol/push-record.js';
-import type { BlobProperties } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
 import { rangeSet, totalLength } from '../bytes/range.js';
 import { parseHolder } from '../protocol/holder.js';
 import type { SessionOptions } from '../session/options.js';

@@ -1,8 +1,9 @@
 import { VhdupError } from '../errors.js';
-import { breakLease, endLease } from '../azure/lease.js';
+import { breakLease, releaseInfiniteLease } from '../azure/lease-requests.js';
 import { parseBlobUri } from '../azure/location.js';
 import { isUnfinishedElsewhere, stateOf } from '../protocol/push-record.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import { letGoCrashed } from '../protocol/hold-lease.js';
 import { sealFree, type Seal, type SealWish } from '../protocol/seal.js';
 import { Session } from '../session/session.js';
@@ -79,7 +80,7 @@ async function release(blob: PageBlob, id: string | undefined): Promise<void> {
   const problem =
     id === undefined
       ? 'this machine does not know the id of its lease'
-      : (await endLease(blob, id))
+      : (await releaseInfiniteLease(blob, id))
         ? undefined
         : 'its lease has another id';
   if (problem !== undefined)

@@ -1,6 +1,7 @@
 import { VhdupError } from '../errors.js';
 import { stateOf } from './push-record.js';
-import type { PageBlob, Metadata } from '../azure/page-blob.js';
+import type { Metadata } from '../azure/blob-properties.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import { holderInWords } from './holder.js';
 
 /** The error for a blob that somebody else writes to; it names who its metadata says that is. */

@@ -1,6 +1,7 @@
 import { VhdupError } from '../errors.js';
 import type { CopySource } from '../azure/copy.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import type { Session } from '../session/session.js';
 
 /** The key that marks snapshots made for a copy; its value is the push's fingerprint. */
@@ -21,7 +22,7 @@ export async function copySource(
   destination: PageBlob,
   fingerprint: string,
 ): Promise<CopySource> {
-  if (!emulator) return { uri: blob.uri, secretUrl: blob.secretUrl, etag };
+  if (!emulator) return { uri: blob.uri, authorizedUrl: blob.authorizedUrl, etag };
   if (blob.location.snapshot !== undefined) {
     throw new VhdupError('base-mismatch', `the base ${blob.uri}: an emulator would let the copy change this snapshot`, {
       hint: 'name the blob itself as the base, or use the real service',
@@ -30,7 +31,7 @@ export async function copySource(
   const snapshot = blob.atSnapshot(await blob.snapshot({ [TEMPORARY]: fingerprint }, { ifMatch: etag }));
   // A snapshot has the ETag of its blob. Within an account Azurite asks for no SAS, and would refuse a container's for a snapshot.
   const isOneAccount = blob.location.endpoint === destination.location.endpoint;
-  return { uri: snapshot.uri, secretUrl: isOneAccount ? snapshot.uri : snapshot.secretUrl, etag };
+  return { uri: snapshot.uri, authorizedUrl: isOneAccount ? snapshot.uri : snapshot.authorizedUrl, etag };
 }
 
 /** Deletes what `copySource` made, also in an earlier run. Before this nothing may be written to the copy. */

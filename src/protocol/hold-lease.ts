@@ -1,8 +1,10 @@
 import { VhdupError } from '../errors.js';
-import { LEASE_SECONDS, Lease, endLeaseIn } from '../azure/lease.js';
-import { MAX_STEP, textOf, type LeaseId } from '../azure/lease-id.js';
+import { LEASE_SECONDS, Lease } from '../azure/lease.js';
+import { releaseLeaseAfter } from '../azure/lease-requests.js';
+import { MAX_STEP, leaseGuid, type LeaseId } from '../azure/lease-id.js';
 import { stateOf } from './push-record.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import { pause } from '../run/retry.js';
 import { hasStatus } from '../azure/service-error.js';
 import {
@@ -146,14 +148,14 @@ async function takeOver(
  * blob before: if the blob still has it when this machine resumes, nothing was written to it meanwhile.
  */
 export async function letGo(lease: Lease, blob: PageBlob, stateFolder: string): Promise<void> {
-  const last = await lease.lastLook();
+  const last = await lease.finalProperties();
   const ended: LeaseRecord = { uri: blob.uri, leaseId: lease.root, owner: thisOwner(), hasEnded: true };
   const keep = (record: LeaseRecord | undefined) =>
     updateLeaseRecord(stateFolder, blob.uri, (current) => (current?.leaseId === lease.root ? record : current));
   // The next run can renew an expired lease, if nothing has taken it since: that is a proof, which a new lease is not.
-  if (last === 'refused' && !lease.isHeldOn) return keep(ended);
+  if (last === 'refused' && !lease.isReleaseDelayed) return keep(ended);
   const isFinished = typeof last === 'object' && stateOf(last.metadata)?.state === 'complete';
-  if (typeof last === 'object') lease.holdFor(isFinished ? unnoticedFor(last) : 0);
+  if (typeof last === 'object') lease.delayRelease(isFinished ? unnoticedFor(last) : 0);
   const etag = typeof last === 'object' && !isFinished && lease.isProved ? last.etag : undefined;
   if (etag !== undefined) await keep({ ...ended, etag });
   // A lease that could not be given back (no network) is the next run's to take over.
@@ -169,7 +171,7 @@ export async function letGoCrashed(blob: PageBlob, found: BlobProperties, stateF
   const roots = rootsOf(record);
   if (found.lease.state === 'leased' && !found.lease.infinite) {
     for (const id of roots.flatMap(idsOf))
-      if ((await endLeaseIn(blob, textOf(id), unnoticedFor(found))) === 'ended') break;
+      if ((await releaseLeaseAfter(blob, leaseGuid(id), unnoticedFor(found))) === 'ended') break;
   }
   if (roots.length > 0) await deleteLeaseRecord(stateFolder, blob.uri);
 }

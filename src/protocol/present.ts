@@ -1,5 +1,6 @@
 import { VhdupError } from '../errors.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { PageBlob } from '../azure/page-blob.js';
 
 /** Returns the properties of a blob that is being written to. Throws `transfer-failed` if it is gone. */
 export async function present(blob: PageBlob): Promise<BlobProperties> {

@@ -1,4 +1,4 @@
-import type { Metadata } from '../azure/page-blob.js';
+import type { Metadata } from '../azure/blob-properties.js';
 
 /** What a push writes on its destination, so that any machine can tell what is there and go on. */
 export interface PushState {

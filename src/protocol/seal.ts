@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { VhdupError, messageOf } from '../errors.js';
-import { acquireForever, isHeldBy, type Lease } from '../azure/lease.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { Lease } from '../azure/lease.js';
+import { acquireInfiniteLease, renewLease } from '../azure/lease-requests.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import { failureOf, hasStatus } from '../azure/service-error.js';
 import type { Session } from '../session/session.js';
 import { present } from './present.js';
@@ -32,7 +34,7 @@ export async function sealHeld(
   const id = randomUUID();
   // Noted before it is held: an infinite lease with an id that nobody knows would have to be broken.
   await note(session, blob, id, stateFolder);
-  await lease.keep(id);
+  await lease.makeInfinite(id);
   return { kind: 'lease', leaseId: id };
 }
 
@@ -58,7 +60,7 @@ export async function sealFree(
   }
   const known = await readSealRecord(stateFolder, blob.uri);
   if (lease.infinite) {
-    return known && (await isHeldBy(blob, known.leaseId))
+    return known && (await renewLease(blob, known.leaseId))
       ? { kind: 'lease', leaseId: known.leaseId }
       : { kind: 'lease' };
   }
@@ -67,7 +69,7 @@ export async function sealFree(
   const id = randomUUID();
   const before = await note(session, blob, id, stateFolder);
   try {
-    await acquireForever(blob, id, { ifMatch: etag });
+    await acquireInfiniteLease(blob, id, { ifMatch: etag });
   } catch (error) {
     // Refused: another process of this machine may have been faster, and its record counts. Without an answer the blob may be
     // sealed under this id.
@@ -85,7 +87,7 @@ export async function sealFree(
  */
 async function completeSeal(blob: PageBlob, id: string, etag: string): Promise<boolean> {
   try {
-    await acquireForever(blob, id, { ifMatch: etag });
+    await acquireInfiniteLease(blob, id, { ifMatch: etag });
     return true;
   } catch (error) {
     if (hasStatus(error, 409, 412)) return false;

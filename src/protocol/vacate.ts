@@ -1,6 +1,8 @@
-import { abortCopy, settleCopy } from '../azure/copy.js';
+import { abortCopy, waitForCopy } from '../azure/copy.js';
 import { LEASE_SECONDS } from '../azure/lease.js';
-import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { Conditions } from '../azure/conditions.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import { pause } from '../run/retry.js';
 import type { Session } from '../session/session.js';
 import { busy } from './busy.js';
@@ -29,7 +31,7 @@ export async function vacate(
 async function withoutCopy(session: Session, blob: PageBlob, id: string): Promise<BlobProperties> {
   session.note(`${blob.uri}: a copy to it is pending, and is aborted`);
   await abortCopy(blob, id);
-  const properties = await settleCopy(blob, () => undefined);
+  const properties = await waitForCopy(blob, () => undefined);
   if (properties.copy?.id !== id) throw busy(blob, 'it was replaced meanwhile', properties.metadata);
   return properties;
 }

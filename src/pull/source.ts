@@ -1,7 +1,8 @@
 import { VhdupError } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
 import { isUnfinishedElsewhere, stateOf } from '../protocol/push-record.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
 import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';
 import { checkSparseSize } from '../disk/vhd/writer.js';

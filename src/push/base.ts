@@ -1,7 +1,8 @@
 import { VhdupError } from '../errors.js';
 import type { BlobLocation } from '../azure/location.js';
 import { isChangedSince, isUnfinishedElsewhere, notedTree, stateOf, type BaseCheck } from '../protocol/push-record.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream, FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../disk/fixed-stream.js';

@@ -8,7 +8,9 @@ import {
   type PushState,
   type StateDigests,
 } from '../protocol/push-record.js';
-import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { Conditions } from '../azure/conditions.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import { hasStatus } from '../azure/service-error.js';
 import { FOOTER_LENGTH, type FixedStream } from '../disk/fixed-stream.js';
 import type { Lease } from '../azure/lease.js';
@@ -183,13 +185,13 @@ export async function completeDestination(
   for (let tries = 1, delayMs = 1000; tries <= MAX_COMPLETIONS; tries++, delayMs *= 2) {
     const completedAt = new Date(date.getTime() + delayMs);
     // Set before the request, in case its answer is lost.
-    lease.holdFor(delayMs / 1000 + 2);
+    lease.delayRelease(delayMs / 1000 + 2);
     const changed = await blob.setMetadata(
       withState(properties.metadata, { ...identity, state: 'complete', completedAt, completedSlackMs: 0, digests }),
       conditions,
     );
     if (changed.lastModified.getTime() <= completedAt.getTime()) {
-      lease.finishIn((completedAt.getTime() - changed.lastModified.getTime()) / 1000 + 1);
+      lease.markComplete((completedAt.getTime() - changed.lastModified.getTime()) / 1000 + 1);
       return;
     }
     // This Last-Modified would look like a later write by another client, so the blob must not stay complete.

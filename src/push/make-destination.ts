@@ -1,8 +1,9 @@
 import { VhdupError } from '../errors.js';
-import { settleCopy, startCopy } from '../azure/copy.js';
+import { waitForCopy, startCopy } from '../azure/copy.js';
 import { copySource } from '../protocol/copy-source.js';
 import { withState } from '../protocol/push-record.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import { failureOf } from '../azure/service-error.js';
 import type { Base } from './base.js';
 import { busy } from '../protocol/busy.js';
@@ -109,7 +110,7 @@ export async function checkUnchanged({ blob, properties }: Base, when: string, c
 
 /** Waits for the service's copy to end, and returns the blob's properties then. Throws `base-mismatch` if it failed and the base has changed, `transfer-failed` if it failed otherwise. */
 export async function awaitCopy(session: Session, destination: PageBlob, base: Base): Promise<BlobProperties> {
-  const properties = await settleCopy(destination, (done, total) => {
+  const properties = await waitForCopy(destination, (done, total) => {
     session.progress('copy', done, total);
   });
   const { copy } = properties;

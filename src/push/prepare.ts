@@ -99,7 +99,7 @@ async function decide(
         hint: 'give the new blob another name with --to',
       });
     }
-    if (base.blob.location.endpoint !== destination.location.endpoint && base.blob.access.kind !== 'sas') {
+    if (base.blob.location.endpoint !== destination.location.endpoint && base.blob.credentials.kind !== 'sas') {
       throw new VhdupError(
         'not-authorised',
         `the base ${base.blob.uri} is in another account than the destination, and has no SAS`,

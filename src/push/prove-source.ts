@@ -1,5 +1,6 @@
 import { VhdupError } from '../errors.js';
-import type { BlobProperties, Conditions } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { Conditions } from '../azure/conditions.js';
 import { gapsOf } from '../plan/push-plan.js';
 import type { RangeSet } from '../bytes/range.js';
 import type { Digests } from '../content/digest-pass.js';

@@ -1,6 +1,8 @@
 import type { Lease } from '../azure/lease.js';
 import { stateOf, withState } from '../protocol/push-record.js';
-import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { Conditions } from '../azure/conditions.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import { VhdupError } from '../errors.js';
 import type { Disk } from '../disk/disk.js';
 import { md5 } from '../digest/md5.js';
@@ -52,7 +54,7 @@ export async function push(opened: Disk, options: PushOptions): Promise<PushResu
     if (found.kind === 'complete') {
       await digests[Symbol.asyncDispose]();
       tellOfMissingMd5(session, destination, found.properties, options);
-      lease.finishIn(unnoticedFor(found.properties));
+      lease.markComplete(unnoticedFor(found.properties));
       return done(session, preparation, 'already-there', {
         contentMd5: found.properties.contentMd5,
         seal: await sealed(),

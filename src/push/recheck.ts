@@ -1,5 +1,6 @@
 import { stateOf, withState } from '../protocol/push-record.js';
-import type { BlobProperties, Conditions } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { Conditions } from '../azure/conditions.js';
 import type { Disk } from '../disk/disk.js';
 import { gapsOf } from '../plan/push-plan.js';
 import { intersect, rangeSet, subtract, totalLength, union, type RangeSet } from '../bytes/range.js';

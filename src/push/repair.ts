@@ -1,4 +1,4 @@
-import type { Conditions } from '../azure/page-blob.js';
+import type { Conditions } from '../azure/conditions.js';
 import { md5 } from '../digest/md5.js';
 import { nonZeroRanges } from '../bytes/non-zero.js';
 import { MAX_WRITE, PAGE, changedBy } from '../plan/push-plan.js';

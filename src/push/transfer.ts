@@ -1,4 +1,5 @@
-import type { Conditions, PageBlob } from '../azure/page-blob.js';
+import type { Conditions } from '../azure/conditions.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import { hashingFor } from '../digest/hash-workers.js';
 import type { Hashing } from '../digest/hashing.js';
 import { nonZeroRanges } from '../bytes/non-zero.js';

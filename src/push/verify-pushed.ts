@@ -1,6 +1,6 @@
 import { VhdupError } from '../errors.js';
 import { withState } from '../protocol/push-record.js';
-import type { Conditions } from '../azure/page-blob.js';
+import type { Conditions } from '../azure/conditions.js';
 import type { Disk } from '../disk/disk.js';
 import { changedBy } from '../plan/push-plan.js';
 import { intersect, rangeSet, subtract, totalLength, union, type RangeSet } from '../bytes/range.js';

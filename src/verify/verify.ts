@@ -1,7 +1,8 @@
 import { VhdupError } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
 import { isUnfinishedElsewhere, notedTree, stateOf } from '../protocol/push-record.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream, FOOTER_LENGTH, parseFixedTail } from '../disk/fixed-stream.js';
 import { zeroFill } from '../bytes/zero-fill.js';

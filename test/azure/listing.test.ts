@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { accessTo } from '../../src/azure/credential.js';
+import { credentialsFor } from '../../src/azure/credential.js';
 import { Container } from '../../src/azure/container.js';
 import { parseBlobUri } from '../../src/azure/location.js';
 import { PageBlob } from '../../src/azure/page-blob.js';
@@ -32,7 +32,7 @@ async function setting(t: Test) {
     const retrier = new Retrier(stop, AZURE_ERRORS, {
       policy: { attempts: 4, firstDelayMs: 1, maxDelayMs: 5, ...policy },
     });
-    const access = await accessTo(location, gate.env, policy);
+    const access = await credentialsFor(location, gate.env, policy);
     return { blob: new PageBlob(location, access, retrier), container: new Container(location, access, retrier) };
   };
   const listings = (kind: 'page-ranges' | 'list') => gate.records.filter((record) => record.kind === kind);

@@ -6,7 +6,7 @@ import type { PullResult } from '../../pull/result.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   diskFlags,
-  once,
+  single,
   openOptions,
   paceOptions,
   workFlags,
@@ -84,7 +84,7 @@ export const pullCommand: Command<PullFlags> = {
           ...access,
           ...openOptions(flags),
           format,
-          onto: once('onto', flags.onto),
+          onto: single('onto', flags.onto),
           overwrite,
           checkMd5,
           ...pace,

@@ -8,7 +8,7 @@ import type { BaseCheckWish, PushOptions } from '../../push/options.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   diskFlags,
-  once,
+  single,
   openOptions,
   paceOptions,
   workFlags,
@@ -100,8 +100,8 @@ export const pushCommand: Command<PushFlags> = {
     if (isBlobUri(path)) throw new VhdupError('usage', 'the disk is a local file; a blob is named with --to or --base');
     const pace = paceOptions(flags);
     const gap = gapOption(flags);
-    const to = once('to', flags.to);
-    const base = once('base', flags.base);
+    const to = single('to', flags.to);
+    const base = single('base', flags.base);
     const seal = sealWish(flags);
     const access = await accessOptions(flags, to ?? base);
     await using disk = await openDisk(path, openOptions(flags));
@@ -142,7 +142,7 @@ export const pushCommand: Command<PushFlags> = {
 };
 
 function gapOption(flags: PushFlags): number | undefined {
-  const text = once('gap', flags.gap);
+  const text = single('gap', flags.gap);
   const bytes = text === undefined ? undefined : amount(text);
   if (text !== undefined && (bytes === undefined || bytes > MAX_WRITE))
     throw new VhdupError('usage', `--gap takes an amount with a unit, such as 245KiB, of at most 4 MiB; not "${text}"`);

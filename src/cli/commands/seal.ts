@@ -1,6 +1,6 @@
 import { VhdupError } from '../../errors.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
-import { once, type Command } from '../command.js';
+import { single, type Command } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
@@ -34,7 +34,7 @@ export const sealCommand: Command<SealCommandFlags> = {
       .option('days', { type: 'number', requiresArg: true, describe: 'for --immutable: for so many days from now' })
       .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' }),
   handler: async (flags) => {
-    const until = once('until', flags.until);
+    const until = single('until', flags.until);
     if (!flags.immutable && (until !== undefined || flags.days !== undefined))
       throw new VhdupError('usage', '--until and --days go with --immutable');
     const seal = flags.immutable
