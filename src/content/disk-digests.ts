@@ -60,7 +60,7 @@ export class DiskDigests {
     const md5Key = wish.md5 && `${identity}\n${formText(wish.md5)}`;
     const leaves = wish.tree === true ? await this.#nearestLeaves(layer) : undefined;
     const found: Digests = {
-      md5: md5Key === undefined ? undefined : await this.#cache?.md5(md5Key),
+      md5: md5Key === undefined ? undefined : await this.#cache?.readMd5(md5Key),
       tree: leaves?.layer === layer ? leaves.file.digest : undefined,
     };
     const missing: DigestWish = { md5: found.md5 ? undefined : wish.md5, tree: wish.tree === true && !found.tree };
@@ -69,7 +69,7 @@ export class DiskDigests {
       return { consumers: [], finish: () => Promise.resolve(found), close: () => Promise.resolve() };
     }
 
-    const mayKeep = this.#cache?.trusts(files) ?? false;
+    const mayKeep = this.#cache?.canRemember(files) ?? false;
     const keeper = new LeafKeeper(missing.tree === true && mayKeep ? this.#cache : undefined);
     let pass: DigestPass;
     try {
@@ -93,7 +93,7 @@ export class DiskDigests {
           return digestsOf(this.#session, disk, missing, phase);
         });
         if (this.#cache && mayKeep && (await this.#isStill(layer, identity))) {
-          if (md5 && md5Key !== undefined) await this.#cache.keepMd5(md5Key, md5);
+          if (md5 && md5Key !== undefined) await this.#cache.writeMd5(md5Key, md5);
           if (tree) await keeper.commit(identity, tree);
           await this.#cache.trim();
         }
@@ -111,11 +111,11 @@ export class DiskDigests {
   async #nearestLeaves(layer: number): Promise<{ layer: number; file: LeafFile } | undefined> {
     for (let at = layer; this.#cache && at < this.#disk.layers.length; at++) {
       const key = identityOf(this.#disk.openedFiles.slice(at));
-      const file = await this.#cache.leaves(key);
+      const file = await this.#cache.openLeaves(key);
       if (!file) continue;
       if (await hasDigest(file.runs(), this.#disk.layers[at]?.size ?? 0, file.digest)) return { layer: at, file };
       await file.close();
-      await this.#cache.forgetLeaves(key);
+      await this.#cache.deleteLeaves(key);
     }
     return undefined;
   }

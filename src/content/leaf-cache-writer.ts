@@ -9,7 +9,7 @@ export class LeafKeeper {
 
   /** Without a cache it keeps nothing. */
   constructor(cache: DigestCache | undefined) {
-    this.#writer = cache?.keepLeaves() ?? Promise.resolve(undefined);
+    this.#writer = cache?.createLeaves() ?? Promise.resolve(undefined);
   }
 
   async add(run: LeafRun): Promise<void> {

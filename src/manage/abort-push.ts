@@ -11,7 +11,7 @@ import { hold, letGo } from '../protocol/hold-lease.js';
 import { dropCopySource } from '../protocol/copy-source.js';
 import { holderInWords } from '../protocol/holder.js';
 import { Session } from '../session/session.js';
-import { defaultStateFolder } from '../state/lease-record.js';
+import { defaultStateFolder } from '../state/user-folders.js';
 import type { ManageOptions } from './blob-status.js';
 
 export interface AbortOptions extends ManageOptions {

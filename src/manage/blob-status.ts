@@ -6,7 +6,8 @@ import { rangeSet, totalLength } from '../bytes/range.js';
 import { parseHolder } from '../protocol/holder.js';
 import type { SessionOptions } from '../session/options.js';
 import { Session } from '../session/session.js';
-import { readLeaseRecord, stateFolderIfAny } from '../state/lease-record.js';
+import { readLeaseRecord } from '../state/lease-record.js';
+import { stateFolderIfAny } from '../state/user-folders.js';
 import { judgeOwner } from '../state/owner.js';
 import { readSealRecord } from '../state/seal-record.js';
 

@@ -7,8 +7,8 @@ import type { PageBlob } from '../azure/page-blob.js';
 import { letGoCrashed } from '../protocol/hold-lease.js';
 import { sealFree, type Seal, type SealWish } from '../protocol/seal.js';
 import { Session } from '../session/session.js';
-import { defaultStateFolder } from '../state/lease-record.js';
-import { readSealRecord, withdrawSealRecord } from '../state/seal-record.js';
+import { defaultStateFolder } from '../state/user-folders.js';
+import { readSealRecord, restoreSealRecord } from '../state/seal-record.js';
 import type { ManageOptions } from './blob-status.js';
 
 export interface SealOptions extends ManageOptions {
@@ -60,7 +60,7 @@ export async function unsealBlob(uri: string, options: UnsealOptions = {}): Prom
   const record = await readSealRecord(stateFolder, blob.uri);
   // Removes only the record of this seal: another process may be sealing the blob again.
   const forget = async () => {
-    if (record) await withdrawSealRecord(stateFolder, record, undefined);
+    if (record) await restoreSealRecord(stateFolder, record, undefined);
   };
   if (!properties.lease.infinite) {
     await forget();

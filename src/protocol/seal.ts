@@ -8,7 +8,7 @@ import { failureOf, hasStatus } from '../azure/service-error.js';
 import type { Session } from '../session/session.js';
 import { present } from './present.js';
 import { awaitBreak } from './hold-lease.js';
-import { readSealRecord, withdrawSealRecord, writeSealRecord, type SealRecord } from '../state/seal-record.js';
+import { readSealRecord, restoreSealRecord, writeSealRecord, type SealRecord } from '../state/seal-record.js';
 
 /** How a finished blob is to be kept from changing: under an infinite lease, or by a policy of the service until a date. */
 export type SealWish = { readonly kind: 'lease' } | { readonly kind: 'immutable'; readonly until: Date };
@@ -73,7 +73,7 @@ export async function sealFree(
   } catch (error) {
     // Refused: another process of this machine may have been faster, and its record counts. Without an answer the blob may be
     // sealed under this id.
-    if (hasStatus(error, 404, 409, 412)) await withdrawSealRecord(stateFolder, { uri: blob.uri, leaseId: id }, before);
+    if (hasStatus(error, 404, 409, 412)) await restoreSealRecord(stateFolder, { uri: blob.uri, leaseId: id }, before);
     throw error instanceof VhdupError && failureOf(error.cause).code === 'ConditionNotMet'
       ? changed(blob, error)
       : error;

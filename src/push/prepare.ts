@@ -14,7 +14,8 @@ import { DiskDigests } from '../content/disk-digests.js';
 import { thisHolder } from '../protocol/holder.js';
 import type { Session } from '../session/session.js';
 import { SourceGuard } from '../content/source-guard.js';
-import { DigestCache, defaultCacheFolder } from '../state/digest-cache.js';
+import { DigestCache } from '../state/digest-cache.js';
+import { defaultCacheFolder } from '../state/user-folders.js';
 
 /** All that is decided before the first request that changes anything. */
 export interface Preparation {

@@ -8,7 +8,7 @@ import type { Disk } from '../disk/disk.js';
 import { md5 } from '../digest/md5.js';
 import { MAX_WRITE, gapsOf } from '../plan/push-plan.js';
 import { rangeSet, subtract, totalLength } from '../bytes/range.js';
-import { defaultStateFolder } from '../state/lease-record.js';
+import { defaultStateFolder } from '../state/user-folders.js';
 import { claim } from './claim.js';
 import { clearDestination, completeDestination, type Complete, type Identity, type Ours } from './destination.js';
 import { letGo, letGoCrashed, unnoticedFor } from '../protocol/hold-lease.js';

@@ -11,6 +11,7 @@ import { PullOutput } from '../../src/pull/output.js';
 import { PartFile } from '../../src/pull/part-file.js';
 import { readPullRecord, writePullRecord, type PullRecord } from '../../src/pull/record.js';
 import { PullSource } from '../../src/pull/source.js';
+import type { PullTask } from '../../src/pull/task.js';
 import { Session } from '../../src/session/session.js';
 import { Lock } from '../../src/state/lock.js';
 import { thisOwner } from '../../src/state/owner.js';
@@ -337,7 +338,7 @@ t.test(
     t.equal(await readFile(out, 'utf8'), 'precious');
 
     await using held = await take();
-    await output.sweep(output.partPath(held.token));
+    await output.removeLeftovers(output.partPath(held.token));
     await t.rejects(
       stat(output.partPath(lost.token)),
       { code: 'ENOENT' },
@@ -358,16 +359,17 @@ t.test('who lost the lock takes over, removes and records nothing', async (t) =>
     const lock = await Lock.acquire(output.lockPath);
     if (!(lock instanceof Lock)) throw new Error('busy');
     await unlink(join(output.lockPath, lock.token));
-    const job = { blob: source.blob.uri, etag: source.properties.etag, format: 'dynamic', onto: null };
-    await t.rejects(
-      PartFile.open(
-        session,
-        { job, source, parent: undefined, format: 'dynamic', acceptsDiffering: false },
-        output,
-        lock,
-      ),
-      { code: 'destination-busy' },
-    );
+    const task: PullTask = {
+      session,
+      options,
+      key: { blob: source.blob.uri, etag: source.properties.etag, format: 'dynamic', onto: null },
+      source,
+      parent: undefined,
+      output,
+      format: 'dynamic',
+      acceptsDiffering: false,
+    };
+    await t.rejects(PartFile.open(task, lock), { code: 'destination-busy' });
     await lock[Symbol.asyncDispose]();
   };
   await begin(pulls);
