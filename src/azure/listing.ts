@@ -43,7 +43,7 @@ class ListingProgress {
   readonly #tokens = new Set<string>();
   #emptyPages = 0;
 
-  /** Counts a page with so many items that is continued at `token`. Returns what shows that the listing has no end, in words. */
+  /** Counts a page with `items` items that is continued at `token`. Returns what shows that the listing has no end, in words. */
   problemAfter(items: number, token: string | undefined): string | undefined {
     if (token === undefined) return undefined;
     if (this.#tokens.has(token)) return `the listing comes back to where it was, after ${this.#tokens.size} pages`;

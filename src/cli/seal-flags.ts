@@ -3,13 +3,14 @@ import { VhdupError } from '../errors.js';
 import type { Seal, SealWish } from '../protocol/seal.js';
 import { single } from './command.js';
 
-/** Flags of a command that can seal what it has made. */
+/** Flags of a command that can seal a blob that it has finished. */
 export interface SealFlags {
   readonly seal: string | readonly string[] | undefined;
   readonly sealUntil: string | readonly string[] | undefined;
   readonly sealDays: number | undefined;
 }
 
+/** Adds the flags to a command. */
 export function sealFlags<T>(yargs: Argv<T>): Argv<T & SealFlags> {
   return yargs
     .option('seal', {
@@ -29,8 +30,8 @@ export function sealFlags<T>(yargs: Argv<T>): Argv<T & SealFlags> {
     }) as unknown as Argv<T & SealFlags>;
 }
 
-/** What the flags wish for; `undefined` where they wish for nothing. */
-export function sealWish({ seal, sealUntil, sealDays }: SealFlags): SealWish | undefined {
+/** Returns the library's option for these flags; `undefined` without a seal. Throws `usage` if a value is wrong. */
+export function sealOption({ seal, sealUntil, sealDays }: SealFlags): SealWish | undefined {
   const kind = single('seal', seal);
   const day = single('seal-until', sealUntil);
   if (kind === 'immutable') return { kind, until: untilOf('seal-', day, sealDays) };
@@ -43,7 +44,10 @@ export function sealWish({ seal, sealUntil, sealDays }: SealFlags): SealWish | u
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** The end of a day in UTC, or a number of days from now; throws `usage` for what is neither, or not to come. */
+/**
+ * Returns the end of a day in UTC, or the time in a number of days from now. `prefix`: that of the flags' names. Throws `usage` unless
+ * exactly one of the two is given, is valid and lies in the future.
+ */
 export function untilOf(prefix: string, day: string | undefined, days: number | undefined): Date {
   if ((day === undefined) === (days === undefined))
     throw new VhdupError('usage', `an immutable seal needs its end: --${prefix}until 2027-01-31 or --${prefix}days 30`);
@@ -63,7 +67,7 @@ export function untilOf(prefix: string, day: string | undefined, days: number | 
   return until;
 }
 
-/** A seal as a line of a table. */
+/** Returns the row of a table that shows a seal. */
 export function sealRow({ kind, leaseId, until }: Seal): readonly [name: string, value: string] {
   return [
     'sealed',

@@ -21,7 +21,7 @@ export class PartFile implements AsyncDisposable {
   readonly writer: DiskWriter;
   /** What an earlier run has made durable; `undefined` if this run has begun the file. */
   readonly resumedFrom: DurableState | undefined;
-  /** Below this offset, others may have written to the file while no run held the lock; 0 if it is proved that nobody did. */
+  /** Below this offset, others may have written to the file while no run held the lock; 0 if it is proved that only this pull did. */
   readonly unprovedBelow: number;
   readonly #file: OutputFile;
   readonly output: PullOutput;

@@ -19,7 +19,7 @@ import {
 import { interruptible } from '../interrupt.js';
 import { printMessage, printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
-import { sealFlags, sealRow, sealWish, type SealFlags } from '../seal-flags.js';
+import { sealFlags, sealRow, sealOption, type SealFlags } from '../seal-flags.js';
 import { amount, count, duration, grouped, size } from '../units.js';
 
 interface PushFlags extends DiskFlags, WorkFlags, BlobFlags, SealFlags {
@@ -36,7 +36,7 @@ interface PushFlags extends DiskFlags, WorkFlags, BlobFlags, SealFlags {
   readonly dryRun: boolean;
 }
 
-/** `vhdup push`: the main job. */
+/** `vhdup push`: uploads a disk to a page blob. */
 export const pushCommand: Command<PushFlags> = {
   command: 'push <disk>',
   describe: 'upload a disk to a page blob, and send only what its base does not have',
@@ -102,10 +102,10 @@ export const pushCommand: Command<PushFlags> = {
     const gap = gapOption(flags);
     const to = single('to', flags.to);
     const base = single('base', flags.base);
-    const seal = sealWish(flags);
+    const seal = sealOption(flags);
     const access = await accessOptions(flags, to ?? base);
     await using disk = await openDisk(path, openOptions(flags));
-    // Loaded only now: the SDK takes longer than all else at start-up.
+    // Loaded late: at start-up, the SDK takes longer than everything else.
     const { planPush, push } = await import('../../push/push.js');
     const view = progressView(quiet);
     await interruptible(
@@ -233,7 +233,7 @@ function baseRows(base: BaseSummary | undefined): (readonly [name: string, value
   ];
 }
 
-/** The plan for programs: amounts and counts; the ranges themselves are in the library. */
+/** Returns the plan for programs: amounts and counts. Only the library returns the ranges. */
 function planJson({ destination, action, base, plan, warnings }: PlannedPush): object {
   return {
     destination,

@@ -14,7 +14,7 @@ interface SealCommandFlags extends BlobFlags {
   readonly json: boolean;
 }
 
-/** `vhdup seal`: keeps a finished blob from changing. */
+/** `vhdup seal`: protects a finished blob from changes. */
 export const sealCommand: Command<SealCommandFlags> = {
   command: 'seal <blob>',
   describe: 'keep a finished blob from changing, by an infinite lease or a policy of the service',

@@ -15,7 +15,7 @@ interface UnsealFlags extends BlobFlags {
   readonly json: boolean;
 }
 
-/** `vhdup unseal`: takes off what `vhdup seal` or `push --seal` put on. */
+/** `vhdup unseal`: removes the infinite lease of `vhdup seal` or `push --seal`. */
 export const unsealCommand: Command<UnsealFlags> = {
   command: 'unseal <blob>',
   describe: 'take off the infinite lease that seals a blob',
