@@ -90,18 +90,6 @@ t.test('a record of another shape counts as none, though its checksum fits', asy
   }
 });
 
-t.test("a seal's id is withdrawn only while it is the one that is kept", async (t) => {
-  const folder = await temporaryFolder(t);
-  const [first, second] = ['1', '2'].map((leaseId) => ({ uri: URI, leaseId }));
-  if (!first || !second) return;
-  t.equal(await writeSealRecord(folder, first), undefined);
-  t.strictSame(await writeSealRecord(folder, second), first);
-  await restoreSealRecord(folder, first, undefined);
-  t.strictSame(await readSealRecord(folder, URI), second);
-  await restoreSealRecord(folder, second, first);
-  t.strictSame(await readSealRecord(folder, URI), first);
-});
-
 t.test('a folder that cannot be written is a failure, but for the records of leases', async (t) => {
   const file = join(await temporaryFolder(t), 'file');
   await writeFile(file, '');
