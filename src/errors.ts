@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** What went wrong, as a program can tell it apart. The command line maps each to an exit code. */
+/** The kind of an error. The command line maps each to an exit code. */
 export type ErrorCode =
   | 'usage'
   | 'disk-unreadable'
@@ -22,19 +22,21 @@ export type ErrorCode =
   | 'cancelled'
   | 'unexpected';
 
-/** More about an error: what to do next, and what caused it. */
+/** Details of an error. */
 export interface ErrorDetail {
+  /** What to do next. */
   readonly hint?: string;
   readonly cause?: unknown;
 }
 
 /**
- * Every failure that the library reports on purpose.
- * The message says what and where (file, offset, blob); the hint says what to do next. Neither carries a secret.
+ * The error of all expected failures. The message says what failed and where (file, offset, blob), the hint what to do next.
+ * Neither contains a secret.
  */
 export class VhdupError extends Error {
   override readonly name = 'VhdupError';
   readonly code: ErrorCode;
+  /** What to do next. */
   readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
@@ -44,7 +46,7 @@ export class VhdupError extends Error {
   }
 }
 
-/** The text of whatever was thrown. */
+/** Returns the message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   if (typeof error !== 'object' || error === null) return String(error);
   return 'message' in error && typeof error.message === 'string'

@@ -1,33 +1,35 @@
 import { ContainerClient, type BlobItem, type ContainerListBlobFlatSegmentResponse } from '@azure/storage-blob';
-import type { Access } from './credential.js';
-import { listing } from './listing.js';
-import { containerUri, uriOf, type BlobLocation } from './location.js';
-import { PageBlob, type Metadata } from './page-blob.js';
 import type { Retrier } from '../run/retry.js';
+import type { Metadata } from './blob-properties.js';
+import type { Credentials } from './credential.js';
+import { listPages } from './listing.js';
+import { containerUri, uriOf, type BlobLocation } from './location.js';
+import type { PageBlob } from './page-blob.js';
 
-/** A page blob as a listing has it. */
+/** A page blob in a listing of its container. */
 export interface ListedBlob {
   readonly name: string;
+  /** Bytes. */
   readonly size: number;
   readonly metadata: Metadata;
   readonly hasContentMd5: boolean;
 }
 
-/** The container of a blob: its listing. */
+/** The container of a blob. */
 export class Container {
   readonly #location: BlobLocation;
   readonly #client: ContainerClient;
   readonly #retrier: Retrier;
 
-  constructor(location: BlobLocation, { pipeline, sas }: Access, retrier: Retrier) {
+  constructor(location: BlobLocation, { pipeline, sas }: Credentials, retrier: Retrier) {
     this.#location = location;
     this.#retrier = retrier;
     this.#client = new ContainerClient(`${containerUri(location)}${sas === undefined ? '' : `?${sas}`}`, pipeline);
   }
 
-  /** All page blobs with their metadata, snapshots apart. */
+  /** Returns all page blobs, without snapshots. Block and append blobs are left out. */
   async pageBlobs(): Promise<ListedBlob[]> {
-    const pages = listing(
+    const pages = listPages(
       this.#retrier,
       { what: 'list the container', uri: containerUri(this.#location) },
       (abortSignal) => this.#client.listBlobsFlat({ abortSignal, includeMetadata: true }),
@@ -48,9 +50,9 @@ export class Container {
     return blobs;
   }
 
-  /** Deletes the snapshots of a blob whose metadata has this key with this value. */
+  /** Deletes the snapshots of a blob whose metadata has the value `value` under `key`. */
   async deleteSnapshots(of: PageBlob, key: string, value: string): Promise<void> {
-    const pages = listing(
+    const pages = listPages(
       this.#retrier,
       { what: 'list its snapshots', uri: uriOf(of.location) },
       (abortSignal) =>

@@ -1,26 +1,31 @@
 import { VhdupError } from '../errors.js';
-import type { BlobProperties, Conditions, PageBlob, Metadata } from './page-blob.js';
 import { pause } from '../run/stop.js';
-import { failureOf } from './service-error.js';
+import type { BlobProperties, Metadata } from './blob-properties.js';
+import type { Conditions } from './conditions.js';
+import type { PageBlob } from './page-blob.js';
+import { hasStatus } from './service-error.js';
 
-/** What to copy: the source as it was checked. */
+/** The source of a copy, in the state in which it was checked. */
 export interface CopySource {
-  /** For messages: without a SAS. */
+  /** For messages, without a SAS. */
   readonly uri: string;
-  /** For the service: with what it needs to read it. */
-  readonly secretUrl: string;
+  /** For the service, with the SAS if reading needs one. A secret. */
+  readonly authorizedUrl: string;
   readonly etag: string;
 }
 
-/** Has the service begin a copy of `source` to `destination`, if the source is still what it was; `metadata` replaces the source's. */
+/**
+ * Starts a copy within the service to `destination`, if the source still has its ETag and the conditions hold for the destination.
+ * `metadata` replaces that of the source.
+ */
 export async function startCopy(
   destination: PageBlob,
-  { uri, secretUrl, etag }: CopySource,
+  { uri, authorizedUrl, etag }: CopySource,
   metadata: Metadata,
   conditions: Conditions,
 ): Promise<void> {
   await destination.run(`copy ${uri} to it`, async (abortSignal) => {
-    await destination.client.beginCopyFromURL(secretUrl, {
+    await destination.client.beginCopyFromURL(authorizedUrl, {
       abortSignal,
       metadata: { ...metadata },
       conditions,
@@ -29,27 +34,28 @@ export async function startCopy(
   });
 }
 
-/** Aborts a pending copy to the blob; that it has ended by itself meanwhile is fine. */
+/** Aborts a pending copy to the blob. Does nothing if the copy has ended meanwhile. */
 export async function abortCopy(destination: PageBlob, id: string): Promise<void> {
   try {
     await destination.run('abort the copy to it', (abortSignal) =>
       destination.client.abortCopyFromURL(id, { abortSignal }),
     );
   } catch (error) {
-    if (!(error instanceof VhdupError) || failureOf(error.cause).status !== 409) throw error;
+    if (!(error instanceof VhdupError) || !hasStatus(error, 409)) throw error;
   }
 }
 
 const FIRST_POLL_MS = 200;
 const MAX_POLL_MS = 5_000;
-/** Who presses Ctrl-C does not wait for a silent server. */
-const ABORT_MS = 10_000;
+/** How long a stop on request may wait for the abort of the copy, in milliseconds. */
+const ABORT_TIMEOUT_MS = 10_000;
 
 /**
- * Waits until no copy to the blob is pending; returns its properties then, whatever became of the copy.
- * A stop on request aborts the copy, so that nothing half copied is left at work.
+ * Waits until no copy to the blob is pending. Returns its properties, whether the copy succeeded or not. Calls `progress` with bytes
+ * done and in all. Aborts the copy if it is stopped, so that no copy goes on without a process that waits for it. Throws
+ * `transfer-failed` if the blob is deleted meanwhile.
  */
-export async function settleCopy(
+export async function waitForCopy(
   destination: PageBlob,
   progress: (done: number, total: number) => void,
 ): Promise<BlobProperties> {
@@ -67,7 +73,7 @@ export async function settleCopy(
       await pause(wait, destination.retrier.stop);
     } catch (error) {
       await destination.client
-        .abortCopyFromURL(copy.id, { abortSignal: AbortSignal.timeout(ABORT_MS) })
+        .abortCopyFromURL(copy.id, { abortSignal: AbortSignal.timeout(ABORT_TIMEOUT_MS) })
         .catch(() => undefined);
       throw error;
     }

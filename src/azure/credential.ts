@@ -6,78 +6,80 @@ import {
   type Pipeline,
 } from '@azure/storage-blob';
 import { VhdupError } from '../errors.js';
-import { DEADLINE_MS, httpClient, type Patience } from './http-client.js';
+import { httpClient } from './http-client.js';
 import type { BlobLocation } from './location.js';
+import { DEADLINE_MS, type RequestLimits } from './request-limits.js';
 import { ThroughputFloor } from './throughput-floor.js';
-import { rememberEnvironment, rememberSas, rememberSecret } from '../redact/redact.js';
+import { registerEnvironment, registerSas, registerSecret } from '../redact/redact.js';
 
-/** The environment variables that carry credentials. */
+/** Environment variables, by name. Some of them hold credentials. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** How to speak for a user to one account: a request pipeline, and what has to stand in the URL. */
-export interface Access {
+/** The credentials for one account: a request pipeline, and what has to be in the URL. */
+export interface Credentials {
   readonly pipeline: Pipeline;
   /** Shared access signature for the query of every URL, without the question mark. */
   readonly sas: string | undefined;
-  /** What kind it is, for messages. */
+  /** How requests are authorized. */
   readonly kind: 'sas' | 'account-key' | 'token';
-  /** For an account's key: the value of Authorization, from all that is signed before the resource, and the path of the URL. */
+  /** For an account key: returns the value of Authorization. `text`: all that is signed before the resource; `path`: that of the URL. */
   readonly sign?: (text: string, path: string) => string;
-  /** How long requests may take. */
-  readonly patience: Patience;
+  /** The limits of each request. */
+  readonly limits: RequestLimits;
 }
 
-/** How requests may travel. */
-export interface AccessOptions {
+/** Options of `credentialsFor`. */
+export interface CredentialOptions {
   /** Sends a credential over plain http also to other hosts than this machine. Default false. */
   readonly allowHttp?: boolean | undefined;
-  /** How long a request may stand still. Default 30 s. */
+  /** Milliseconds without a byte in either direction after which a request fails. Default 30,000. */
   readonly deadlineMs?: number | undefined;
-  /** The least throughput of all requests together. Default: a floor of its own for this blob. */
+  /** The least throughput of all requests that share this object. Default: one for these credentials alone. */
   readonly floor?: ThroughputFloor | undefined;
 }
 
 /**
- * Chooses the credential for a blob: the SAS in its URI; else what the environment has for its account
- * (`AZURE_STORAGE_CONNECTION_STRING`, `AZURE_STORAGE_ACCOUNT` with `AZURE_STORAGE_KEY` or `AZURE_STORAGE_SAS_TOKEN`);
- * else the Azure identity chain. Secrets go to the account that they belong to, tokens only over https to the service;
- * a SAS or a key goes over plain http only to loopback, unless `allowHttp` says that the network is trusted.
+ * Returns the credentials for a blob. The first one found is used: the SAS in its URI; a credential in the environment for its
+ * account (`AZURE_STORAGE_CONNECTION_STRING`, or `AZURE_STORAGE_ACCOUNT` with `AZURE_STORAGE_KEY` or `AZURE_STORAGE_SAS_TOKEN`); a
+ * token of the Azure identity chain. A secret is sent only to the account that it belongs to, a token only to the service and over
+ * https, and a SAS or a signature over plain http only to this machine, unless `allowHttp` is set. Throws `not-authorised` if there
+ * is no credential, or it would be sent in the clear.
  */
-export async function accessTo(
+export async function credentialsFor(
   location: BlobLocation,
   environment: Environment = process.env,
-  { allowHttp = false, deadlineMs = DEADLINE_MS, floor = new ThroughputFloor() }: AccessOptions = {},
-): Promise<Access> {
-  const patience = { deadlineMs, floor };
-  // The SDK reads proxies from the environment of the process, even if another one is passed here.
-  for (const each of [process.env, environment]) rememberEnvironment(each);
+  { allowHttp = false, deadlineMs = DEADLINE_MS, floor = new ThroughputFloor() }: CredentialOptions = {},
+): Promise<Credentials> {
+  const limits = { deadlineMs, floor };
+  // The SDK reads proxies from the environment of the process, even if another environment is passed.
+  for (const each of [process.env, environment]) registerEnvironment(each);
   if (location.sas !== undefined) {
-    refuseHttp(location, allowHttp);
-    return bySas(location.sas, patience);
+    refusePlainHttp(location, allowHttp);
+    return sasCredentials(location.sas, limits);
   }
   const configured = fromEnvironment(environment);
   if (configured && belongsTo(configured, location)) {
-    refuseHttp(location, allowHttp);
-    if (configured.sas !== undefined) return bySas(configured.sas, patience);
-    if (configured.credential) return byKey(configured.credential, patience);
+    refusePlainHttp(location, allowHttp);
+    if (configured.sas !== undefined) return sasCredentials(configured.sas, limits);
+    if (configured.credential) return accountKeyCredentials(configured.credential, limits);
   }
   if (!isService(location.endpoint)) {
     throw new VhdupError('not-authorised', `no credential for ${location.endpoint}`, {
       hint: configured
         ? `the environment has one for ${configured.account ?? 'another account'} only; add a SAS to the URI`
-        : CREDENTIALS,
+        : SUPPORTED_CREDENTIALS,
     });
   }
   const { DefaultAzureCredential } = await import('@azure/identity');
   return {
-    pipeline: pipelineFor(inTime(new DefaultAzureCredential(), deadlineMs), patience),
+    pipeline: pipelineFor(withDeadline(new DefaultAzureCredential(), deadlineMs), limits),
     sas: undefined,
     kind: 'token',
-    patience,
+    limits,
   };
 }
 
-export const CREDENTIALS =
+const SUPPORTED_CREDENTIALS =
   'set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or add a SAS to the URI, or sign in with "az login"';
 
 type Credential = Parameters<typeof newPipeline>[0];
@@ -105,7 +107,7 @@ function fromEnvironment(environment: Environment): Configured | undefined {
 function parseConnectionString(text: string): Configured {
   let service: BlobServiceClient;
   try {
-    // The SDK insists on a protocol beside an account's key, also where an endpoint is named; others take https.
+    // The SDK requires a protocol beside an account key even if an endpoint is named. Other tools assume https.
     const isComplete = /(^|;)\s*(DefaultEndpointsProtocol|SharedAccessSignature|UseDevelopmentStorage)=/i.test(text);
     service = BlobServiceClient.fromConnectionString(isComplete ? text : `DefaultEndpointsProtocol=https;${text}`);
   } catch {
@@ -119,7 +121,7 @@ function parseConnectionString(text: string): Configured {
   const endpoint = `${url.origin}${url.pathname}`.replace(/\/$/, '');
   const { credential } = service;
   const key = /(?:^|;)\s*AccountKey=([^;]+)/i.exec(text)?.[1];
-  if (key !== undefined) rememberSecret(key);
+  if (key !== undefined) registerSecret(key);
   if (credential instanceof StorageSharedKeyCredential)
     return { account: service.accountName, endpoint, credential, sas: undefined };
   return { account: service.accountName, endpoint, credential: undefined, sas };
@@ -127,19 +129,19 @@ function parseConnectionString(text: string): Configured {
 
 function belongsTo({ account, endpoint }: Configured, location: BlobLocation): boolean {
   if (endpoint !== undefined && endpoint.toLowerCase() === location.endpoint.toLowerCase()) return true;
-  const isTrusted = isService(location.endpoint) || isLoopback(location.endpoint);
-  return isTrusted && (account === undefined || account === location.account);
+  const isKnownHost = isService(location.endpoint) || isLoopback(location.endpoint);
+  return isKnownHost && (account === undefined || account === location.account);
 }
 
-/** True for the service itself, over https. */
+/** Returns true if the endpoint is one of the service, over https. */
 function isService(endpoint: string): boolean {
   return /^https:\/\/[^/]+\.blob\.(core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net|cloudapi\.de)|storage\.azure\.net)$/i.test(
     endpoint,
   );
 }
 
-/** A SAS travels in the clear over http, and so does all that a key signs. */
-function refuseHttp({ endpoint }: BlobLocation, allowHttp: boolean): void {
+/** Throws `not-authorised` for plain http to another machine: a SAS, and all that a key signs, would be sent in the clear. */
+function refusePlainHttp({ endpoint }: BlobLocation, allowHttp: boolean): void {
   if (allowHttp || !/^http:/i.test(endpoint) || isLoopback(endpoint)) return;
   throw new VhdupError('not-authorised', `${endpoint}: plain http would show credential and disk to the network`, {
     hint: 'use https, or --allow-http where you trust every hop, such as to an emulator in a container',
@@ -150,32 +152,32 @@ function isLoopback(endpoint: string): boolean {
   return /^https?:\/\/(127(\.\d+){3}|localhost|\[::1\])(:\d+)?(\/|$)/i.test(endpoint);
 }
 
-function bySas(sas: string, patience: Patience): Access {
-  rememberSas(sas);
-  return { pipeline: pipelineFor(new AnonymousCredential(), patience), sas, kind: 'sas', patience };
+function sasCredentials(sas: string, limits: RequestLimits): Credentials {
+  registerSas(sas);
+  return { pipeline: pipelineFor(new AnonymousCredential(), limits), sas, kind: 'sas', limits };
 }
 
-function byKey(credential: StorageSharedKeyCredential, patience: Patience): Access {
+function accountKeyCredentials(credential: StorageSharedKeyCredential, limits: RequestLimits): Credentials {
   const { accountName } = credential;
   return {
-    pipeline: pipelineFor(credential, patience),
+    pipeline: pipelineFor(credential, limits),
     sas: undefined,
     kind: 'account-key',
     sign: (text, path) =>
       `SharedKey ${accountName}:${credential.computeHMACSHA256(`${text}/${accountName}${path}\ncomp:page`)}`,
-    patience,
+    limits,
   };
 }
 
 function sharedKey(account: string, key: string): StorageSharedKeyCredential {
   if (!/^[A-Za-z0-9+/]+=*$/.test(key))
     throw new VhdupError('not-authorised', 'AZURE_STORAGE_KEY is not a base64 account key');
-  rememberSecret(key);
+  registerSecret(key);
   return new StorageSharedKeyCredential(account, key);
 }
 
-/** Sign-ins have a client of their own, which knows no deadline. */
-function inTime(credential: TokenCredential, deadlineMs: number): TokenCredential {
+/** Returns the credential with a deadline for sign-ins: their own HTTP client has none. */
+function withDeadline(credential: TokenCredential, deadlineMs: number): TokenCredential {
   return {
     getToken: (scopes, options) => {
       const signals = [
@@ -187,8 +189,8 @@ function inTime(credential: TokenCredential, deadlineMs: number): TokenCredentia
   };
 }
 
-/** Retries are ours (retry.ts): the SDK's know neither all transient answers nor Retry-After. */
-function pipelineFor(credential: Credential, { deadlineMs, floor }: Patience): Pipeline {
+/** Returns a pipeline without the SDK's retries, which know neither all transient answers nor Retry-After. See `Retrier`. */
+function pipelineFor(credential: Credential, { deadlineMs, floor }: RequestLimits): Pipeline {
   return newPipeline(credential, {
     httpClient: httpClient(deadlineMs, floor),
     retryOptions: { maxTries: 1 },

@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
 
-/** The last step of a push. */
+/** The last step that a push reaches. */
 export const MAX_STEP = 3;
 
 /**
  * The id of a lease at one step of the push that holds it. The root is recorded. Each step's id is the hash of the one
- * before, so all ids follow from the root, and a crash between a change of the id and its record does no harm.
+ * before. So all ids follow from the root, and a crash between a change of the id and its record does no harm.
  *
- * Step 0 proves only that nothing else is written from now on. From step 1 on the content of the blob is proved: under this
- * very lease it was compared, or found as the service had copied it.
+ * Step 0 proves only that nothing else is written from now on. From step 1 on, the content of the blob is proved: it was compared
+ * under this lease, or found as the service had copied it.
  */
 export interface LeaseId {
-  /** A GUID. A secret: it is all that is needed to write to the blob. */
+  /** A GUID. A secret: it allows writing to the blob. */
   readonly root: string;
   readonly step: number;
 }
 
-/** Returns the id as the service has it. */
-export function textOf({ root, step }: LeaseId): string {
+/** Returns the id that the service has: a GUID. */
+export function leaseGuid({ root, step }: LeaseId): string {
   let id = root;
   for (let done = 0; done < step; done++) id = successorOf(id);
   return id;

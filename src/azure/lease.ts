@@ -1,44 +1,54 @@
 import type { BlobLeaseClient } from '@azure/storage-blob';
 import { VhdupError } from '../errors.js';
-import { textOf, type LeaseId } from './lease-id.js';
-import type { BlobProperties, Conditions, PageBlob } from './page-blob.js';
+import type { BlobProperties } from './blob-properties.js';
+import type { Conditions } from './conditions.js';
+import { leaseGuid, type LeaseId } from './lease-id.js';
+import {
+  RELEASE_TIMEOUT_MS,
+  acquireInfiniteLease,
+  isLeaseLost,
+  releaseLeaseAfter,
+  renewLease,
+  takeOverLease,
+} from './lease-requests.js';
+import type { PageBlob } from './page-blob.js';
 import { ServiceFailure, failureOf, hasStatus } from './service-error.js';
 
-/** How long the service keeps a lease that nobody renews, in seconds (15 to 60). */
+/** After how long a lease expires that is not renewed, in seconds (the service allows 15 to 60). */
 export const LEASE_SECONDS = 30;
 
-/** Asks the service for another id. */
-type Change = (client: BlobLeaseClient, next: string) => Promise<unknown>;
+/** Sends a request that changes the lease's id to `next`. */
+type ChangeRequest = (client: BlobLeaseClient, next: string) => Promise<unknown>;
 
-/** The right to write to a blob, held and renewed until it is released or lost. */
+/** A lease of this process: the right to write to a blob. Renewed until it is released or lost. */
 export class Lease {
   #step: LeaseId;
-  /** As the service has it. */
+  /** The id that the service has. */
   #id: string;
-  readonly #milliseconds: number;
+  readonly #renewalMs: number;
   readonly #blob: PageBlob;
   readonly #onLost: (error: VhdupError) => void;
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> | undefined;
-  #isKept = false;
-  #isFinished = false;
-  /** The id that it may have by now, while a change is under way or has failed. */
-  #next: string | undefined;
-  /** By `performance.now()`. */
-  #endsAfter: number | undefined;
+  #isInfinite = false;
+  #isComplete = false;
+  /** The id that the lease may have, while a change of the id is under way or after it has failed. */
+  #pendingId: string | undefined;
+  /** When `release` may end the lease, by `performance.now()`. */
+  #releaseAt: number | undefined;
 
   private constructor(blob: PageBlob, id: LeaseId, onLost: (error: VhdupError) => void) {
     this.#blob = blob;
     this.#step = id;
-    this.#id = textOf(id);
+    this.#id = leaseGuid(id);
     this.#onLost = onLost;
-    this.#milliseconds = (LEASE_SECONDS * 1000) / 3;
+    this.#renewalMs = (LEASE_SECONDS * 1000) / 3;
     this.#schedule();
   }
 
   /**
-   * Takes the lease; with `ifMatch` only if the blob has this ETag. Throws `destination-busy` if the blob is leased already.
-   * `onLost` is called at most once, later.
+   * Acquires the lease; with `ifMatch` only if the blob has this ETag. Throws `destination-busy` if the blob is leased already.
+   * Calls `onLost` later, at most once, if the lease is lost.
    */
   static async acquire(
     blob: PageBlob,
@@ -46,7 +56,7 @@ export class Lease {
     onLost: (error: VhdupError) => void,
     conditions: Pick<Conditions, 'ifMatch'> = {},
   ): Promise<Lease> {
-    const client = blob.client.getBlobLeaseClient(textOf(id));
+    const client = blob.client.getBlobLeaseClient(leaseGuid(id));
     await blob.run('lease it', (abortSignal) => client.acquireLease(LEASE_SECONDS, { abortSignal, conditions }));
     return new Lease(blob, id, onLost);
   }
@@ -62,32 +72,25 @@ export class Lease {
     root: string,
     onLost: (error: VhdupError) => void,
   ): Promise<Lease | undefined> {
-    const client = blob.client.getBlobLeaseClient(textOf(held));
+    const heldId = leaseGuid(held);
     const id = { root, step: Math.min(held.step, 1) };
-    if (!(await succeeds(blob.run('renew its lease', (abortSignal) => client.renewLease({ abortSignal })))))
-      return undefined;
-    if (
-      !(await succeeds(
-        blob.run('take over its lease', (abortSignal) => client.changeLease(textOf(id), { abortSignal })),
-      ))
-    )
-      return undefined;
+    if (!(await renewLease(blob, heldId)) || !(await takeOverLease(blob, heldId, leaseGuid(id)))) return undefined;
     return new Lease(blob, id, onLost);
   }
 
-  /** All its ids follow from it: see `LeaseId`. */
+  /** The root of all ids of this lease: see `LeaseId`. */
   get root(): string {
     return this.#step.root;
   }
 
-  /** What every write has to carry. */
+  /** The conditions that every write needs. */
   get conditions(): Conditions {
     return { leaseId: this.#id };
   }
 
-  /** True if `holdFor` was called: the blob is complete, or may be. */
-  get isHeldOn(): boolean {
-    return this.#endsAfter !== undefined;
+  /** True if `delayRelease` or `markComplete` was called: the blob is complete, or may be. */
+  get isReleaseDelayed(): boolean {
+    return this.#releaseAt !== undefined;
   }
 
   /** True if all content of the blob was written, compared or found as copied under an unbroken chain of leases. */
@@ -96,14 +99,14 @@ export class Lease {
   }
 
   /**
-   * Makes the lease one without end, under the id `id`, that outlives this process; `release` leaves it be. There is no
-   * moment between the two without a lease: who holds one may acquire it again for another duration.
+   * Makes the lease infinite, under the id `id`. It outlives this process: `release` no longer ends it. The blob is under a lease all
+   * the time, because the holder of a lease may acquire it again for another duration.
    */
-  async keep(id: string): Promise<void> {
+  async makeInfinite(id: string): Promise<void> {
     await this.#pauseRenewal();
-    await this.#change(id, this.#retried);
-    await acquireForever(this.#blob, id, {});
-    this.#isKept = true;
+    await this.#change(id, this.#changeWithRetries);
+    await acquireInfiniteLease(this.#blob, id, {});
+    this.#isInfinite = true;
   }
 
   /**
@@ -111,42 +114,42 @@ export class Lease {
    * are still on their way cannot change it. Returns `refused` if the lease is lost or has expired, `undefined` if the blob
    * is gone, is known to be complete, or no answer comes soon. Never throws.
    */
-  async lastLook(): Promise<BlobProperties | 'refused' | undefined> {
-    if (this.#isKept || this.#isFinished || this.#next !== undefined) return undefined;
+  async finalProperties(): Promise<BlobProperties | 'refused' | undefined> {
+    if (this.#isInfinite || this.#isComplete || this.#pendingId !== undefined) return undefined;
     await this.#pauseRenewal();
-    const abortSignal = AbortSignal.timeout(RELEASE_MS);
+    const abortSignal = AbortSignal.timeout(RELEASE_TIMEOUT_MS);
     try {
-      // The next step would mean that the content is proved.
+      // Without a proof there is no fence: the next step would mean that the content is proved.
       if (this.isProved) await this.#advance((client, next) => client.changeLease(next, { abortSignal }));
-      return await this.#blob.propertiesNow(abortSignal, this.conditions);
+      return await this.#blob.propertiesOnce(abortSignal, this.conditions);
     } catch (error) {
       return hasStatus(error, 409, 412) ? 'refused' : undefined;
     }
   }
 
   /** Makes `release` end the lease no sooner than `seconds` from now; until then no other client can write. */
-  holdFor(seconds: number): void {
-    this.#endsAfter = performance.now() + seconds * 1000;
+  delayRelease(seconds: number): void {
+    this.#releaseAt = performance.now() + seconds * 1000;
   }
 
-  /** The same for a blob that is known to be complete: there is nothing to look at in the end. */
-  finishIn(seconds: number): void {
-    this.holdFor(seconds);
-    this.#isFinished = true;
+  /** Does the same for a blob that is known to be complete: `finalProperties` then returns `undefined`. */
+  markComplete(seconds: number): void {
+    this.delayRelease(seconds);
+    this.#isComplete = true;
   }
 
-  /** Releases the lease; never throws, since it runs out by itself. Returns false if it may still hold. */
+  /** Releases the lease. Returns false if it may not have ended. Never throws, because a lease expires by itself. */
   async release(): Promise<boolean> {
-    if (this.#isKept) return true;
+    if (this.#isInfinite) return true;
     await this.#pauseRenewal();
     const seconds =
-      this.#endsAfter === undefined ? 0 : Math.max(0, Math.ceil((this.#endsAfter - performance.now()) / 1000));
-    // The service may have made a change whose answer was lost. Whatever comes first there, one of the two is its id.
-    const ends = [
-      await endLeaseIn(this.#blob, this.#id, seconds),
-      this.#next === undefined ? 'refused' : await endLeaseIn(this.#blob, this.#next, seconds),
+      this.#releaseAt === undefined ? 0 : Math.max(0, Math.ceil((this.#releaseAt - performance.now()) / 1000));
+    // The service may have made a change whose answer was lost. Then one of the two is the lease's id.
+    const outcomes = [
+      await releaseLeaseAfter(this.#blob, this.#id, seconds),
+      this.#pendingId === undefined ? 'refused' : await releaseLeaseAfter(this.#blob, this.#pendingId, seconds),
     ];
-    return !ends.includes('unknown');
+    return !outcomes.includes('unknown');
   }
 
   /**
@@ -155,25 +158,25 @@ export class Lease {
    */
   async fence(): Promise<void> {
     await this.#pauseRenewal();
-    await this.#advance(this.#retried);
+    await this.#advance(this.#changeWithRetries);
     this.#schedule();
   }
 
-  readonly #retried: Change = (client, next) =>
+  readonly #changeWithRetries: ChangeRequest = (client, next) =>
     this.#blob.run('change its lease', (abortSignal) => client.changeLease(next, { abortSignal }));
 
-  async #advance(change: Change): Promise<void> {
+  async #advance(change: ChangeRequest): Promise<void> {
     const { root, step } = this.#step;
     const next = { root, step: step + 1 };
-    await this.#change(textOf(next), change);
+    await this.#change(leaseGuid(next), change);
     this.#step = next;
   }
 
-  async #change(next: string, change: Change): Promise<void> {
-    this.#next = next;
+  async #change(next: string, change: ChangeRequest): Promise<void> {
+    this.#pendingId = next;
     await change(this.#blob.client.getBlobLeaseClient(this.#id), next);
     this.#id = next;
-    this.#next = undefined;
+    this.#pendingId = undefined;
   }
 
   async #pauseRenewal(): Promise<void> {
@@ -185,16 +188,17 @@ export class Lease {
   #schedule(): void {
     this.#timer = setTimeout(() => {
       this.#renewing = this.#renew();
-    }, this.#milliseconds).unref();
+    }, this.#renewalMs).unref();
   }
 
   async #renew(): Promise<void> {
     try {
       await this.#blob.client
         .getBlobLeaseClient(this.#id)
-        .renewLease({ abortSignal: AbortSignal.timeout(this.#milliseconds) });
+        .renewLease({ abortSignal: AbortSignal.timeout(this.#renewalMs) });
     } catch (error) {
-      if (isRefused(error)) {
+      // After a network error the lease is not known to be lost. If it is, the service refuses the next write.
+      if (isLeaseLost(error)) {
         const { status, code } = failureOf(error);
         this.#onLost(
           new VhdupError(
@@ -210,76 +214,5 @@ export class Lease {
       }
     }
     if (this.#timer) this.#schedule();
-  }
-}
-
-/** Only 404, 409 or 412 means that the lease is lost. A network failure does not: without the lease, writes fail anyway. */
-function isRefused(error: unknown): boolean {
-  return hasStatus(error, 404, 409, 412);
-}
-
-const RELEASE_MS = 10_000;
-
-/** `refused`: the blob has no lease with this id, or no longer; `unknown`: no answer came. */
-export type LeaseEnd = 'ended' | 'refused' | 'unknown';
-
-/**
- * Ends a lease in `seconds` (0 to 60); until then no other client can write. Never throws, since a lease runs out by itself.
- * Also works after a stop.
- */
-export async function endLeaseIn(blob: PageBlob, id: string, seconds: number): Promise<LeaseEnd> {
-  const client = blob.client.getBlobLeaseClient(id);
-  const abortSignal = AbortSignal.timeout(RELEASE_MS);
-  try {
-    if (seconds > 0) {
-      // A break period is never longer than what is left of the lease, so it is renewed first.
-      await client.renewLease({ abortSignal });
-      await client.breakLease(seconds, { abortSignal });
-    } else {
-      await client.releaseLease({ abortSignal });
-    }
-    return 'ended';
-  } catch (error) {
-    return isRefused(error) ? 'refused' : 'unknown';
-  }
-}
-
-/** Takes an infinite lease; throws `destination-busy` where somebody holds one with another id. */
-export async function acquireForever(
-  blob: PageBlob,
-  id: string,
-  conditions: Pick<Conditions, 'ifMatch'>,
-): Promise<void> {
-  await blob.run('lease it without end', (abortSignal) =>
-    blob.client.getBlobLeaseClient(id).acquireLease(-1, { abortSignal, conditions }),
-  );
-}
-
-/** Returns true if the blob is leased under `id`. */
-export async function isHeldBy(blob: PageBlob, id: string): Promise<boolean> {
-  return succeeds(
-    blob.run('renew its lease', (abortSignal) => blob.client.getBlobLeaseClient(id).renewLease({ abortSignal })),
-  );
-}
-
-/** Ends an infinite lease; false where `id` is not its id. */
-export async function endLease(blob: PageBlob, id: string): Promise<boolean> {
-  return succeeds(
-    blob.run('release its lease', (abortSignal) => blob.client.getBlobLeaseClient(id).releaseLease({ abortSignal })),
-  );
-}
-
-/** Ends any lease at once, whoever holds it. */
-export async function breakLease(blob: PageBlob): Promise<void> {
-  await blob.run('break its lease', (abortSignal) => blob.client.getBlobLeaseClient().breakLease(0, { abortSignal }));
-}
-
-async function succeeds(request: Promise<unknown>): Promise<boolean> {
-  try {
-    await request;
-    return true;
-  } catch (error) {
-    if (hasStatus(error, 409, 412)) return false;
-    throw error;
   }
 }

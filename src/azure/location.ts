@@ -1,13 +1,13 @@
 import { VhdupError } from '../errors.js';
 
-/** Where a blob is. Nothing here is secret but `sas`, which no text that this module makes contains. */
+/** The location of a blob. Only `sas` is secret. No URI or message of this module contains it. */
 export interface BlobLocation {
   /** `https://account.blob.core.windows.net`, or `http://127.0.0.1:10000/account` for an emulator. */
   readonly endpoint: string;
-  /** The account as the endpoint names it; `undefined` for a host of one's own. */
+  /** The account that the endpoint names; `undefined` for a custom domain. */
   readonly account: string | undefined;
   readonly container: string;
-  /** The blob's name, not encoded. */
+  /** The blob's name, decoded. */
   readonly name: string;
   readonly snapshot: string | undefined;
   readonly versionId: string | undefined;
@@ -15,12 +15,12 @@ export interface BlobLocation {
   readonly sas: string | undefined;
 }
 
-/** True for what is meant as a URI rather than as the path of a file. */
+/** Returns true if the text is a URI rather than the path of a file. */
 export function isBlobUri(text: string): boolean {
   return /^\s*https?:\/\//i.test(text);
 }
 
-/** Takes a blob URI apart; throws `usage` where it is none. */
+/** Parses the URI of a blob, with or without a SAS. Throws `usage` if it is not one. */
 export function parseBlobUri(uri: string): BlobLocation {
   const shown = uri.replace(/\?.*$/s, '');
   let url: URL;
@@ -59,7 +59,7 @@ export function parseBlobUri(uri: string): BlobLocation {
   };
 }
 
-/** The URI of a blob for people and for the service, without its SAS. */
+/** Returns the URI of a blob without its SAS. */
 export function uriOf({ endpoint, container, name, snapshot, versionId }: BlobLocation): string {
   const query =
     snapshot !== undefined
@@ -70,11 +70,12 @@ export function uriOf({ endpoint, container, name, snapshot, versionId }: BlobLo
   return `${containerUri({ endpoint, container })}/${name.split('/').map(encodeURIComponent).join('/')}${query}`;
 }
 
+/** Returns the URI of a container without a SAS. */
 export function containerUri({ endpoint, container }: Pick<BlobLocation, 'endpoint' | 'container'>): string {
   return `${endpoint}/${encodeURIComponent(container)}`;
 }
 
-/** True where both name the same blob, snapshots and versions apart. */
+/** Returns true if both are the same blob, or the same snapshot or version of it. */
 export function isSameBlob(a: BlobLocation, b: BlobLocation): boolean {
   return uriOf(a) === uriOf(b);
 }
@@ -106,7 +107,7 @@ function accountOfHost(host: string): string | undefined {
   return /^([a-z0-9]{3,24})(?:-secondary)?\.(?:z\d+\.)?blob\.(?:core\.|storage\.)/i.exec(host)?.[1];
 }
 
-/** Emulators are addressed by IP or a bare name, and carry the account in the path. */
+/** Returns true for an IP address or a bare name: emulators have these, and the account in the path. */
 function isAddress(host: string): boolean {
   return (
     host.startsWith('[') ||

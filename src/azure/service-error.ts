@@ -1,43 +1,43 @@
 import type { IncomingMessage } from 'node:http';
 import { RestError } from '@azure/storage-blob';
 import { VhdupError, messageOf, type ErrorCode } from '../errors.js';
-import { withoutSecrets } from '../redact/redact.js';
+import { redact } from '../redact/redact.js';
 import type { Attempt, Failure, ServiceErrors } from '../run/retry.js';
 
-/** The most characters of a server's message that a cause keeps. The stack is cut to the same length, because it begins with the message. */
-const MAX_KEPT = 2048;
+/** The most characters of a server's message in a cause. The stack is cut to the same length, because it begins with the message. */
+const MAX_CAUSE = 2048;
 
 const TRANSIENT_STATUS = new Set([408, 429, 500, 502, 503, 504]);
 
 /**
- * What is left of an SDK error as the cause of ours. Programs log causes with all that hangs on them, so it carries
- * neither request nor response: their headers and URLs hold signatures.
+ * The cause of a `VhdupError`, made from an error of the SDK. Programs log causes with all their properties, so it has neither
+ * request nor response: their headers and URLs contain signatures.
  */
 export class ServiceFailure extends Error implements Failure {
   override readonly name: string;
   readonly status: number | undefined;
   readonly code: string | undefined;
   readonly retryAfter: number | undefined;
-  /** By which the service's support finds the request. */
+  /** The id of the request in the service's own logs. */
   readonly requestId: string | undefined;
 
   constructor(error: unknown) {
-    super(withoutSecrets(saidBy(error), MAX_KEPT));
+    super(redact(serverMessage(error), MAX_CAUSE));
     this.name = error instanceof Error ? error.name : 'Error';
     ({ status: this.status, code: this.code, retryAfter: this.retryAfter } = failureOf(error));
     this.requestId =
       error instanceof RestError
         ? error.response?.headers.get('x-ms-request-id')
-        : error instanceof Refusal
+        : error instanceof HttpError
           ? error.requestId
           : undefined;
-    if (error instanceof Error && error.stack !== undefined) this.stack = withoutSecrets(error.stack, MAX_KEPT);
+    if (error instanceof Error && error.stack !== undefined) this.stack = redact(error.stack, MAX_CAUSE);
   }
 }
 
-/** What the service answered to a request that did not go by the SDK. */
-export class Refusal extends Error implements Failure {
-  override readonly name = 'Refusal';
+/** The service's answer to a request that was sent without the SDK. */
+export class HttpError extends Error implements Failure {
+  override readonly name = 'HttpError';
   readonly status: number | undefined;
   readonly code: string | undefined;
   readonly retryAfter: number | undefined;
@@ -48,26 +48,26 @@ export class Refusal extends Error implements Failure {
     super(/<Message>([^<]*)/.exec(text)?.[1] ?? `the service answered ${statusCode ?? 'nothing'}`);
     const [code, requestId] = ['x-ms-error-code', 'x-ms-request-id'].map((name) => headers[name]);
     this.status = statusCode;
-    this.code = oneWord(typeof code === 'string' ? code : /<Code>([^<]*)/.exec(text)?.[1]);
+    this.code = validCode(typeof code === 'string' ? code : /<Code>([^<]*)/.exec(text)?.[1]);
     this.requestId = typeof requestId === 'string' ? requestId : undefined;
     this.retryAfter = millisecondsOf(headers['retry-after']);
   }
 }
 
-/** Reads an error that the SDK threw, or what is left of it as a cause. */
+/** Returns status, code and Retry-After of an error of the SDK, or of a cause that was made from it. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof ServiceFailure || error instanceof Refusal) return error;
+  if (error instanceof ServiceFailure || error instanceof HttpError) return error;
   if (!(error instanceof RestError))
     return { status: undefined, code: (error as { code?: string } | undefined)?.code, retryAfter: undefined };
   const headers = error.response?.headers;
   return {
     status: error.statusCode,
-    code: oneWord(headers?.get('x-ms-error-code') ?? bodyCode(error) ?? error.code),
+    code: validCode(headers?.get('x-ms-error-code') ?? codeInBody(error) ?? error.code),
     retryAfter: millisecondsOf(headers?.get('retry-after')),
   };
 }
 
-/** Returns true if the service answered with one of these HTTP statuses; `error` may be the SDK's, or ours with that as its cause. */
+/** Returns true if the service answered with one of these HTTP statuses. `error`: of the SDK, or a `VhdupError` with such a cause. */
 export function hasStatus(error: unknown, ...statuses: readonly number[]): boolean {
   return statuses.includes(failureOf(error instanceof VhdupError ? error.cause : error).status ?? 0);
 }
@@ -77,37 +77,37 @@ function millisecondsOf(seconds: string | undefined): number | undefined {
   return Number.isFinite(number) ? number * 1000 : undefined;
 }
 
-function bodyCode(error: RestError): string | undefined {
+function codeInBody(error: RestError): string | undefined {
   const { details } = error;
   if (typeof details !== 'object' || details === null) return undefined;
   const code = 'errorCode' in details ? details.errorCode : 'code' in details ? details.code : undefined;
   return typeof code === 'string' ? code : undefined;
 }
 
-/** A code is one word; what a server sends instead is not passed on. */
-function oneWord(code: string | undefined): string | undefined {
+/** Returns the code if it is one word, as codes of the service are. */
+function validCode(code: string | undefined): string | undefined {
   return code !== undefined && /^[\w.-]{1,100}$/.test(code) ? code : undefined;
 }
 
-/** Returns the message of an error. The SDK's own message for an answer that is no XML is "[object Object]" and the whole answer, so it is replaced. */
-function saidBy(error: unknown): string {
+/** Returns the message of an error. The SDK's own message for an answer that is not XML is "[object Object]" and the whole answer, so it is replaced. */
+function serverMessage(error: unknown): string {
   return isUnreadable(error) ? 'the answer is not the XML that it should be' : messageOf(error);
 }
 
-/** True for an answer that the SDK cannot parse. */
+/** Returns true for an answer that the SDK cannot parse. */
 function isUnreadable(error: unknown): boolean {
   return error instanceof RestError && error.code === RestError.PARSE_ERROR && error.statusCode !== undefined;
 }
 
-/** True where the same request may well succeed later. */
+/** Returns true if the same request may succeed later. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof VhdupError) return false;
   const { status } = failureOf(error);
   // The request succeeded, but the answer was damaged on the way.
   if (status === 200 && isUnreadable(error)) return true;
   if (status !== undefined) return TRANSIENT_STATUS.has(status);
-  // No answer at all: a socket, name or time-out trouble. An answer cut short surfaces as AbortError, one that is whole but
-  // too short as a plain error.
+  // There was no answer: the socket failed, the name was not found, or time ran out. The SDK reports an answer that is cut short as
+  // AbortError, and one that is complete but too short as a plain error.
   return (
     error instanceof RestError ||
     (error instanceof Error &&
@@ -117,7 +117,7 @@ export function isTransient(error: unknown): boolean {
 
 const THROTTLED_STATUS = new Set([408, 429, 500, 503]);
 
-/** True where fewer requests at a time may help: the service says so, or a request stood still. */
+/** Returns true if fewer requests at a time may help: the service throttles, or no byte of a request moved. */
 export function isThrottled(error: unknown): boolean {
   const { status, code } = failureOf(error);
   return status === undefined ? code === 'ETIMEDOUT' : THROTTLED_STATUS.has(status);
@@ -141,13 +141,13 @@ const BY_CODE: Readonly<Record<string, ErrorCode>> = {
   BlobNotFound: 'destination-missing',
 };
 
-/** Characters of a server's own words that a message repeats. */
-const MAX_SAID = 500;
+/** The most characters of a server's message that an error message repeats. */
+const MAX_MESSAGE = 500;
 
-/** How the errors of the SDK and of the service are read. */
+/** Interprets errors of the SDK and of the service. */
 export const AZURE_ERRORS: ServiceErrors = { failureOf, isTransient, isThrottled, toError: serviceError };
 
-/** Returns an SDK error as ours: what was tried, on which blob, what the service said; without any secret. */
+/** Returns a `VhdupError` for an error of the SDK: what was attempted, on which blob, and the service's message, without secrets. */
 export function serviceError(error: unknown, { what, uri }: Attempt): VhdupError {
   if (error instanceof VhdupError) return error;
   const { status, code } = failureOf(error);
@@ -158,11 +158,11 @@ export function serviceError(error: unknown, { what, uri }: Attempt): VhdupError
     (error instanceof Error && /^(CredentialUnavailable|Authentication|AggregateAuthentication)/.test(error.name));
   const resumable = isTransient(error);
   // Secrets are removed before the text is cut to one line: a secret that is folded over two lines is found only as a whole.
-  const said = (withoutSecrets(saidBy(error), MAX_SAID).split(/[\r\n\v\f\u0085\u2028\u2029]/, 1)[0] ?? '').slice(
+  const message = (redact(serverMessage(error), MAX_MESSAGE).split(/[\r\n\v\f\u0085\u2028\u2029]/, 1)[0] ?? '').slice(
     0,
-    MAX_SAID,
+    MAX_MESSAGE,
   );
-  const answer = [[status, code].filter((part) => part !== undefined).join(' '), said]
+  const answer = [[status, code].filter((part) => part !== undefined).join(' '), message]
     .filter((part) => part !== '')
     .join(': ');
   return new VhdupError(
@@ -170,7 +170,7 @@ export function serviceError(error: unknown, { what, uri }: Attempt): VhdupError
     `${uri}: cannot ${what}: ${answer}`,
     {
       cause: new ServiceFailure(error),
-      ...hintFor(known, unauthorised, resumable, said),
+      ...hintFor(known, unauthorised, resumable, message),
     },
   );
 }
@@ -179,9 +179,9 @@ function hintFor(
   known: ErrorCode | undefined,
   unauthorised: boolean,
   resumable: boolean,
-  said: string,
+  message: string,
 ): { hint?: string } {
-  if (/API version .* is not supported by Azurite/.test(said))
+  if (/API version .* is not supported by Azurite/.test(message))
     return { hint: 'start Azurite with --skipApiVersionCheck' };
   if (known === 'destination-missing') return { hint: 'create the container first, and check the name' };
   if (known === 'destination-busy')

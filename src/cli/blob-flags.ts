@@ -1,18 +1,19 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Argv } from 'yargs';
 import { parseBlobUri } from '../azure/location.js';
-import { rememberSas } from '../redact/redact.js';
+import { registerSas } from '../redact/redact.js';
 import { VhdupError, messageOf } from '../errors.js';
 import type { SessionOptions } from '../session/options.js';
-import { once } from './command.js';
+import { single } from './command.js';
 import { printMessage } from './output.js';
 
-/** Flags of every command that speaks to the service. */
+/** Flags of every command that sends requests to the service. */
 export interface BlobFlags {
   readonly sasFile: string | readonly string[] | undefined;
   readonly allowHttp: boolean;
 }
 
+/** Adds the flags to a command. */
 export function blobFlags<T>(yargs: Argv<T>): Argv<T & BlobFlags> {
   return yargs
     .option('sas-file', {
@@ -28,17 +29,17 @@ export function blobFlags<T>(yargs: Argv<T>): Argv<T & BlobFlags> {
 }
 
 /**
- * What the flags say of how to reach the service. The SAS of a file is for the account of `uri`, and takes the place of
- * what the environment has; one in a URI still comes first.
+ * Returns the library's options for these flags. The SAS in a file is for the account of `uri`, and replaces the credentials of the
+ * environment. A SAS in a URI still comes first. Throws `usage` if the file cannot be read, or does not hold a SAS.
  */
 export async function accessOptions(
   { sasFile, allowHttp }: BlobFlags,
   uri: string | undefined,
 ): Promise<Pick<SessionOptions, 'environment' | 'allowHttp'>> {
-  const path = once('sas-file', sasFile);
+  const path = single('sas-file', sasFile);
   if (path === undefined || uri === undefined) return { allowHttp };
   const { endpoint } = parseBlobUri(uri.endsWith('/') ? `${uri}any` : uri);
-  const sas = await sasFrom(path);
+  const sas = await readSasFile(path);
   return {
     allowHttp,
     environment: {
@@ -48,7 +49,7 @@ export async function accessOptions(
   };
 }
 
-async function sasFrom(path: string): Promise<string> {
+async function readSasFile(path: string): Promise<string> {
   let text: string;
   try {
     if (process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0)
@@ -58,7 +59,7 @@ async function sasFrom(path: string): Promise<string> {
     throw new VhdupError('usage', `--sas-file: ${messageOf(error)}`, { cause: error });
   }
   const sas = text.trim().replace(/^\?/, '');
-  rememberSas(sas);
+  registerSas(sas);
   if (!/^[^\s;]*\bsig=[^\s;]+$/.test(sas))
     throw new VhdupError('usage', `--sas-file: ${path} holds no SAS`, {
       hint: 'the file holds the SAS alone, such as sv=…&sig=…, with or without a question mark before it',

@@ -12,18 +12,18 @@ import { unsealCommand } from './commands/unseal.js';
 import { verifyCommand } from './commands/verify.js';
 import { EXIT } from './exit-code.js';
 
-/** Parses the arguments and runs the command that they name. Throws what goes wrong. */
+/** Parses the arguments and runs the command that they name. Throws its error, and `usage` if the arguments are wrong. */
 export async function run(args: readonly string[], version: string): Promise<void> {
-  await commandLine(spelledOut(args), version).parseAsync();
+  await commandLine(withDefaultValues(args), version).parseAsync();
 }
 
-/** Flags that mean something without a value, and take one only after an equals sign. */
-const ALONE: Readonly<Record<string, string>> = { '--verify': '--verify=sent', '--seal': '--seal=lease' };
+/** Flags with an optional value, which has to follow an equals sign, and what they mean without one. */
+const DEFAULT_VALUES: Readonly<Record<string, string>> = { '--verify': '--verify=sent', '--seal': '--seal=lease' };
 
-/** yargs would take the next word for the value of such a flag. */
-function spelledOut(args: readonly string[]): string[] {
+/** Returns the arguments with the values of these flags: yargs would take the next word for a missing value. */
+function withDefaultValues(args: readonly string[]): string[] {
   const end = args.includes('--') ? args.indexOf('--') : args.length;
-  return args.map((arg, index) => (index < end ? ALONE[arg] : undefined) ?? arg);
+  return args.map((arg, index) => (index < end ? DEFAULT_VALUES[arg] : undefined) ?? arg);
 }
 
 function commandLine(args: readonly string[], version: string): Argv {
@@ -52,7 +52,7 @@ function commandLine(args: readonly string[], version: string): Argv {
     )
     .exitProcess(false)
     .fail((message, error) => {
-      // yargs says what is wrong with the words; a command throws what went wrong itself.
+      // `message` is from yargs, about the arguments; `error` was thrown by the command.
       throw (
         (error as Error | undefined) ??
         new VhdupError('usage', message, {

@@ -3,7 +3,7 @@ import { VhdupError } from '../errors.js';
 import { FORMAT_NAMES, type FormatName } from '../disk/registry.js';
 import { rate } from './units.js';
 
-/** A command of the tool: how it is called, its flags, and what it does. It throws what goes wrong. */
+/** A command: its name, its flags, and its work, which throws if it fails. */
 export interface Command<Flags> {
   readonly command: string;
   readonly describe: string;
@@ -19,6 +19,7 @@ export interface DiskFlags {
   readonly json: boolean;
 }
 
+/** Adds the flags to a command. */
 export function diskFlags<T>(yargs: Argv<T>): Argv<T & DiskFlags> {
   return yargs
     .option('parent-dir', {
@@ -66,6 +67,7 @@ export interface WorkFlags {
   readonly quiet: boolean;
 }
 
+/** Adds the flags to a command. */
 export function workFlags<T>(yargs: Argv<T>): Argv<T & WorkFlags> {
   return yargs
     .option('concurrency', {
@@ -81,12 +83,12 @@ export function workFlags<T>(yargs: Argv<T>): Argv<T & WorkFlags> {
     .option('quiet', { type: 'boolean', default: false, describe: 'show no progress' });
 }
 
-/** How fast the work may be: the library's options for it. */
+/** Returns the library's options for concurrency and rate. Throws `usage` if a value is wrong. */
 export function paceOptions(flags: WorkFlags): { concurrency: number | undefined; limit: number | undefined } {
   const { concurrency } = flags;
   if (concurrency !== undefined && (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 512))
     throw new VhdupError('usage', '--concurrency takes a whole number from 1 to 512');
-  const text = once('limit', flags.limit);
+  const text = single('limit', flags.limit);
   const limit = text === undefined ? undefined : rate(text);
   if (text !== undefined && limit === undefined)
     throw new VhdupError(
@@ -96,12 +98,13 @@ export function paceOptions(flags: WorkFlags): { concurrency: number | undefined
   return { concurrency, limit };
 }
 
-/** For a flag that names one thing: given twice, it is not clear which. */
-export function once(flag: string, value: string | readonly string[] | undefined): string | undefined {
+/** Returns the value of a flag that may be given once. Throws `usage` if it was given more than once. */
+export function single(flag: string, value: string | readonly string[] | undefined): string | undefined {
   if (Array.isArray(value)) throw new VhdupError('usage', `--${flag} was given more than once`);
   return value as string | undefined;
 }
 
+/** Returns the library's options for opening a disk. */
 export function openOptions({ parentDir, followAbsoluteParents, ignoreChecksum }: DiskFlags): {
   parentDirs: readonly string[];
   followAbsoluteParents: boolean;

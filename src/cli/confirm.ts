@@ -3,8 +3,8 @@ import { VhdupError } from '../errors.js';
 import { printable } from './output.js';
 
 /**
- * Asks before something that cannot be undone, on a terminal: the question goes to stderr, the answer comes from stdin,
- * and only `y` or `yes` is one. Without a terminal there is nobody to ask: throws `usage`, since --yes was not given.
+ * Asks on the terminal before something that cannot be undone. The question goes to stderr, the answer comes from stdin. Returns
+ * true for `y` or `yes`, and false for any other answer, or if `signal` is aborted. Throws `usage` without a terminal.
  */
 export async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY)

@@ -37,6 +37,7 @@ const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
   unexpected: EXIT.unexpected,
 };
 
+/** Returns the exit code for an error. */
 export function exitCodeOf(code: ErrorCode): number {
   return BY_ERROR[code];
 }

@@ -3,9 +3,9 @@ import { EXIT } from './exit-code.js';
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /**
- * Runs `work` with a signal that the first Ctrl-C (or SIGTERM) raises: it finishes what is under way. The second one
- * ends the process at once. Once the work is done and its result is printed, a signal no longer changes the exit code: the
- * process is about to end. The first one is then ignored, and the second one ends the process with the exit code that it has.
+ * Runs `work`. The first Ctrl-C (or SIGTERM) aborts its signal and calls `onFirst`: the work finishes what is under way. The second
+ * one ends the process at once. When the work is done and its result is printed, a signal no longer changes the exit code: the
+ * first one is then ignored, and the second one ends the process with the exit code that it has.
  */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>, onFirst: () => void): Promise<T> {
   const controller = new AbortController();

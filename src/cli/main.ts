@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { printError } from './output.js';
 
-/** Runs the command line: takes the arguments behind the program's name, sets the process's exit code. */
+/** Runs the command line, and sets the exit code of the process. `args`: the arguments behind the program's name. Never throws. */
 export async function main(args: readonly string[]): Promise<void> {
-  // A reader that has seen enough (`| head`) is no failure.
+  // A reader that closes the pipe early (`| head`) is not a failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(process.exitCode);
     throw error;
@@ -13,7 +13,7 @@ export async function main(args: readonly string[]): Promise<void> {
       process.stdout.write(`${version()}\n`);
       return;
     }
-    // Loaded only now: scripts ask for the version often, and the parser takes longer to load than all else here.
+    // Loaded late: scripts often ask for the version, and the parser takes longer to load than everything else here.
     const { run } = await import('./command-line.js');
     await run(args, version());
   } catch (error) {

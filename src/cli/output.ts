@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { VhdupError, messageOf } from '../errors.js';
-import { withoutSecrets } from '../redact/redact.js';
+import { redact } from '../redact/redact.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 
 /** Version of the JSON that programs read. */
@@ -11,24 +11,24 @@ export function printResult(json: boolean, result: object, lines: () => readonly
   process.stdout.write(json ? jsonLine({ vhdup: SCHEMA, ...result }) : lines().map(textLine).join(''));
 }
 
-/** A result with a list that is too long to be held. */
+/** A result with a list that may not fit in memory. */
 export interface LongResult<Item extends object> {
-  /** All but the list, for programs. */
+  /** For programs: all members but the list. */
   readonly result: object;
   /** The name of the list; it is the last member of the object. */
   readonly list: string;
   readonly items: AsyncIterable<Item>;
-  /** The first line for people, and the line of an item. */
+  /** For people: the first line, and the line of an item. */
   readonly heading: string;
   readonly line: (item: Item) => string;
 }
 
-/** So many characters are written at a time. */
-const CHUNK = 64 * 1024;
+/** The number of characters that are written at a time. */
+const WRITE_CHARS = 64 * 1024;
 
 /**
- * Writes a long result as it comes, no faster than it is taken. For programs it stays one object on one line, also where
- * the list breaks off: then it ends with the members of an error, and the exit code is set.
+ * Writes a long result while it is produced, no faster than it is read. For programs it is one object on one line, even if the list
+ * fails: then it ends with the members of an error, and the exit code is set. For people the error is thrown.
  */
 export async function printLongResult<Item extends object>(
   json: boolean,
@@ -41,30 +41,30 @@ export async function printLongResult<Item extends object>(
     for await (const item of items) {
       text += json ? separator + jsonText(item) : textLine(line(item));
       separator = ',';
-      if (text.length < CHUNK) continue;
-      await taken(text);
+      if (text.length < WRITE_CHARS) continue;
+      await writeWithBackpressure(text);
       text = '';
     }
   } catch (error) {
     if (!json) {
-      await taken(text);
+      await writeWithBackpressure(text);
       throw error;
     }
-    const failure = failureOf(error);
+    const failure = toFailure(error);
     end = `],${jsonText(failure).slice(1)}\n`;
     process.exitCode = failure.exitCode;
   }
-  await taken(json ? text + end : text);
+  await writeWithBackpressure(json ? text + end : text);
 }
 
-/** Writes to stdout, and waits where its reader is behind. */
-async function taken(text: string): Promise<void> {
+/** Writes to stdout, and waits if its reader is slower. */
+async function writeWithBackpressure(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 
-/** Writes an error, and returns the exit code that belongs to it. */
+/** Writes an error. Returns its exit code. */
 export function printError(json: boolean, thrown: unknown): number {
-  const { error, exitCode } = failureOf(thrown);
+  const { error, exitCode } = toFailure(thrown);
   if (json) {
     process.stdout.write(jsonLine({ vhdup: SCHEMA, error, exitCode }));
   } else {
@@ -74,8 +74,8 @@ export function printError(json: boolean, thrown: unknown): number {
   return exitCode;
 }
 
-/** An error as programs read it. */
-function failureOf(error: unknown): {
+/** Returns an error in the form that programs read. */
+function toFailure(error: unknown): {
   readonly error: Pick<VhdupError, 'code' | 'message' | 'hint'>;
   readonly exitCode: number;
 } {
@@ -89,52 +89,50 @@ function failureOf(error: unknown): {
   };
 }
 
-/** Writes a message for people to stderr. Its further lines are indented: no text in it passes for a message of its own. */
+/** Writes a message for people to stderr. All lines but the first are indented, so that no text in it can pass for another message. */
 export function printMessage(text: string): void {
-  process.stderr.write(`${printable(withoutSecrets(text)).replaceAll('\n', '\n  ')}\n`);
+  process.stderr.write(`${printable(redact(text)).replaceAll('\n', '\n  ')}\n`);
 }
 
 /**
- * What a terminal takes for more than text: control characters (C0, DEL, C1), marks and overrides of the writing
- * direction, separators of lines, and characters without width.
+ * Characters that a terminal may act on: control characters (C0, DEL, C1), marks and overrides of the writing direction, line
+ * separators, and characters without width. File names and messages of a server may contain them.
  */
 const CONTROL =
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
-/** File names and what a server says may hold anything: control characters (but line ends) are shown, not sent. */
+/** Returns the text with control characters, other than line ends, as escapes. */
 export function printable(text: string): string {
-  return text.replace(CONTROL, (char) => (char === '\n' ? char : shown(char)));
+  return text.replace(CONTROL, (char) => (char === '\n' ? char : escapeOf(char)));
 }
 
-/** The same for one line: its line ends are shown too. */
+/** Returns the text with all control characters as escapes, line ends too. */
 export function printableLine(text: string): string {
-  return text.replace(CONTROL, shown);
+  return text.replace(CONTROL, escapeOf);
 }
 
-function shown(char: string): string {
+function escapeOf(char: string): string {
   const code = char.charCodeAt(0);
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
 }
 
 function textLine(line: string): string {
-  return `${printableLine(withoutSecrets(line))}\n`;
+  return `${printableLine(redact(line))}\n`;
 }
 
-/** One object on one line. */
+/** Returns an object as JSON on one line. */
 function jsonLine(value: object): string {
   return `${jsonText(value)}\n`;
 }
 
-/** JSON itself would send C1 controls and overrides of the writing direction as they are. */
+/** Returns a value as JSON, without secrets. All control characters are escaped; JSON itself leaves C1 and overrides of the direction. */
 function jsonText(value: object | string): string {
-  // What the user typed comes back in messages, and may be a URI in the wrong place.
-  const text = JSON.stringify(value, (_, member: unknown) =>
-    typeof member === 'string' ? withoutSecrets(member) : member,
-  );
+  // Messages repeat what the user typed, which may be a URI with a SAS in the wrong place.
+  const text = JSON.stringify(value, (_, member: unknown) => (typeof member === 'string' ? redact(member) : member));
   return text.replace(CONTROL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** Names and values in two columns. */
+/** Returns lines with names and values in two columns. Rows that are `undefined` are left out. */
 export function table(rows: readonly (readonly [name: string, value: string] | undefined)[]): string[] {
   const shownRows = rows.filter((row) => row !== undefined);
   const width = Math.max(...shownRows.map(([name]) => name.length));

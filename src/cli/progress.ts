@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { withoutSecrets } from '../redact/redact.js';
+import { redact } from '../redact/redact.js';
 import type { Phase, SessionEvent } from '../session/events.js';
 import { printMessage, printableLine } from './output.js';
 import { duration, size } from './units.js';
@@ -19,20 +19,21 @@ const TITLES: Readonly<Record<Phase, string>> = {
   'check-pulled': 'checking what was downloaded',
 };
 
-/** What digests may be computed beside. */
+/** The phases during which digests may be computed. */
 const WITH_DIGESTS: ReadonlySet<Phase | undefined> = new Set<Phase>(['copy', 'clear', 'compare-written', 'write']);
 
-/** Turns the events of a push into one line that says where it stands. */
+/** One line that shows the progress of an operation, made from its events. */
 export class ProgressLine {
   #phase: Phase | undefined;
   #isOver = false;
   #began = 0;
-  /** What was done before it began to be shown. */
+  /** Bytes that were done before the phase was shown. */
   #before = 0;
   #line = '';
   #digest = '';
 
-  take(event: SessionEvent & { type: 'progress' }): void {
+  /** Updates the line. */
+  update(event: SessionEvent & { type: 'progress' }): void {
     const { phase, done, total, skipped = 0 } = event;
     const percent = total > 0 ? ` ${Math.floor((done / total) * 100)} %` : '';
     if (phase === 'digest') {
@@ -55,18 +56,20 @@ export class ProgressLine {
     ].join(' · ');
   }
 
+  /** The line; empty before the first event. */
   get text(): string {
     return this.#line + (WITH_DIGESTS.has(this.#phase) ? this.#digest : '');
   }
 }
 
-/** How a push is shown while it runs. */
+/** Shows the progress of an operation on stderr. */
 export interface ProgressView {
   readonly onEvent: (event: SessionEvent) => void;
-  /** Runs the push, showing what it tells. */
+  /** Runs the operation, and shows its events while it runs. */
   run<T>(title: string, work: () => Promise<T>): Promise<T>;
 }
 
+/** Returns a live view for a terminal, a line now and then without one or with `CI`, and only warnings if `quiet`. */
 export function progressView(quiet: boolean): ProgressView {
   if (quiet) return { onEvent: messagesOnly, run: (_, work) => work() };
   return process.stderr.isTTY && !process.env['CI'] ? liveView() : plainView();
@@ -78,12 +81,12 @@ function messagesOnly(event: SessionEvent): void {
 
 const PLAIN_INTERVAL_MS = 30_000;
 
-/** A line now and then, for logs. */
+/** Prints a line now and then, for logs. */
 function plainView(): ProgressView {
   const line = new ProgressLine();
   return {
     onEvent: (event) => {
-      if (event.type === 'progress') line.take(event);
+      if (event.type === 'progress') line.update(event);
       else printMessage(event.type === 'warning' ? `warning: ${event.message}` : event.message);
     },
     run: async (title, work) => {
@@ -100,7 +103,7 @@ function plainView(): ProgressView {
   };
 }
 
-/** One task with a spinner and a moving line, on stderr. Messages are printed when it has ended. */
+/** Shows a spinner and a moving line. Warnings are printed when the operation has ended. */
 function liveView(): ProgressView {
   const line = new ProgressLine();
   const warnings: string[] = [];
@@ -108,13 +111,13 @@ function liveView(): ProgressView {
   let show: (text: string) => void = () => undefined;
   return {
     onEvent: (event) => {
-      if (event.type === 'progress') line.take(event);
+      if (event.type === 'progress') line.update(event);
       else if (event.type === 'warning') warnings.push(event.message);
       else note = event.message;
       show(
         [note, line.text]
           .filter((text) => text !== '')
-          .map((text) => printableLine(withoutSecrets(text)))
+          .map((text) => printableLine(redact(text)))
           .join('\n'),
       );
     },

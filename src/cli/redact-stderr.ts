@@ -1,21 +1,21 @@
-import { rememberEnvironment, withoutSecrets } from '../redact/redact.js';
+import { registerEnvironment, redact } from '../redact/redact.js';
 
 /**
- * Imported for its effect, before all else: a SAS that stands in the arguments is not left in the list of processes
- * (Linux and macOS), and whatever is written to stderr goes without secrets. That holds also for what others write
- * there: the SDK with AZURE_LOG_LEVEL, Node itself with NODE_DEBUG, which prints the headers of requests.
+ * Imported first, for its effects. A SAS in the arguments is removed from the list of processes (Linux and macOS). Secrets are
+ * removed from everything that is written to stderr, also by other modules: the SDK with AZURE_LOG_LEVEL, and Node itself with
+ * NODE_DEBUG, which prints the headers of requests.
  */
 process.title = 'vhdup';
-// With DEBUG=* the proxy agents print the proxy URIs of the environment, as a whole and in parts.
-rememberEnvironment(process.env);
+// With DEBUG=* the proxy agents print the proxy URIs of the environment, complete and in parts.
+registerEnvironment(process.env);
 
 const { stderr } = process;
 const write = stderr.write.bind(stderr) as (chunk: string | Uint8Array, ...rest: unknown[]) => boolean;
-stderr.write = (chunk: string | Uint8Array, ...rest: unknown[]) => write(searched(chunk), ...rest);
+stderr.write = (chunk: string | Uint8Array, ...rest: unknown[]) => write(redacted(chunk), ...rest);
 
 /** Returns the chunk without secrets. Bytes in which none was found are returned unchanged: they may not be text. */
-function searched(chunk: string | Uint8Array): string | Uint8Array {
+function redacted(chunk: string | Uint8Array): string | Uint8Array {
   const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
-  const shown = withoutSecrets(text);
+  const shown = redact(text);
   return shown === text ? chunk : shown;
 }

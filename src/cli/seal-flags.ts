@@ -1,15 +1,16 @@
 import type { Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
 import type { Seal, SealMode } from '../protocol/seal.js';
-import { once } from './command.js';
+import { single } from './command.js';
 
-/** Flags of a command that can seal what it has made. */
+/** Flags of a command that can seal a blob that it has finished. */
 export interface SealFlags {
   readonly seal: string | readonly string[] | undefined;
   readonly sealUntil: string | readonly string[] | undefined;
   readonly sealDays: number | undefined;
 }
 
+/** Adds the flags to a command. */
 export function sealFlags<T>(yargs: Argv<T>): Argv<T & SealFlags> {
   return yargs
     .option('seal', {
@@ -29,10 +30,10 @@ export function sealFlags<T>(yargs: Argv<T>): Argv<T & SealFlags> {
     }) as unknown as Argv<T & SealFlags>;
 }
 
-/** What the flags wish for; `undefined` where they wish for nothing. */
-export function sealWish({ seal, sealUntil, sealDays }: SealFlags): SealMode | undefined {
-  const kind = once('seal', seal);
-  const day = once('seal-until', sealUntil);
+/** Returns the library's option for these flags; `undefined` without a seal. Throws `usage` if a value is wrong. */
+export function sealOption({ seal, sealUntil, sealDays }: SealFlags): SealMode | undefined {
+  const kind = single('seal', seal);
+  const day = single('seal-until', sealUntil);
   if (kind === 'immutable') return { kind, until: untilOf('seal-', day, sealDays) };
   if (day !== undefined || sealDays !== undefined)
     throw new VhdupError('usage', '--seal-until and --seal-days go with --seal=immutable');
@@ -43,7 +44,10 @@ export function sealWish({ seal, sealUntil, sealDays }: SealFlags): SealMode | u
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** The end of a day in UTC, or a number of days from now; throws `usage` for what is neither, or not to come. */
+/**
+ * Returns the end of a day in UTC, or the time in a number of days from now. `prefix`: that of the flags' names. Throws `usage` unless
+ * exactly one of the two is given, is valid and lies in the future.
+ */
 export function untilOf(prefix: string, day: string | undefined, days: number | undefined): Date {
   if ((day === undefined) === (days === undefined))
     throw new VhdupError('usage', `an immutable seal needs its end: --${prefix}until 2027-01-31 or --${prefix}days 30`);
@@ -63,7 +67,7 @@ export function untilOf(prefix: string, day: string | undefined, days: number | 
   return until;
 }
 
-/** A seal as a line of a table. */
+/** Returns the row of a table that shows a seal. */
 export function sealRow({ kind, leaseId, until }: Seal): readonly [name: string, value: string] {
   return [
     'sealed',

@@ -1,6 +1,6 @@
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** An amount of bytes for people, in IEC units: `512 B`, `1.5 GiB`. */
+/** Returns an amount of bytes for people, in IEC units: `512 B`, `1.5 GiB`. */
 export function size(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -28,23 +28,23 @@ export function amount(text: string): number | undefined {
   return Number.isFinite(bytes) ? bytes : undefined;
 }
 
-/** Reads `50MiB/s`, or `50 MiB`: bytes a second. `undefined` for what is none, has no unit, or is less than 1 KiB. */
+/** Parses a rate such as `50MiB/s` or `50 MiB`. Returns bytes a second; `undefined` if it is not an amount with a unit, or is less than 1 KiB. */
 export function rate(text: string): number | undefined {
   const bytes = amount(text.replace(/\/s$/, ''));
   return bytes !== undefined && bytes >= 1024 ? bytes : undefined;
 }
 
-/** A whole number for people: `1,234`. The language's own way to do it loads all locales first. */
+/** Returns a whole number for people: `1,234`. `toLocaleString` is not used: it loads all locales first. */
 export function grouped(number: number): string {
   return String(number).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
-/** A count for people: `1 request`, `1,234 requests`. */
+/** Returns a count for people: `1 request`, `1,234 requests`. */
 export function count(number: number, singular: string): string {
   return `${grouped(number)} ${singular}${number === 1 ? '' : 's'}`;
 }
 
-/** A time for people, from seconds: `42 s`, `3:07 min`, `1:02:09 h`. */
+/** Returns a number of seconds as a time for people: `42 s`, `3:07 min`, `1:02:09 h`. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   const two = (part: number) => String(part).padStart(2, '0');

@@ -34,12 +34,12 @@ export class LayerRecords {
     this.#disk = disk;
     this.#cache = cache;
     this.#identity = identityOf(files);
-    this.#mayKeep = cache?.trusts(files) ?? false;
+    this.#mayKeep = cache?.canRemember(files) ?? false;
   }
 
   /** Returns the MD5 of the layer in this form of a blob, if it is in the cache. */
   async md5(form: BlobForm): Promise<Buffer | undefined> {
-    return this.#cache?.md5(this.#md5Key(form));
+    return this.#cache?.readMd5(this.#md5Key(form));
   }
 
   /**
@@ -49,11 +49,11 @@ export class LayerRecords {
   async nearestLeaves(): Promise<CachedLeaves | undefined> {
     for (let at = this.layer; this.#cache && at < this.#disk.layers.length; at++) {
       const key = identityOf(this.#disk.ancestor(at).openedFiles);
-      const file = await this.#cache.leaves(key);
+      const file = await this.#cache.openLeaves(key);
       if (!file) continue;
       if (await hasDigest(file.runs(), this.#disk.layers[at]?.size ?? 0, file.digest)) return { layer: at, file };
       await file.close();
-      await this.#cache.forgetLeaves(key);
+      await this.#cache.deleteLeaves(key);
     }
     return undefined;
   }
@@ -66,7 +66,7 @@ export class LayerRecords {
   /** Keeps digests and leaves, unless the files of the disk have changed since they were opened. */
   async keep({ md5, tree }: Digests, form: BlobForm | undefined, leaves: LeafCacheWriter): Promise<void> {
     if (!this.#cache || !this.#mayKeep || !(await this.#isUnchanged())) return;
-    if (md5 && form) await this.#cache.keepMd5(this.#md5Key(form), md5);
+    if (md5 && form) await this.#cache.writeMd5(this.#md5Key(form), md5);
     if (tree) await leaves.commit(this.#identity, tree);
     await this.#cache.trim();
   }

@@ -12,7 +12,7 @@ export class LeafCacheWriter {
 
   /** Without a cache, nothing is written. */
   constructor(cache: DigestCache | undefined) {
-    this.#writer = cache?.keepLeaves() ?? Promise.resolve(undefined);
+    this.#writer = cache?.createLeaves() ?? Promise.resolve(undefined);
   }
 
   /** Writes the next leaves. Never throws. */

@@ -1,4 +1,4 @@
-import type { BlobProperties } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
 import { judgeBlob } from '../protocol/verdict.js';
 import type { DestinationSnapshot } from './destination.js';
 

@@ -81,7 +81,7 @@ export class PageBlobWriter implements DestinationWriter {
     for (let tries = 1, delayMs = 1000; tries <= MAX_COMPLETIONS; tries++, delayMs *= 2) {
       const completedAt = new Date(date.getTime() + delayMs);
       // Set before the request, in case its answer is lost.
-      this.#lease.holdFor(delayMs / 1000 + 2);
+      this.#lease.delayRelease(delayMs / 1000 + 2);
       const { lastModified } = await save({
         ...identity,
         state: 'complete',
@@ -91,7 +91,7 @@ export class PageBlobWriter implements DestinationWriter {
       });
       const left = completedAt.getTime() - lastModified.getTime();
       if (left >= 0) {
-        this.#lease.finishIn(left / 1000 + 1);
+        this.#lease.markComplete(left / 1000 + 1);
         return;
       }
       // This Last-Modified would look like a later write by another client, so the blob must not stay complete.
@@ -105,7 +105,7 @@ export class PageBlobWriter implements DestinationWriter {
   }
 
   markComplete({ properties }: PageBlobSnapshot): void {
-    this.#lease.finishIn(secondsUntilNoticed(properties));
+    this.#lease.markComplete(secondsUntilNoticed(properties));
   }
 
   seal(mode: SealMode): Promise<Seal> {

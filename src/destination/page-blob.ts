@@ -1,8 +1,10 @@
 import { VhdupError } from '../errors.js';
 import type { ListedBlob } from '../azure/container.js';
-import { settleCopy, startCopy } from '../azure/copy.js';
+import { waitForCopy, startCopy } from '../azure/copy.js';
 import type { BlobLocation } from '../azure/location.js';
-import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js';
+import type { PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { Conditions } from '../azure/conditions.js';
 import { failureOf, hasStatus } from '../azure/service-error.js';
 import { acquireLease } from '../protocol/acquire-lease.js';
 import { busy } from '../protocol/busy.js';
@@ -15,7 +17,7 @@ import { releaseStaleLease } from '../protocol/release-lease.js';
 import { sealUnleased, type Seal, type SealMode } from '../protocol/seal.js';
 import { SeenBlob } from '../protocol/seen-blob.js';
 import type { Session } from '../session/session.js';
-import { defaultStateFolder } from '../state/lease-record.js';
+import { defaultStateFolder } from '../state/user-folders.js';
 import type { CopyEnd, Destination, DestinationContent, WriterRequest } from './destination.js';
 import { snapshotOf, type PageBlobSnapshot } from './page-blob-snapshot.js';
 import { PageBlobWriter } from './page-blob-writer.js';
@@ -86,7 +88,7 @@ export class PageBlobDestination implements Destination {
   }
 
   async waitForCopy(onProgress: (done: number, total: number) => void): Promise<CopyEnd> {
-    const properties = await settleCopy(this.#blob, onProgress);
+    const properties = await waitForCopy(this.#blob, onProgress);
     const { copy } = properties;
     return {
       failure:

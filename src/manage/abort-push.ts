@@ -5,14 +5,16 @@ import { baseLocationOf, parseBlobUri } from '../azure/location.js';
 import type { PushRecord } from '../protocol/push-record.js';
 import { requireBlob } from '../protocol/require-blob.js';
 import { findProblem, findingOf, judgeBlob } from '../protocol/verdict.js';
-import type { BlobProperties, Conditions, PageBlob } from '../azure/page-blob.js';
+import type { PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { Conditions } from '../azure/conditions.js';
 import { failureOf } from '../azure/service-error.js';
 import { acquireLease } from '../protocol/acquire-lease.js';
 import { releaseLease } from '../protocol/release-lease.js';
 import { dropCopySource } from '../protocol/copy-source.js';
 import { describeHolder } from '../protocol/holder.js';
 import { Session } from '../session/session.js';
-import { defaultStateFolder } from '../state/lease-record.js';
+import { defaultStateFolder } from '../state/user-folders.js';
 import type { ManageOptions } from './blob-status.js';
 
 /** How to abort a push. */

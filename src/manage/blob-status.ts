@@ -2,12 +2,13 @@ import { hostname } from 'node:os';
 import { parseBlobUri } from '../azure/location.js';
 import type { PushRecord } from '../protocol/push-record.js';
 import { findProblem, judgeBlob } from '../protocol/verdict.js';
-import type { BlobProperties } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
 import { rangeSet, totalLength } from '../bytes/range.js';
 import { parseHolder } from '../protocol/holder.js';
 import type { SessionOptions } from '../session/options.js';
 import { Session } from '../session/session.js';
-import { readLeaseRecord, stateFolderIfAny } from '../state/lease-record.js';
+import { readLeaseRecord } from '../state/lease-record.js';
+import { stateFolderIfAny } from '../state/user-folders.js';
 import { judgeOwner } from '../state/owner.js';
 import { readSealRecord } from '../state/seal-record.js';
 

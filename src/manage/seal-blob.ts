@@ -1,14 +1,15 @@
 import { VhdupError } from '../errors.js';
-import { breakLease, endLease } from '../azure/lease.js';
+import { breakLease, releaseInfiniteLease } from '../azure/lease-requests.js';
 import { parseBlobUri } from '../azure/location.js';
 import { requireBlob } from '../protocol/require-blob.js';
 import { findProblem, judgeBlob, refusalOf } from '../protocol/verdict.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
 import { releaseStaleLease } from '../protocol/release-lease.js';
 import { sealUnleased, type Seal, type SealMode } from '../protocol/seal.js';
 import { Session } from '../session/session.js';
-import { defaultStateFolder } from '../state/lease-record.js';
-import { readSealRecord, withdrawSealRecord } from '../state/seal-record.js';
+import { defaultStateFolder } from '../state/user-folders.js';
+import { readSealRecord, restoreSealRecord } from '../state/seal-record.js';
 import type { ManageOptions } from './blob-status.js';
 
 /** How to seal a blob. */
@@ -64,7 +65,7 @@ export async function unsealBlob(uri: string, options: UnsealOptions = {}): Prom
   const record = await readSealRecord(stateFolder, blob.uri);
   // Removes only the record of this seal: another process may be sealing the blob again.
   const forget = async () => {
-    if (record) await withdrawSealRecord(stateFolder, record, undefined);
+    if (record) await restoreSealRecord(stateFolder, record, undefined);
   };
   if (!properties.lease.infinite) {
     await forget();
@@ -84,7 +85,7 @@ async function release(blob: PageBlob, id: string | undefined): Promise<void> {
   const problem =
     id === undefined
       ? 'this machine does not know the id of its lease'
-      : (await endLease(blob, id))
+      : (await releaseInfiniteLease(blob, id))
         ? undefined
         : 'its lease has another id';
   if (problem !== undefined)

@@ -1,6 +1,6 @@
 import { VhdupError } from '../errors.js';
 import { Lease } from '../azure/lease.js';
-import type { BlobProperties } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
 import { hasStatus } from '../azure/service-error.js';
 import { updateLeaseRecord, writeLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
 import { thisOwner } from '../state/owner.js';

@@ -1,6 +1,7 @@
 import { VhdupError } from '../errors.js';
 import type { CopySource } from '../azure/copy.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import type { Session } from '../session/session.js';
 
 /** The metadata key that marks snapshots made for a copy. Its value is the push's fingerprint. */
@@ -22,7 +23,7 @@ export async function copySource(
   destination: PageBlob,
   fingerprint: string,
 ): Promise<CopySource> {
-  if (!emulator) return { uri: blob.uri, secretUrl: blob.secretUrl, etag };
+  if (!emulator) return { uri: blob.uri, authorizedUrl: blob.authorizedUrl, etag };
   if (blob.location.snapshot !== undefined) {
     throw new VhdupError('base-mismatch', `the base ${blob.uri}: an emulator would let the copy change this snapshot`, {
       hint: 'name the blob itself as the base, or use the real service',
@@ -31,7 +32,7 @@ export async function copySource(
   const snapshot = blob.atSnapshot(await blob.snapshot({ [TEMPORARY]: fingerprint }, { ifMatch: etag }));
   // A snapshot has the ETag of its blob. Within one account Azurite needs no SAS, and refuses a container's for a snapshot.
   const isOneAccount = blob.location.endpoint === destination.location.endpoint;
-  return { uri: snapshot.uri, secretUrl: isOneAccount ? snapshot.uri : snapshot.secretUrl, etag };
+  return { uri: snapshot.uri, authorizedUrl: isOneAccount ? snapshot.uri : snapshot.authorizedUrl, etag };
 }
 
 /** Deletes the snapshot that `copySource` made, in this run or an earlier one. Nothing may be written to the copy before. */

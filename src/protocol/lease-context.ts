@@ -1,4 +1,5 @@
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
 import type { Session } from '../session/session.js';
 
 /** What all work on a blob's lease needs. */

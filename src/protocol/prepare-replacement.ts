@@ -1,5 +1,5 @@
-import { abortCopy, settleCopy } from '../azure/copy.js';
-import type { BlobProperties } from '../azure/page-blob.js';
+import { abortCopy, waitForCopy } from '../azure/copy.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
 import { busy } from './busy.js';
 import { parsePushRecord } from './push-record.js';
 import { isLeased, type LeaseContext } from './lease-context.js';
@@ -23,7 +23,7 @@ export async function prepareReplacement(context: LeaseContext, found: BlobPrope
 async function endCopy({ session, blob }: LeaseContext, id: string): Promise<BlobProperties> {
   session.note(`${blob.uri}: a copy to it is pending, and is aborted`);
   await abortCopy(blob, id);
-  const properties = await settleCopy(blob, () => undefined);
+  const properties = await waitForCopy(blob, () => undefined);
   if (properties.copy?.id !== id) throw busy(blob, 'it was replaced meanwhile', parsePushRecord(properties.metadata));
   return properties;
 }

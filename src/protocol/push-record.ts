@@ -1,4 +1,4 @@
-import type { Metadata } from '../azure/page-blob.js';
+import type { Metadata } from '../azure/blob-properties.js';
 
 /** What a push writes to its destination's metadata, so that any machine can see what is there and resume it. */
 export interface PushRecord {

@@ -1,4 +1,5 @@
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
 import { FOOTER_LENGTH } from './fixed-vhd.js';
 
 /** Reads the last 512 bytes of a blob as it was seen. The service refuses (412) if it was changed since. */

@@ -1,6 +1,7 @@
-import { endLeaseIn, type Lease } from '../azure/lease.js';
-import { textOf } from '../azure/lease-id.js';
-import type { BlobProperties } from '../azure/page-blob.js';
+import { type Lease } from '../azure/lease.js';
+import { releaseLeaseAfter } from '../azure/lease-requests.js';
+import { leaseGuid } from '../azure/lease-id.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
 import { deleteLeaseRecord, readLeaseRecord, updateLeaseRecord, type LeaseRecord } from '../state/lease-record.js';
 import { thisOwner } from '../state/owner.js';
 import { formerRoots, possibleIds } from './former-leases.js';
@@ -15,14 +16,14 @@ const MAX_BREAK_SECONDS = 60;
  * blob before: if the blob still has it when this machine resumes, nothing was written to it meanwhile.
  */
 export async function releaseLease({ blob, stateFolder }: LeaseContext, lease: Lease): Promise<void> {
-  const last = await lease.lastLook();
+  const last = await lease.finalProperties();
   const ended: LeaseRecord = { uri: blob.uri, leaseId: lease.root, owner: thisOwner(), hasEnded: true };
   const keep = (record: LeaseRecord | undefined) =>
     updateLeaseRecord(stateFolder, blob.uri, (current) => (current?.leaseId === lease.root ? record : current));
   // The next run can renew an expired lease, if nothing has taken it since: that is a proof, which a new lease is not.
-  if (last === 'refused' && !lease.isHeldOn) return keep(ended);
+  if (last === 'refused' && !lease.isReleaseDelayed) return keep(ended);
   const isFinished = typeof last === 'object' && parsePushRecord(last.metadata)?.state === 'complete';
-  if (typeof last === 'object') lease.holdFor(isFinished ? secondsUntilNoticed(last) : 0);
+  if (typeof last === 'object') lease.delayRelease(isFinished ? secondsUntilNoticed(last) : 0);
   const etag = typeof last === 'object' && !isFinished && lease.isProved ? last.etag : undefined;
   if (etag !== undefined) await keep({ ...ended, etag });
   // If the lease could not be released (no network), the next run takes it over.
@@ -41,7 +42,7 @@ export async function releaseStaleLease(
   const roots = formerRoots(record);
   if (found.lease.state === 'leased' && !found.lease.infinite) {
     for (const id of roots.flatMap(possibleIds))
-      if ((await endLeaseIn(blob, textOf(id), secondsUntilNoticed(found))) === 'ended') break;
+      if ((await releaseLeaseAfter(blob, leaseGuid(id), secondsUntilNoticed(found))) === 'ended') break;
   }
   if (roots.length > 0) await deleteLeaseRecord(stateFolder, blob.uri);
 }

@@ -1,5 +1,6 @@
 import { VhdupError } from '../errors.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
 
 /** Returns the properties of a blob. Throws `destination-missing`, with `hint`, if there is no such blob. */
 export async function requireBlob(

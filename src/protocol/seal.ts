@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { VhdupError, messageOf } from '../errors.js';
-import { acquireForever, isHeldBy, type Lease } from '../azure/lease.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { Lease } from '../azure/lease.js';
+import { acquireInfiniteLease, renewLease } from '../azure/lease-requests.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import { failureOf, hasStatus } from '../azure/service-error.js';
 import type { LeaseContext } from './lease-context.js';
 import { requireStillThere } from './require-blob.js';
 import { waitForBreak } from './wait-for-lease.js';
-import { readSealRecord, withdrawSealRecord, writeSealRecord, type SealRecord } from '../state/seal-record.js';
+import { readSealRecord, restoreSealRecord, writeSealRecord, type SealRecord } from '../state/seal-record.js';
 
 /** How to keep a finished blob from changing: under an infinite lease, or by a policy of the service until a date. */
 export type SealMode = { readonly kind: 'lease' } | { readonly kind: 'immutable'; readonly until: Date };
@@ -26,7 +28,7 @@ export async function sealUnderLease(context: LeaseContext, lease: Lease, mode: 
   const id = randomUUID();
   // Recorded before it is held: an infinite lease with an unknown id could only be broken.
   await record(context, id);
-  await lease.keep(id);
+  await lease.makeInfinite(id);
   return { kind: 'lease', leaseId: id };
 }
 
@@ -51,7 +53,7 @@ export async function sealUnleased(
   }
   const known = await readSealRecord(stateFolder, blob.uri);
   if (lease.infinite) {
-    return known && (await isHeldBy(blob, known.leaseId))
+    return known && (await renewLease(blob, known.leaseId))
       ? { kind: 'lease', leaseId: known.leaseId }
       : { kind: 'lease' };
   }
@@ -60,11 +62,11 @@ export async function sealUnleased(
   const id = randomUUID();
   const before = await record(context, id);
   try {
-    await acquireForever(blob, id, { ifMatch: etag });
+    await acquireInfiniteLease(blob, id, { ifMatch: etag });
   } catch (error) {
     // Refused: another process of this machine may have been faster, and its record counts. Without an answer the blob may be
     // sealed under this id.
-    if (hasStatus(error, 404, 409, 412)) await withdrawSealRecord(stateFolder, { uri: blob.uri, leaseId: id }, before);
+    if (hasStatus(error, 404, 409, 412)) await restoreSealRecord(stateFolder, { uri: blob.uri, leaseId: id }, before);
     throw error instanceof VhdupError && failureOf(error.cause).code === 'ConditionNotMet'
       ? changed(blob, error)
       : error;
@@ -78,7 +80,7 @@ export async function sealUnleased(
  */
 async function completeSeal(blob: PageBlob, id: string, etag: string): Promise<boolean> {
   try {
-    await acquireForever(blob, id, { ifMatch: etag });
+    await acquireInfiniteLease(blob, id, { ifMatch: etag });
     return true;
   } catch (error) {
     if (hasStatus(error, 409, 412)) return false;

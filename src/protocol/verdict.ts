@@ -1,4 +1,4 @@
-import type { BlobProperties } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
 import type { FixedTail } from './fixed-vhd.js';
 import { hasUnknownPushRecord, isWrittenSince, parsePushRecord, type PushRecord } from './push-record.js';
 

@@ -1,5 +1,6 @@
 import { LEASE_SECONDS } from '../azure/lease.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
 import { pause } from '../run/stop.js';
 import type { Session } from '../session/session.js';
 import { busy } from './busy.js';

@@ -5,41 +5,37 @@ import { recordedTree } from '../protocol/push-record.js';
 import { findProblem } from '../protocol/verdict.js';
 import { openDisk } from '../disk/open.js';
 import { intersect, rangeSet, totalLength, type RangeSet } from '../bytes/range.js';
-import type { Session } from '../session/session.js';
 import type { Content, DigestRequest, Digests } from '../content/digest-computation.js';
 import { digestsOf } from '../content/running-digest.js';
-import type { PullOptions } from './options.js';
 import type { PartFile } from './part-file.js';
 import type { PullResult } from './result.js';
-import { imageSize, type PullWork } from './work.js';
+import { imageSize, type PullTask } from './task.js';
 
-/** If the blob has more zeros than this, in bytes, the tree digest is preferred: it does not hash them. MD5 over 2,040 GiB takes an hour. */
-const MANY_ZEROS = 1024 ** 3;
+/** With more zeros than this, in bytes, the tree digest is preferred: it does not hash them. MD5 over 2,040 GiB takes an hour. */
+const MAX_MD5_ZEROS = 1024 ** 3;
 
 /**
- * Compares a digest of the blob with the finished file: Content-MD5 over the blob's bytes, with its own footer and padding, or
- * the tree digest that a push has noted; see `comparable`. Holes of a flat file that only this pull has written to are not
- * read. Throws `content-differs`, and `disk-invalid` if a dynamic disk cannot be read.
+ * Compares the finished file with a digest of the blob, and returns which: Content-MD5 over the blob's bytes, with its own footer
+ * and padding, or the tree digest that a push has recorded; see `chooseDigest`. Holes of a flat file that only this pull has written
+ * to are not read. Throws `content-differs`, and `disk-invalid` if a dynamic disk cannot be read.
  */
 export async function checkContent(
-  session: Session,
-  work: PullWork,
-  part: Pick<PartFile, 'path' | 'foreignBelow'>,
-  options: PullOptions,
+  task: PullTask,
+  part: Pick<PartFile, 'path' | 'unprovedBelow'>,
 ): Promise<PullResult['checked']> {
-  const kind = await comparable(session, work, options);
+  const kind = await chooseDigest(task);
   if (kind === 'none') return kind;
   const {
     blob,
     properties: { contentMd5 },
-  } = work.source;
-  const found = (await digestsOfFile(session, work, part, { ...options, kind }))[kind];
-  const noted = kind === 'md5' ? contentMd5 : treeOf(work);
-  if (found && noted?.equals(found)) return kind;
+  } = task.source;
+  const found = (await digestsOfFile(task, part, kind))[kind];
+  const expected = kind === 'md5' ? contentMd5 : treeDigestOf(task);
+  if (found && expected?.equals(found)) return kind;
   const [name, encoding] = kind === 'md5' ? (['Content-MD5', 'base64'] as const) : (['tree digest', 'hex'] as const);
   throw new VhdupError(
     'content-differs',
-    `${blob.uri}: its ${name} (${noted?.toString(encoding) ?? ''}) does not fit its bytes (${found?.toString(encoding) ?? ''}): they were changed after it was set, or the transfer was wrong`,
+    `${blob.uri}: its ${name} (${expected?.toString(encoding) ?? ''}) does not fit its bytes (${found?.toString(encoding) ?? ''}): they were changed after it was set, or the transfer was wrong`,
     {
       hint: 'run the same command to fetch all of it once more; --no-check-md5 accepts the bytes as they are',
     },
@@ -48,20 +44,17 @@ export async function checkContent(
 
 /**
  * Returns the digest of the blob to compare the content with: Content-MD5, or the tree digest if there is no Content-MD5 or the
- * blob has many zeros. Returns `none`, and warns with the reason, if no digest counts.
+ * blob has many zeros. Returns `none`, and warns with the reason, if there is no valid digest or none is to be compared.
  */
-export async function comparable(
-  session: Session,
-  work: PullWork,
-  options: PullOptions,
-): Promise<PullResult['checked']> {
+export async function chooseDigest(task: PullTask): Promise<PullResult['checked']> {
+  const { session, source } = task;
   const {
     blob,
     verdict,
     properties: { contentMd5 },
-  } = work.source;
-  const noted = treeOf(work);
-  if (!contentMd5 && !noted) {
+  } = source;
+  const tree = treeDigestOf(task);
+  if (!contentMd5 && !tree) {
     session.warn(`${blob.uri} has no Content-MD5: what was pulled could not be checked`);
     return 'none';
   }
@@ -72,33 +65,32 @@ export async function comparable(
     );
     return 'none';
   }
-  if (options.checkMd5 === false) {
+  if (task.options.checkMd5 === false) {
     session.warn(`${blob.uri}: its ${contentMd5 ? 'Content-MD5' : 'tree digest'} was not compared, as asked for`);
     return 'none';
   }
   if (!contentMd5) return 'tree';
-  return noted && work.source.contentSize - totalLength(await work.source.ranges()) > MANY_ZEROS ? 'tree' : 'md5';
+  return tree && source.contentSize - totalLength(await source.ranges()) > MAX_MD5_ZEROS ? 'tree' : 'md5';
 }
 
-/** The tree digest that a push has noted of all of the blob's content. */
-function treeOf({
+/** Returns the tree digest that a push has recorded, if it covers all of the blob's content. */
+function treeDigestOf({
   source: {
     properties: { contentMd5 },
     verdict,
     contentSize,
     diskSize,
   },
-}: PullWork): Buffer | undefined {
+}: PullTask): Buffer | undefined {
   return contentSize === diskSize ? recordedTree(verdict.record, contentMd5) : undefined;
 }
 
 async function digestsOfFile(
-  session: Session,
-  work: PullWork,
-  { path, foreignBelow }: Pick<PartFile, 'path' | 'foreignBelow'>,
-  { kind, ...options }: PullOptions & { readonly kind: 'md5' | 'tree' },
+  task: PullTask,
+  { path, unprovedBelow }: Pick<PartFile, 'path' | 'unprovedBelow'>,
+  kind: 'md5' | 'tree',
 ): Promise<Digests> {
-  const { source, parent, format } = work;
+  const { session, options, source, parent, format } = task;
   const request = (size: number): DigestRequest =>
     kind === 'tree' ? { tree: true } : { md5: { footer: source.footer, padding: source.contentSize - size } };
   if (format === 'dynamic') {
@@ -111,8 +103,8 @@ async function digestsOfFile(
   }
   const file = await localFiles.open(path);
   try {
-    const size = imageSize(work);
-    const written = intersect(rangeSet([...(await source.ranges()), { offset: 0, length: foreignBelow }]), [
+    const size = imageSize(task);
+    const written = intersect(rangeSet([...(await source.ranges()), { offset: 0, length: unprovedBelow }]), [
       { offset: 0, length: size },
     ]);
     const content = flatContent(file, size, written);
@@ -122,7 +114,7 @@ async function digestsOfFile(
   }
 }
 
-/** The first `size` bytes of the blob, in a file that has them at the same offsets. Outside of `written` they are zeros, and are not read. */
+/** Returns the first `size` bytes of a file that has the blob's bytes at the same offsets. Outside of `written` they are zeros, and not read. */
 function flatContent(file: SourceHandle, size: number, written: RangeSet): Content {
   return {
     size,

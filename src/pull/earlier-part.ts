@@ -2,31 +2,26 @@ import { constants } from 'node:fs';
 import { copyFile, lstat, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { OutputFile, unwritable } from '../disk/output-file.js';
-import type { Session } from '../session/session.js';
 import { judgeWork } from '../state/announcement.js';
 import type { Lock } from '../state/lock.js';
 import { thisOwner } from '../state/owner.js';
 import type { PullOutput } from './output.js';
 import { changeOf, readPullRecord, writePullRecord, type PullRecord } from './record.js';
-import type { PullWork } from './work.js';
+import type { PullTask } from './task.js';
 
 /**
- * Takes over the part file of an earlier run, under the name of this one, and records that. Renames the file only if its
+ * Takes over the part file of an earlier run under the name of this one, and records that. Renames the file only if its
  * process is proved to be gone, or has closed it. Otherwise makes a copy: a process that was only stopped still has the
  * file open, and may write to it at any time. Returns `undefined` if this run has to begin anew.
  */
-export async function takeEarlierPart(
-  session: Session,
-  work: PullWork,
-  output: PullOutput,
-  lock: Lock,
-): Promise<TakenPart | undefined> {
+export async function resumeEarlierPart(task: PullTask, lock: Lock): Promise<ResumedPart | undefined> {
+  const { session, output, key, acceptsDiffering } = task;
   const record = await readPullRecord(output.recordPath);
   const earlier = record && (await findPart(record, output));
   if (!earlier) return undefined;
   const change =
-    changeOf(record.job, work.job) ??
-    (record.state === 'differs' && !work.acceptsDiffering
+    changeOf(record.job, key) ??
+    (record.state === 'differs' && !acceptsDiffering
       ? 'what was pulled then did not fit its Content-MD5'
       : undefined) ??
     (earlier.size < record.durable.fileSize ? 'its file was cut' : undefined) ??
@@ -38,7 +33,7 @@ export async function takeEarlierPart(
   const own = output.partPath(lock.token);
   const taken: PullRecord = {
     ...record,
-    acceptsDiffering: work.acceptsDiffering,
+    acceptsDiffering,
     identity: null,
     part: basename(own),
     formerPart: null,
@@ -46,35 +41,35 @@ export async function takeEarlierPart(
     owner: thisOwner(),
   };
   const isClosed = record.owner === null || judgeWork(earlier.token, record.owner) === 'gone';
-  if (!isClosed && !(await copyPart(session, work, earlier.path, own))) return undefined;
+  if (!isClosed && !(await copyPart(task, earlier.path, own))) return undefined;
   // A rename changes the file's ctime, so the stamp is compared before it.
-  const isOnlyOurs = isClosed && record.stamp !== null && record.stamp === (await output.stampOf(earlier.path));
+  const isUntouched = isClosed && record.stamp !== null && record.stamp === (await output.stampOf(earlier.path));
   await lock.check();
   // The record is written before the rename: after a crash in between, it has both names.
   await writePullRecord(output.recordPath, isClosed ? { ...taken, formerPart: earlier.name } : taken);
-  return !isClosed || (await movePart(earlier.path, own)) ? { record: taken, isOnlyOurs } : undefined;
+  return !isClosed || (await movePart(earlier.path, own)) ? { record: taken, isUntouched } : undefined;
 }
 
-/** A part file of an earlier run that is now this one's. */
-export interface TakenPart {
-  /** The record as it was written for this run. */
+/** A part file of an earlier run that this run has taken over. */
+export interface ResumedPart {
+  /** The record that was written for this run. */
   readonly record: PullRecord;
   /** True if it is proved that nothing but this pull has ever written to the file. */
-  readonly isOnlyOurs: boolean;
+  readonly isUntouched: boolean;
 }
 
-/** A part file that a record names. */
+/** The part file that a record names. */
 interface EarlierPart {
   readonly name: string;
   readonly path: string;
-  /** The token of the lock under which it was opened last. */
+  /** The token of the lock under which the file was opened last. */
   readonly token: string;
   readonly size: number;
   /** Number of hard links to the file. */
   readonly names: number;
 }
 
-/** Returns the part file of a record, if it is a regular file beside the output with the name of a part file. */
+/** Returns the part file of a record; `undefined` if it is not a regular file beside the output with the name of a part file. */
 async function findPart({ part, formerPart }: PullRecord, output: PullOutput): Promise<EarlierPart | undefined> {
   const token = output.tokenOf(part);
   for (const name of [part, formerPart]) {
@@ -86,7 +81,7 @@ async function findPart({ part, formerPart }: PullRecord, output: PullOutput): P
   return undefined;
 }
 
-/** Returns false if the file is gone: another process took this one for dead. */
+/** Renames a part file. Returns false if it is gone: another process has taken this one for dead. */
 async function movePart(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to);
@@ -97,8 +92,8 @@ async function movePart(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Makes a durable copy of a part file; returns false if that is not possible, or would fill holes. */
-async function copyPart(session: Session, { format }: PullWork, from: string, to: string): Promise<boolean> {
+/** Makes a durable copy of a part file. Returns false if that is not possible, or would fill holes. */
+async function copyPart({ session, format }: PullTask, from: string, to: string): Promise<boolean> {
   session.note(`a process that may still run has ${from} open: its content is taken over into another file`);
   const hasHoles = format !== 'dynamic';
   const isCopied =
@@ -107,7 +102,7 @@ async function copyPart(session: Session, { format }: PullWork, from: string, to
   return isCopied;
 }
 
-/** Returns false, and leaves no file, if it fails for any reason: beginning anew is always possible, and needs less space. */
+/** Copies a file. Returns false, and leaves no copy, if that fails for any reason: the pull can always start again, and needs less space. */
 async function makeCopy(from: string, to: string, how: number): Promise<boolean> {
   try {
     await copyFile(from, to, how | constants.COPYFILE_EXCL);

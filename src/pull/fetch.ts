@@ -7,34 +7,37 @@ import { rangeSet, totalLength, type Range } from '../bytes/range.js';
 import { windowsOf, type Window } from '../plan/window.js';
 import { BufferPool } from '../bytes/buffer-pool.js';
 import { forEachLimited } from '../run/concurrency.js';
-import type { Session } from '../session/session.js';
+import { CompletedWindows, WINDOW } from './completed-windows.js';
 import type { PartFile } from './part-file.js';
-import { WINDOW, WindowLog } from './window-log.js';
-import { imageSize, type PullWork } from './work.js';
+import { imageSize, type PullTask } from './task.js';
 
-/** What went over the wire, and into the file. Amounts are bytes. */
-export interface Fetched {
+/** The default of `PullOptions.recordEvery`. */
+const RECORD_EVERY = 16 * 1024 * 1024;
+
+/** What a download has moved. */
+export interface DownloadStats {
+  /** Bytes read from the blob. */
   readonly fetched: number;
+  /** Bytes written to the file as data. */
   readonly stored: number;
+  /** Reads of the blob. */
   readonly requests: number;
 }
 
 /**
- * Fetches the pages of the blob and stores what is not zero, or differs from the parent; where only the parent has
- * data, it is compared with zeros. Now and then what is done is made durable and recorded, also when this ends early.
+ * Fetches the pages of the blob, and stores the sectors that are not zero or, over a parent, that differ from it. Ranges that only
+ * the parent stores are compared with zeros. Regularly makes durable and records what is done, also if it fails. Throws
+ * `disk-unsupported` if the format would lose data behind the disk.
  */
-export async function fetchAll(
-  session: Session,
-  work: PullWork,
-  part: PartFile,
-  recordEvery: number,
-): Promise<Fetched> {
-  const size = imageSize(work);
-  const pages = await work.source.ranges();
-  const compare = rangeSet((await work.parent?.dataRanges(size)) ?? []);
-  const log = new WindowLog(part.found);
-  const ours = new BufferPool(WINDOW);
-  const theirs = new BufferPool(WINDOW);
+export async function fetchAll(task: PullTask, part: PartFile): Promise<DownloadStats> {
+  const { session, source, parent } = task;
+  const recordEvery = task.options.recordEvery ?? RECORD_EVERY;
+  const size = imageSize(task);
+  const pages = await source.ranges();
+  const compare = rangeSet((await parent?.dataRanges(size)) ?? []);
+  const completed = new CompletedWindows(part.resumedFrom);
+  const localPool = new BufferPool(WINDOW);
+  const blobPool = new BufferPool(WINDOW);
   const total = totalLength(pages);
   let fetched = 0;
   let stored = 0;
@@ -44,63 +47,70 @@ export async function fetchAll(
   const record = () => {
     recording ??= (async () => {
       unrecorded = 0;
-      await part.record(log.snapshot());
+      await part.record(completed.snapshot());
     })().finally(() => {
       recording = undefined;
     });
     return recording;
   };
 
-  let passed = 0;
-  const left = function* () {
+  /** Bytes of windows that an earlier run has completed. */
+  let skipped = 0;
+  const remaining = function* () {
     for (const window of windowsOf(pages, compare, WINDOW)) {
-      if (log.begin(window.offset)) yield window;
-      else passed += totalLength(window.fetch);
+      if (completed.begin(window.offset)) yield window;
+      else skipped += totalLength(window.fetch);
     }
   };
   const fetchWindow = async ({ offset, fetch }: Window) => {
     throwIfStopped(session.stop);
-    await theirs.use(WINDOW, async (piece) => {
+    await blobPool.use(WINDOW, async (piece) => {
       zeroFill(piece);
       for (const range of fetch) {
         for (const part of session.scheduler.requests(range)) {
-          await work.source.read(part.offset, piece.subarray(part.offset - offset, part.offset - offset + part.length));
+          await source.read(part.offset, piece.subarray(part.offset - offset, part.offset - offset + part.length));
           requests++;
           fetched += part.length;
           unrecorded += part.length;
-          session.progress('fetch', passed + fetched, total);
+          session.progress('fetch', skipped + fetched, total);
         }
       }
       const inside = Math.max(0, Math.min(WINDOW, size - offset));
-      refuseTail(work, piece.subarray(inside));
+      requireZeroTail(task, piece.subarray(inside));
       const disk = piece.subarray(0, inside);
-      const parts = await partsOf(work, offset, disk, ours);
+      const parts = await rangesToStore(task, offset, disk, localPool);
       await part.writer.put(offset, disk, parts);
       stored += totalLength(parts);
     });
-    log.end(offset);
-    // Nobody runs ahead of a slow medium: that bounds what a crash costs.
+    completed.end(offset);
+    // A window does not end before the record is written. So downloads do not run ahead of a slow disk, and a crash costs little.
     while (unrecorded >= recordEvery) await record();
   };
 
   try {
     session.progress('fetch', 0, total);
     await forEachLimited(
-      left(),
-      session.scheduler.newLimit(work.parent ? 2 * WINDOW : WINDOW),
+      remaining(),
+      session.scheduler.newLimit(parent ? 2 * WINDOW : WINDOW),
       fetchWindow,
       session.fail,
     );
     await record();
   } catch (error) {
-    // Best effort: the failure itself is what has to be told, and a file that failed says no more that it is durable.
+    // A failure of this is ignored: the first error is the one to throw, and a file whose sync failed records nothing more.
     await record().catch(() => undefined);
     throw error;
   }
   return { fetched, stored, requests };
 }
 
-async function partsOf({ parent }: PullWork, offset: number, piece: Uint8Array, pool: BufferPool): Promise<Range[]> {
+/** Returns the ranges of a piece that are not zero or, over a parent, that differ from it. */
+async function rangesToStore(
+  { parent }: PullTask,
+  offset: number,
+  piece: Uint8Array,
+  pool: BufferPool,
+): Promise<Range[]> {
   if (!parent) return nonZeroRanges(piece, 0);
   let parts: Range[] = [];
   await pool.use(piece.length, async (local) => {
@@ -110,8 +120,8 @@ async function partsOf({ parent }: PullWork, offset: number, piece: Uint8Array, 
   return parts;
 }
 
-/** Between the disk and the footer some tools leave zeros; anything else would be lost without a word. */
-function refuseTail({ source, format }: PullWork, tail: Uint8Array): void {
+/** Throws `disk-unsupported` if there is data between the disk and the footer, which the image would lose. Some tools leave zeros there. */
+function requireZeroTail({ source, format }: PullTask, tail: Uint8Array): void {
   if (nonZeroRanges(tail, 0).length === 0) return;
   throw new VhdupError(
     'disk-unsupported',

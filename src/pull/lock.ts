@@ -5,8 +5,9 @@ import { Lock, type Busy } from '../state/lock.js';
 import type { PullOutput } from './output.js';
 
 /**
- * Acquires the lock of an output, so that no other pull writes to it; throws `destination-busy` if one does. Takes over the
- * lock of a crashed process: at once if its end can be proved, else after ten seconds without a heartbeat.
+ * Acquires the lock of an output, so that no other pull writes to it. Takes over the lock of a crashed process: at once if its end
+ * can be proved, else after ten seconds without a heartbeat. Throws `destination-busy` if another process holds the lock, and
+ * `output-unwritable`.
  */
 export async function lockOutput(session: Session, { lockPath }: PullOutput): Promise<Lock> {
   const lock = await acquire(session, lockPath);

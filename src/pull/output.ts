@@ -6,7 +6,7 @@ import { unwritable } from '../disk/output-file.js';
 import type { Lock } from '../state/lock.js';
 import type { PullParent } from './parent.js';
 
-/** Where the output is made, and how it gets its name. */
+/** The path of a pull's output, and of the files beside it. */
 export class PullOutput {
   readonly path: string;
   readonly #overwrite: boolean;
@@ -16,17 +16,19 @@ export class PullOutput {
     this.#overwrite = overwrite;
   }
 
+  /** The record of the part file, by which the same command resumes. */
   get recordPath(): string {
     return `${this.path}.vhdup-record`;
   }
 
+  /** The lock that a pull to this output holds. */
   get lockPath(): string {
     return `${this.path}.vhdup-lock`;
   }
 
   /**
-   * Path of the part file, for the holder of the lock with this token. It is beside the output, so that it can be renamed, and
-   * relative paths to a parent stay right. Each holder has a name of its own: a process that lost the lock finds its file gone.
+   * Returns the path of the part file for the holder of the lock with this token. It is beside the output, so that it can be renamed
+   * and relative paths to a parent stay valid. Each holder has another name, so a process that has lost the lock finds its file gone.
    */
   partPath(token: string): string {
     return `${this.path}.vhdup-part-${token}`;
@@ -39,8 +41,8 @@ export class PullOutput {
     return part.startsWith(prefix) && TOKEN.test(token) ? token : undefined;
   }
 
-  /** Throws `usage` where the path can be no output, whatever the flags. */
-  async checkPlace(parent: PullParent | undefined): Promise<void> {
+  /** Throws `usage` if the path cannot be an output: a folder, a device, or a layer of the parent. */
+  async checkPath(parent: PullParent | undefined): Promise<void> {
     const there = await lstat(this.path).catch(() => undefined);
     if (there?.isDirectory() || /[/\\]$/.test(this.path))
       throw new VhdupError('usage', `${this.path}: is a folder`, { hint: 'name the file to write' });
@@ -58,7 +60,7 @@ export class PullOutput {
     }
   }
 
-  /** Throws `destination-exists` where a file is there that may not be replaced. */
+  /** Throws `destination-exists` if there is a file that must not be replaced. */
   async checkFree(): Promise<void> {
     if (this.#overwrite || !(await lstat(this.path).catch(() => undefined))) return;
     throw new VhdupError('destination-exists', `${this.path}: a file is there already`, {
@@ -66,28 +68,28 @@ export class PullOutput {
     });
   }
 
-  /** What tells the part file under any name: a rename changes none of it. */
+  /** Returns the identity of a file, which a rename does not change. `undefined` if there is no regular file. */
   async identityOf(path: string): Promise<string | undefined> {
     const found = await lstat(path, { bigint: true }).catch(() => undefined);
     return found?.isFile() ? identityIn(found) : undefined;
   }
 
-  /** Returns a stamp that changes whenever the file at `path` does, because no program can set a ctime back. `undefined` if there is no regular file. */
+  /** Returns a stamp that changes whenever the file does: no program can set a ctime back. `undefined` if there is no regular file. */
   async stampOf(path: string): Promise<string | undefined> {
     const found = await lstat(path, { bigint: true }).catch(() => undefined);
     return found?.isFile() ? stampIn(found) : undefined;
   }
 
   /**
-   * Removes what earlier runs have left beside the output, except the file `kept`: part files, half-written records, and files
-   * of older versions. So a process that lost the lock can no longer publish.
+   * Removes what earlier runs have left beside the output, except the file `kept`: part files, half-written records, and files of
+   * older versions. So a process that has lost the lock can no longer publish. Throws `output-unwritable`.
    */
-  async sweep(kept: string): Promise<void> {
+  async removeLeftovers(kept: string): Promise<void> {
     const folder = dirname(this.path);
     try {
       for (const entry of await readdir(folder, { withFileTypes: true })) {
         const path = join(folder, entry.name);
-        if (!this.#isRemains(entry.name) || entry.isDirectory() || entry.name === basename(kept)) continue;
+        if (!this.#isLeftover(entry.name) || entry.isDirectory() || entry.name === basename(kept)) continue;
         await unlink(path).catch((error: unknown) => {
           if (!isMissing(error)) throw error;
         });
@@ -97,7 +99,7 @@ export class PullOutput {
     }
   }
 
-  #isRemains(name: string): boolean {
+  #isLeftover(name: string): boolean {
     const record = basename(this.recordPath);
     const isHalfRecord = name.startsWith(`${record}-`) && TOKEN.test(name.slice(record.length + 1));
     return (
@@ -108,7 +110,7 @@ export class PullOutput {
     );
   }
 
-  /** Gives the finished part file its name, if the lock is still held. */
+  /** Gives the finished part file its name, durably. Throws `destination-busy` if the lock is lost, `destination-exists`, `output-unwritable`. */
   async publish(part: string, lock: Lock): Promise<void> {
     await this.checkFree();
     await lock.check();
@@ -122,8 +124,8 @@ export class PullOutput {
     await syncFolder(dirname(this.path));
   }
 
-  /** Removes the record. */
-  async forget(): Promise<void> {
+  /** Deletes the record, if there is one. Throws `output-unwritable`. */
+  async deleteRecord(): Promise<void> {
     try {
       await rm(this.recordPath, { force: true });
     } catch (error) {
@@ -132,7 +134,7 @@ export class PullOutput {
   }
 }
 
-/** Identifies a file and its content; a rename changes none of it. */
+/** Returns what identifies a file and its content; a rename does not change it. */
 export function identityIn({ dev, ino, size, mtimeNs }: BigIntStats): string {
   return `${dev} ${ino} ${size} ${mtimeNs}`;
 }
@@ -149,7 +151,7 @@ function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
-/** Makes a rename durable, where the system lets a folder be opened. */
+/** Makes a rename durable, if the system allows opening a folder. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r').catch(() => undefined);
   await folder?.sync().catch(() => undefined);

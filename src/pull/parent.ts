@@ -3,14 +3,13 @@ import { dirname, relative, resolve, isAbsolute } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { fixedFooterOf } from '../protocol/fixed-vhd.js';
 import type { Disk, SourceFile } from '../disk/disk.js';
-import { openDisk } from '../disk/open.js';
+import { openDisk, type OpenOptions } from '../disk/open.js';
 import { timeStampOf } from '../disk/vhd/footer.js';
 import type { ParentLink } from '../disk/vhd/parent-link.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 import type { Range } from '../bytes/range.js';
 import type { Session } from '../session/session.js';
 import { SourceGuard } from '../content/source-guard.js';
-import type { PullOptions } from './options.js';
 import type { PullSource } from './source.js';
 
 /** The local ancestor that a differencing disk is made over. */
@@ -23,17 +22,19 @@ export class PullParent implements AsyncDisposable {
     this.link = link;
   }
 
+  /** The ancestor with its own chain. */
   get disk(): Disk {
     return this.#guard.disk;
   }
 
-  /** Opens it with its chain; throws `base-mismatch` where the blob does not name it as an ancestor. */
+  /**
+   * Opens the ancestor at `path` with its chain; `output` is the path of the new disk. Throws `base-mismatch` if the blob does not
+   * name it as an ancestor, and what `openDisk` throws.
+   */
   static async open(
     session: Session,
     source: PullSource,
-    path: string,
-    output: string,
-    options: PullOptions,
+    { path, output, ...options }: Omit<OpenOptions, 'format'> & { readonly path: string; readonly output: string },
   ): Promise<PullParent> {
     const disk = await openDisk(path, { ...options, format: 'vhd' });
     try {
@@ -62,14 +63,14 @@ export class PullParent implements AsyncDisposable {
     }
   }
 
-  /** Tells one state of the ancestor's files from another: what a pull found different holds for one only. */
+  /** A digest of the state of the ancestor's files. A pull can be resumed only if they are unchanged. */
   get digest(): string {
     return createHash('sha256')
       .update(JSON.stringify([resolve(this.link.path), ...this.#guard.files.map(lineOf)]))
       .digest('hex');
   }
 
-  /** The stretches, up to `size`, that any layer stores. */
+  /** Returns the ranges below `size` that any layer stores as data. */
   async dataRanges(size: number): Promise<Range[]> {
     const ranges: Range[] = [];
     for await (const { offset, length, kind } of this.disk.extents()) {
@@ -78,14 +79,14 @@ export class PullParent implements AsyncDisposable {
     return ranges;
   }
 
-  /** Fills `into` as the ancestor has it: zeros behind its end. */
+  /** Reads bytes from `offset` on until `into` is full. Behind the end of the ancestor they are zeros. */
   async read(offset: number, into: Uint8Array): Promise<void> {
     const inside = Math.max(0, Math.min(into.length, this.disk.size - offset));
     if (inside > 0) await this.disk.read(offset, into.subarray(0, inside));
     zeroFill(into.subarray(inside));
   }
 
-  /** Throws `source-changed` if a file was changed or touched since it was opened. */
+  /** Throws `source-changed` if a file of the chain was changed or touched since it was opened. */
   async check(): Promise<void> {
     if (!(await this.#guard.isUntouched())) throw this.#guard.changed('it was touched while a disk was pulled onto it');
   }
@@ -99,6 +100,7 @@ function lineOf({ path, size, mtimeNs, ctimeNs, structure }: SourceFile): string
   return `${resolve(path)} ${size} ${mtimeNs} ${ctimeNs} ${structure}`;
 }
 
+/** Returns the unique id of the ancestor. Throws `base-mismatch` if the blob does not name it. */
 function ancestorId({ blob, tail, verdict: { record } }: PullSource, { id }: Disk, path: string): string {
   const refuse = (problem: string, hint: string) =>
     new VhdupError('base-mismatch', `${blob.uri}: ${problem}`, { hint });

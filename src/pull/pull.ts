@@ -1,19 +1,16 @@
 import { VhdupError } from '../errors.js';
 import { Session } from '../session/session.js';
-import { checkContent, comparable } from './check.js';
-import { fetchAll, type Fetched } from './fetch.js';
+import { checkContent, chooseDigest } from './check.js';
+import { fetchAll, type DownloadStats } from './fetch.js';
 import { lockOutput } from './lock.js';
 import type { PullOptions } from './options.js';
 import { PullOutput } from './output.js';
 import { PullParent } from './parent.js';
 import { PartFile, publishedFile } from './part-file.js';
-import { isPulled, pulledFolder, recordPulled } from './pulled-record.js';
+import { isPulled, recordPulled } from './pulled-record.js';
 import type { PullResult } from './result.js';
 import { PullSource } from './source.js';
-import type { PullWork } from './work.js';
-
-/** Bytes fetched between two records of what is durable. */
-const RECORD_EVERY = 16 * 1024 * 1024;
+import type { PullTask } from './task.js';
 
 /**
  * Pulls a page blob to a file: sparse, resumable, checked. The file gets its name when all of it is there, compared with
@@ -27,93 +24,86 @@ export async function pull(uri: string, path: string, options: PullOptions = {})
   const session = new Session(options);
   const source = await PullSource.open(session, uri, format);
   await using parent =
-    options.onto === undefined ? undefined : await PullParent.open(session, source, options.onto, path, options);
+    options.onto === undefined
+      ? undefined
+      : await PullParent.open(session, source, { ...options, path: options.onto, output: path });
   const output = new PullOutput(path, overwrite);
-  await output.checkPlace(parent);
-  const job = {
+  await output.checkPath(parent);
+  const key = {
     blob: source.blob.uri,
     etag: source.properties.etag,
     format: parent ? 'differencing' : format,
     onto: parent?.digest ?? null,
   };
-  const work: PullWork = { job, source, parent, format, acceptsDiffering: options.checkMd5 === false };
+  const acceptsDiffering = options.checkMd5 === false;
+  const task: PullTask = { session, options, key, source, parent, output, format, acceptsDiffering };
 
   await using lock = await lockOutput(session, output);
-  const folder = pulledFolder(options);
-  const published = await publishedFile(output, work);
+  const published = await publishedFile(task);
   if (published !== undefined) {
-    await forget(output, work, published, folder);
-    return resultOf(session, work, path, 'resumed', await comparable(session, work, options));
+    await recordDone(task, published);
+    return resultOf(task, 'resumed', await chooseDigest(task));
   }
-  if (folder !== undefined && (await isPulled(folder, output, work)))
-    return resultOf(session, work, path, 'already-there', await comparable(session, work, options));
+  if (await isPulled(task)) return resultOf(task, 'already-there', await chooseDigest(task));
   await output.checkFree();
-  await using part = await PartFile.open(session, work, output, lock);
-  return await make(session, work, part, options);
+  await using part = await PartFile.open(task, lock);
+  return await download(task, part);
 }
 
-/**
- * Removes the record of how the file was made, after it has recorded in the state folder that the pull is done. So at any moment
- * one of the two records says so. Never throws; if the first record cannot be removed, the next run finds it.
- */
-async function forget(
-  output: PullOutput,
-  work: PullWork,
-  identity: string | undefined,
-  folder: string | undefined,
-): Promise<void> {
-  if (folder !== undefined && identity !== undefined) await recordPulled(folder, output, work, identity);
-  await output.forget().catch(() => undefined);
-}
-
-/** Fetches, finishes, checks, and only then gives the file its name. */
-async function make(session: Session, work: PullWork, part: PartFile, options: PullOptions): Promise<PullResult> {
-  if (part.found) session.note('resuming: what an earlier run made durable is kept');
-  const fetched = await fetchAll(session, work, part, options.recordEvery ?? RECORD_EVERY);
+/** Fetches, finishes and checks the file, and only then gives it its name. */
+async function download(task: PullTask, part: PartFile): Promise<PullResult> {
+  const { session } = task;
+  if (part.resumedFrom) session.note('resuming: what an earlier run made durable is kept');
+  const stats = await fetchAll(task, part);
   session.progress('finish', 0, 0);
   await part.writer.finish();
   await part.recordFinished();
-  const checked = await check(session, work, part, options);
-  await work.parent?.check();
+  const checked = await check(task, part);
+  await task.parent?.check();
   const identity = await part.recordReady();
   await part.publish();
-  await forget(part.output, work, identity, pulledFolder(options));
-  return resultOf(session, work, part.output.path, part.found ? 'resumed' : 'pulled', checked, fetched);
+  await recordDone(task, identity);
+  return resultOf(task, part.resumedFrom ? 'resumed' : 'pulled', checked, stats);
 }
 
-/** Checks the content. Records a difference, so that the next run fetches all anew, or accepts what is there. If the part file is no disk, removes its record. */
-async function check(
-  session: Session,
-  work: PullWork,
-  part: PartFile,
-  options: PullOptions,
-): Promise<PullResult['checked']> {
+/**
+ * Records in the state folder that the pull is done, then removes the record of how the file was made. So at any moment one of the
+ * two records says so. Never throws: if the latter record cannot be removed, the next run finds it.
+ */
+async function recordDone(task: PullTask, identity: string | undefined): Promise<void> {
+  if (identity !== undefined) await recordPulled(task, identity);
+  await task.output.deleteRecord().catch(() => undefined);
+}
+
+/**
+ * Checks the content. Records if it differs, so that the next run fetches all anew, or accepts it. Removes the record if the part
+ * file is not a disk.
+ */
+async function check(task: PullTask, part: PartFile): Promise<PullResult['checked']> {
   try {
-    return await checkContent(session, work, part, options);
+    return await checkContent(task, part);
   } catch (error) {
     if (error instanceof VhdupError && error.code === 'content-differs') await part.recordDiffering();
-    if (error instanceof VhdupError && error.code === 'disk-invalid') await part.giveUp();
+    if (error instanceof VhdupError && error.code === 'disk-invalid') await part.discardRecord();
     throw error;
   }
 }
 
 function resultOf(
-  session: Session,
-  { job, source }: PullWork,
-  output: string,
+  { session, key, source, output }: PullTask,
   outcome: PullResult['outcome'],
   checked: PullResult['checked'],
-  fetched?: Fetched,
+  { fetched, stored, requests }: DownloadStats = { fetched: 0, stored: 0, requests: 0 },
 ): PullResult {
   return {
     blob: source.blob.uri,
-    output,
-    format: job.format as PullResult['format'],
+    output: output.path,
+    format: key.format as PullResult['format'],
     id: source.tail?.id,
     size: source.diskSize,
-    fetched: fetched?.fetched ?? 0,
-    stored: fetched?.stored ?? 0,
-    requests: fetched?.requests ?? 0,
+    fetched,
+    stored,
+    requests,
     contentMd5: source.properties.contentMd5?.toString('base64'),
     checked,
     outcome,

@@ -5,38 +5,39 @@ import { unwritable } from '../disk/output-file.js';
 import { readRegular } from '../state/regular-file.js';
 import { parseOwner, type Owner } from '../state/owner.js';
 
-/** The longest record, in bytes: it can name more than 200,000 windows. */
+/** The most bytes of a record: enough for more than 200,000 windows. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
-/** What is being pulled: two runs with the same job do the same work, so the one resumes the other. */
-export interface PullJob {
-  /** Without its SAS. */
+/** What is being pulled. Two runs with equal keys do the same work, so one resumes the other. */
+export interface PullKey {
+  /** The URI without a SAS. */
   readonly blob: string;
   readonly etag: string;
+  /** A `PullFormat` or `differencing`. */
   readonly format: string;
-  /** Of the ancestor's files; see `PullParent.digest`. */
+  /** The state of the local ancestor's files, see `PullParent.digest`; `null` without one. */
   readonly onto: string | null;
 }
 
-/** What of the part file is durable. */
-export interface Durable {
-  /** Every window before this offset is done. */
+/** The durable part of a part file. */
+export interface DurableState {
+  /** All windows before this offset are completed. */
   readonly below: number;
-  /** Windows behind it that are done too, by offset. */
+  /** The offsets of completed windows behind it. */
   readonly ahead: readonly number[];
-  /** Where the file's data ends; see `DiskWriter.end`. */
+  /** The end of the file's data; see `DiskWriter.end`. */
   readonly end: number;
-  /** The least size of the file. */
+  /** The least size of the file, in bytes. */
   readonly fileSize: number;
 }
 
-/** Kept beside the part file, so that the same command resumes. It never says more than what is on the medium. */
+/** The record beside a part file, by which the same command resumes. It names only what is already durable. */
 export interface PullRecord {
-  readonly job: PullJob;
-  /** Whether the run does not compare the content with the blob's digests; see `PullWork`. */
+  readonly job: PullKey;
+  /** True if the run does not compare the content with the blob's digests; see `PullTask`. */
   readonly acceptsDiffering: boolean;
-  readonly durable: Durable;
-  /** `differs`: all was there, but was not what Content-MD5 says; `ready`: complete and checked, about to get its name. */
+  readonly durable: DurableState;
+  /** `differs`: complete, but Content-MD5 did not match; `ready`: complete and checked, about to get its name. */
   readonly state: 'fetching' | 'differs' | 'ready';
   /** With `ready`: identifies the file under any name; see `PullOutput.identityOf`. */
   readonly identity: string | null;
@@ -66,7 +67,7 @@ export async function readPullRecord(path: string): Promise<PullRecord | undefin
   }
 }
 
-/** Replaces the record, readable by its owner only; throws `output-unwritable`. */
+/** Replaces the record, durably. It is readable only by this user. Throws `output-unwritable`. */
 export async function writePullRecord(path: string, record: PullRecord): Promise<void> {
   const fresh = `${path}-${randomBytes(8).toString('hex')}`;
   try {
@@ -84,8 +85,8 @@ export async function writePullRecord(path: string, record: PullRecord): Promise
   }
 }
 
-/** Why what was begun for one job is not fit for another, in words; `undefined` if it is. */
-export function changeOf(before: PullJob, now: PullJob): string | undefined {
+/** Returns why a pull with the key `now` cannot resume one with the key `before`, in words; `undefined` if it can. */
+export function changeOf(before: PullKey, now: PullKey): string | undefined {
   if (before.blob !== now.blob) return `it was of another blob, ${before.blob}`;
   if (before.etag !== now.etag) return 'the blob has changed since';
   if (before.format !== now.format) return `it was made in another format, ${before.format}`;
@@ -93,8 +94,8 @@ export function changeOf(before: PullJob, now: PullJob): string | undefined {
   return undefined;
 }
 
-/** Returns the job in a value that was read from a file; `undefined` if it has another shape. */
-export function parsePullJob(value: unknown): PullJob | undefined {
+/** Returns the key in a value that was read from a file; `undefined` if it has another shape. */
+export function parsePullKey(value: unknown): PullKey | undefined {
   const { blob, etag, format, onto } = fieldsOf(value);
   if (typeof blob !== 'string' || typeof etag !== 'string' || typeof format !== 'string') return undefined;
   return onto === null || typeof onto === 'string' ? { blob, etag, format, onto } : undefined;
@@ -104,7 +105,7 @@ function isPullRecord(value: unknown): value is PullRecord {
   const { job, acceptsDiffering, durable, state, identity, part, formerPart, stamp, owner } = fieldsOf(value);
   const { below, ahead, end, fileSize } = fieldsOf(durable);
   return (
-    parsePullJob(job) !== undefined &&
+    parsePullKey(job) !== undefined &&
     typeof part === 'string' &&
     [identity, formerPart, stamp].every((text) => text === null || typeof text === 'string') &&
     Array.isArray(ahead) &&

@@ -1,24 +1,24 @@
 import type { PullFormat } from './options.js';
 
-/** What a pull did. Amounts are bytes. */
+/** The result of a pull. Amounts are in bytes. */
 export interface PullResult {
   readonly blob: string;
   readonly output: string;
   readonly format: PullFormat | 'differencing';
   readonly id: string | undefined;
-  /** Of the disk; of a blob that is no VHD, all of it. */
+  /** The size of the disk; of a blob that is not a VHD, its whole size. */
   readonly size: number;
-  /** Read from the blob by this run. */
+  /** Bytes that this run has read from the blob. */
   readonly fetched: number;
-  /** Written to the file as data by this run: zeros, and what a parent has, are not. */
+  /** Bytes that this run has written to the file as data. Zeros, and bytes that equal a parent's, are not written. */
   readonly stored: number;
-  /** Reads of the blob's content by this run. */
+  /** How often this run has read content of the blob. */
   readonly requests: number;
-  /** Base64, as the blob has it. */
+  /** The blob's Content-MD5 in base64. */
   readonly contentMd5: string | undefined;
-  /** What proves that the file is right. */
+  /** The digest that the content was compared with. */
   readonly checked: 'md5' | 'tree' | 'none';
-  /** `already-there`: the same pull was finished before, and its file is untouched. */
+  /** `already-there`: the same pull was finished before, and its file is unchanged. */
   readonly outcome: 'pulled' | 'resumed' | 'already-there';
   readonly warnings: readonly string[];
 }

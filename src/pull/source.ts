@@ -3,20 +3,21 @@ import { parseBlobUri } from '../azure/location.js';
 import { readFooter } from '../protocol/read-footer.js';
 import { requireBlob } from '../protocol/require-blob.js';
 import { findProblem, judgeBlob, refusalOf, type Verdict } from '../protocol/verdict.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
-import { failureOf } from '../azure/service-error.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
+import type { PageBlob } from '../azure/page-blob.js';
+import { hasStatus } from '../azure/service-error.js';
 import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../protocol/fixed-vhd.js';
 import { checkSparseSize } from '../disk/vhd/writer.js';
 import { rangeSet, type RangeSet } from '../bytes/range.js';
 import type { Session } from '../session/session.js';
 import type { PullFormat } from './options.js';
 
-/** The blob as it was seen first; every read asks for that ETag. */
+/** The blob to pull, in the state in which it was opened: every read requires its ETag. */
 export class PullSource {
   readonly blob: PageBlob;
   readonly properties: BlobProperties;
   readonly verdict: Verdict;
-  /** `undefined` where the blob is no fixed VHD. */
+  /** The footer of a fixed VHD; `undefined` if the blob is not one. */
   readonly tail: FixedTail | undefined;
   #ranges: Promise<RangeSet> | undefined;
 
@@ -28,8 +29,8 @@ export class PullSource {
   }
 
   /**
-   * Looks at a blob. Throws `destination-missing` where there is none, `blob-unfinished` where it is not whole yet,
-   * `disk-unsupported` or `disk-invalid` where it cannot be had in the format asked for.
+   * Opens a blob. Throws `destination-missing` if there is none, `blob-unfinished` if it is not complete, `disk-unsupported` or
+   * `disk-invalid` if it cannot be pulled in this format.
    */
   static async open(session: Session, uri: string, format: PullFormat): Promise<PullSource> {
     const blob = await session.blob(parseBlobUri(uri));
@@ -49,7 +50,7 @@ export class PullSource {
     const tail =
       size < 2 * FOOTER_LENGTH
         ? 'it is too small for one'
-        : parseFixedTail(await guarded(blob, () => readFooter(blob, properties)));
+        : parseFixedTail(await whileUnchanged(blob, () => readFooter(blob, properties)));
     if (typeof tail === 'string') {
       if (format !== 'raw')
         throw new VhdupError('disk-invalid', `${blob.uri}: ${refusalOf({ kind: 'not-a-vhd', reason: tail })}`, {
@@ -74,28 +75,28 @@ export class PullSource {
     return new PullSource(blob, properties, verdict, tail);
   }
 
-  /** Bytes of the blob before its footer. */
+  /** The bytes of the blob before its footer. */
   get contentSize(): number {
     return this.properties.size - this.footer.length;
   }
 
-  /** Empty where the blob is no VHD. */
+  /** The footer of the blob; empty if the blob is not a VHD. */
   get footer(): Uint8Array {
     return this.tail?.footer ?? new Uint8Array(0);
   }
 
-  /** Bytes of the disk; of a blob that is no VHD, all of it. */
+  /** The size of the disk in bytes; of a blob that is not a VHD, its whole size. */
   get diskSize(): number {
     return this.tail?.size ?? this.properties.size;
   }
 
-  /** The pages before the footer; listed once. */
+  /** Returns the ranges of pages before the footer. They are listed once. */
   ranges(): Promise<RangeSet> {
     return (this.#ranges ??= this.#listRanges());
   }
 
   async #listRanges(): Promise<RangeSet> {
-    const listed = await guarded(this.blob, () => this.blob.pageRanges({ ifMatch: this.properties.etag }));
+    const listed = await whileUnchanged(this.blob, () => this.blob.pageRanges({ ifMatch: this.properties.etag }));
     return rangeSet(
       listed.map(({ offset, length }) => ({
         offset,
@@ -104,21 +105,21 @@ export class PullSource {
     );
   }
 
-  /** Fills `into` from `offset`; throws `source-changed` where the blob is no longer what it was. */
+  /** Reads bytes from `offset` on until `into` is full. Throws `source-changed` if the blob has changed. */
   async read(offset: number, into: Uint8Array): Promise<void> {
-    await guarded(this.blob, () => this.blob.readInto(offset, into, { ifMatch: this.properties.etag }));
+    await whileUnchanged(this.blob, () => this.blob.readInto(offset, into, { ifMatch: this.properties.etag }));
   }
 }
 
-async function guarded<T>(blob: PageBlob, request: () => Promise<T>): Promise<T> {
+/** Runs a request. Throws `source-changed` if the service answers that the blob has changed (412) or is gone (404). */
+async function whileUnchanged<T>(blob: PageBlob, request: () => Promise<T>): Promise<T> {
   try {
     return await request();
   } catch (error) {
-    const { status } = error instanceof VhdupError ? failureOf(error.cause) : { status: undefined };
-    if (status !== 412 && status !== 404) throw error;
+    if (!(error instanceof VhdupError) || !hasStatus(error, 404, 412)) throw error;
     throw new VhdupError(
       'source-changed',
-      `${blob.uri}: it ${status === 412 ? 'changed' : 'was deleted'} while it was pulled`,
+      `${blob.uri}: it ${hasStatus(error, 412) ? 'changed' : 'was deleted'} while it was pulled`,
       { cause: error, hint: 'run the same command again: it starts anew' },
     );
   }

@@ -1,6 +1,7 @@
 import { VhdupError } from '../errors.js';
 import type { BlobLocation } from '../azure/location.js';
-import type { BlobProperties, PageBlob } from '../azure/page-blob.js';
+import type { PageBlob } from '../azure/page-blob.js';
+import type { BlobProperties } from '../azure/blob-properties.js';
 import type { Disk } from '../disk/disk.js';
 import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../protocol/fixed-vhd.js';
 import { recordedTree, type BaseCheck } from '../protocol/push-record.js';

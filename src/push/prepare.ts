@@ -7,7 +7,8 @@ import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../protocol/fixed-vhd.js';
 import { MAX_WRITE } from '../plan/page-blob-limits.js';
 import type { Session } from '../session/session.js';
-import { DigestCache, defaultCacheFolder } from '../state/digest-cache.js';
+import { DigestCache } from '../state/digest-cache.js';
+import { defaultCacheFolder } from '../state/user-folders.js';
 import { isOverUncheckedBase, type Base } from './base.js';
 import { requireCapabilities } from './capabilities.js';
 import { checkBase } from './check-base.js';
@@ -92,7 +93,7 @@ function requireCopyable({ destination }: PushContext, { blob, properties }: Bas
     throw new VhdupError('destination-exists', `${destination.uri}: the destination is the base itself`, {
       hint: 'give the new blob another name with --to',
     });
-  if (blob.location.endpoint !== destination.location.endpoint && blob.access.kind !== 'sas')
+  if (blob.location.endpoint !== destination.location.endpoint && blob.credentials.kind !== 'sas')
     throw new VhdupError(
       'not-authorised',
       `the base ${blob.uri} is in another account than the destination, and has no SAS`,

@@ -9,7 +9,7 @@ import { MAX_WRITE } from '../plan/page-blob-limits.js';
 import { gapsOf } from '../plan/push-plan.js';
 import { LeaseSecret } from '../protocol/lease-secret.js';
 import { Session } from '../session/session.js';
-import { defaultStateFolder } from '../state/lease-record.js';
+import { defaultStateFolder } from '../state/user-folders.js';
 import { alreadyThere, warnOfMissingMd5 } from './already-there.js';
 import { claim } from './claim.js';
 import { clearDestination } from './clear.js';

@@ -11,10 +11,10 @@ export interface DecodedText {
 /** Returns the text that replaces a match; `match` is the whole match and its groups. */
 type Replacement = (match: readonly (string | undefined)[]) => string;
 
-/** Nothing is encoded more often than this by accident. */
+/** The most decodings of one text. */
 const MAX_LEVELS = 12;
 
-/** A quick test: most texts have none of these characters, and thousands of texts are searched. */
+/** A quick test: most texts have none of these characters. */
 const MAY_BE_ENCODED = /[%\\&\0\x1b]/;
 const NON_ASCII = /[^\x00-\x7f]/;
 
@@ -35,11 +35,11 @@ const NAMED: Readonly<Record<string, string>> = {
   quest: '?',
 };
 
-/** Returns a text without any decoding. */
-export function asItIs(text: string): DecodedText {
+/** Returns the text as it is, without any decoding. */
+export function undecoded(text: string): DecodedText {
   const same = (index: number) => index;
   const plain = { text, originOf: same, endOf: same };
-  return NON_ASCII.test(text) ? rewritten(plain, /[^\x00-\x7f]/gu, ([char]) => bytesOf(char)) : plain;
+  return NON_ASCII.test(text) ? replaceMatches(plain, /[^\x00-\x7f]/gu, ([char]) => utf8CharsOf(char)) : plain;
 }
 
 /** Yields a text, then the text decoded once, twice and so on until nothing is left to decode. The encodings may be mixed. */
@@ -50,7 +50,7 @@ export function* decodings(text: DecodedText): Generator<DecodedText> {
     if (round === MAX_LEVELS || !MAY_BE_ENCODED.test(level.text)) return;
     const before = level;
     for (const [escape, replacement] of ENCODINGS) {
-      level = rewritten(before, escape, replacement);
+      level = replaceMatches(before, escape, replacement);
       if (level !== before) break;
     }
     if (level === before) return;
@@ -61,8 +61,8 @@ export function* decodings(text: DecodedText): Generator<DecodedText> {
  * Returns the text with its lines joined, as they were before they were folded (base64 or quoted-printable in mails, for
  * example). Line breaks that JSON escapes count too. Returns the same object if the text has one line.
  */
-export function unfolded(text: DecodedText): DecodedText {
-  return rewritten(text, /=?(?:\r?\n|(?:\\r)?\\n)[ \t]*/g, () => '');
+export function joinLines(text: DecodedText): DecodedText {
+  return replaceMatches(text, /=?(?:\r?\n|(?:\\r)?\\n)[ \t]*/g, () => '');
 }
 
 /** Shorter words are too short to hold a secret. */
@@ -91,7 +91,7 @@ const fromHtml: Replacement = ([whole, hex, decimal, name]) =>
 const fromJson: Replacement = ([whole, high, low, unit, code, itself]) => {
   if (itself !== undefined) return itself;
   if (high !== undefined && low !== undefined)
-    return bytesOf(String.fromCharCode(parseInt(high, 16), parseInt(low, 16)));
+    return utf8CharsOf(String.fromCharCode(parseInt(high, 16), parseInt(low, 16)));
   return character(parseInt(unit ?? code ?? '', 16), whole);
 };
 
@@ -111,11 +111,11 @@ const ENCODINGS: readonly (readonly [escape: RegExp, replacement: Replacement])[
 ];
 
 function character(codePoint: number, otherwise = ''): string {
-  return codePoint <= 0x10ffff ? bytesOf(String.fromCodePoint(codePoint)) : otherwise;
+  return codePoint <= 0x10ffff ? utf8CharsOf(String.fromCodePoint(codePoint)) : otherwise;
 }
 
 /** Replaces all matches of a pattern. Returns the same object if nothing matches. */
-function rewritten(level: DecodedText, pattern: RegExp, replacement: Replacement): DecodedText {
+function replaceMatches(level: DecodedText, pattern: RegExp, replacement: Replacement): DecodedText {
   const { text, originOf, endOf } = level;
   const parts: string[] = [];
   const from: number[] = [];
@@ -145,6 +145,6 @@ function rewritten(level: DecodedText, pattern: RegExp, replacement: Replacement
 }
 
 /** Returns the text as UTF-8, one character for each byte. */
-function bytesOf(text: string | undefined): string {
+function utf8CharsOf(text: string | undefined): string {
   return Buffer.from(text ?? '').toString('latin1');
 }

@@ -1,4 +1,4 @@
-import { asItIs, base64Parts, decodings, unfolded, type DecodedText } from './decoded.js';
+import { undecoded, base64Parts, decodings, joinLines, type DecodedText } from './decoded.js';
 
 /** The characters `[from, to)` of a text. */
 export interface Span {
@@ -9,26 +9,26 @@ export interface Span {
 /** The texts by which a secret is found in a decoded text. */
 export type SecretForms = ReadonlySet<string>;
 
-/** Shorter texts, in characters, would be found where they mean nothing. */
+/** The least length of a secret, in characters. Shorter texts would be found by chance. */
 export const SHORTEST_SECRET = 8;
 
 /**
  * Returns the forms of a secret: the secret itself and its decodings, since it may be decoded together with the text around it.
- * They have no base64 padding, which some programs leave out. Forms that are too short are left out: they would be found everywhere.
+ * They have no base64 padding, because some programs omit it. Forms that are too short are left out: they would be found by chance.
  */
 export function formsOf(secret: string): SecretForms {
   return new Set(
-    [...decodings(asItIs(secret))]
+    [...decodings(undecoded(secret))]
       .map(({ text }) => comparable(text.replace(/=+$/, '')))
       .filter(({ length }) => length >= SHORTEST_SECRET - '=='.length),
   );
 }
 
 /** A quick test: a text without a match has none of `LOOKS_SECRET`. Most texts have no match. */
-const MAY_LOOK_SECRET = /=|key|signature|bearer|authorization|eyJ|:\/\/|username|password/i;
+const MAY_MATCH = /=|key|signature|bearer|authorization|eyJ|:\/\/|username|password/i;
 
 /** Patterns of text that looks like a secret; the last group is the value. */
-const LOOKS_SECRET: readonly RegExp[] = [
+const SECRET_PATTERNS: readonly RegExp[] = [
   /[?&;](?:se|sp|sv|sr|skoid|sktid)=([^&\s"'<>]+)/dgi,
   /\bsig=([^&\s"'<>]+)/dgi,
   /(?:AccountKey|SharedAccessSignature)["']?\s{0,8}[:=]\s{0,8}["']?([^\s"'<>]+)/dgi,
@@ -42,56 +42,56 @@ const LOOKS_SECRET: readonly RegExp[] = [
 ];
 
 /**
- * Yields the places of secrets in a text. Unknown secrets are found by what they look like, `known` ones by their value: in
- * the text itself, in its decodings, and in base64 inside it. Known ones, and all in base64, are also found across line ends.
- * The places come in no order, and may overlap.
+ * Yields the places of secrets in a text, in its decodings, and in base64 inside it: texts that look like a secret, and the values
+ * of `registered` ones. The latter, and all secrets in base64, are also found across line ends. The places are in no order, and
+ * may overlap.
  */
-export function* secretsIn(text: string, known: readonly SecretForms[]): Generator<Span> {
-  const plain = asItIs(text);
+export function* findSecrets(text: string, registered: readonly SecretForms[]): Generator<Span> {
+  const plain = undecoded(text);
   for (const level of decodings(plain)) {
-    yield* formedIn(level);
-    yield* valuesIn(level, known);
+    yield* findByPattern(level);
+    yield* findRegistered(level, registered);
   }
-  const whole = unfolded(plain);
+  const whole = joinLines(plain);
   // A text that only looks like a secret ends with its line, so it is not searched for here.
-  if (whole !== plain) for (const level of decodings(whole)) yield* valuesIn(level, known);
+  if (whole !== plain) for (const level of decodings(whole)) yield* findRegistered(level, registered);
 }
 
-function* valuesIn(level: DecodedText, known: readonly SecretForms[]): Generator<Span> {
+function* findRegistered(level: DecodedText, registered: readonly SecretForms[]): Generator<Span> {
   const compared = comparable(level.text);
-  yield* knownIn(level, compared, known);
+  yield* findForms(level, compared, registered);
   for (const part of base64Parts(compared)) {
     for (const inner of decodings(part)) {
-      for (const span of formedIn(inner)) yield original(span, level);
-      for (const span of knownIn(inner, comparable(inner.text), known)) yield original(span, level);
+      for (const span of findByPattern(inner)) yield originalSpan(span, level);
+      for (const span of findForms(inner, comparable(inner.text), registered)) yield originalSpan(span, level);
     }
   }
 }
 
 /** `compared`: the text of the level, made comparable. */
-function* knownIn(level: DecodedText, compared: string, known: readonly SecretForms[]): Generator<Span> {
-  for (const forms of known) for (const form of forms) yield* placesOf(form, compared, level);
+function* findForms(level: DecodedText, compared: string, registered: readonly SecretForms[]): Generator<Span> {
+  for (const forms of registered) for (const form of forms) yield* findForm(form, compared, level);
 }
 
-function* formedIn(level: DecodedText): Generator<Span> {
+function* findByPattern(level: DecodedText): Generator<Span> {
   const { text } = level;
-  if (!MAY_LOOK_SECRET.test(text)) return;
-  for (const pattern of LOOKS_SECRET) {
+  if (!MAY_MATCH.test(text)) return;
+  for (const pattern of SECRET_PATTERNS) {
     for (const { indices = [] } of text.matchAll(pattern)) {
       const [from, to] = indices.findLast((each) => each !== undefined) ?? [0, 0];
-      yield original({ from, to: valueEnd(text, from, to) }, level);
+      yield originalSpan({ from, to: valueEnd(text, from, to) }, level);
     }
   }
 }
 
-function* placesOf(form: string, compared: string, level: DecodedText): Generator<Span> {
+function* findForm(form: string, compared: string, level: DecodedText): Generator<Span> {
   for (let from = compared.indexOf(form); from >= 0; from = compared.indexOf(form, from + form.length)) {
     const padding = /^={0,2}/.exec(compared.slice(from + form.length, from + form.length + 2))?.[0] ?? '';
-    yield original({ from, to: from + form.length + padding.length }, level);
+    yield originalSpan({ from, to: from + form.length + padding.length }, level);
   }
 }
 
-function original({ from, to }: Span, { originOf, endOf }: DecodedText): Span {
+function originalSpan({ from, to }: Span, { originOf, endOf }: DecodedText): Span {
   return { from: originOf(from), to: endOf(to) };
 }
 
@@ -104,7 +104,7 @@ function comparable(text: string): string {
 }
 
 /** The length of an account key in characters: the longest secret in base64. */
-const MOST_BASE64 = 88;
+const MAX_BASE64 = 88;
 
 /**
  * Returns the end of the value `[from, to)`, which may be base64 whose plus signs have become spaces. Then it ends after its
@@ -112,7 +112,7 @@ const MOST_BASE64 = 88;
  */
 function valueEnd(text: string, from: number, to: number): number {
   if (text[to - 1] === '=' || text[to] !== ' ') return to;
-  const [words = ''] = /^(?: {1,3}[A-Za-z0-9/+]+)*/.exec(text.slice(to, Math.max(to, from + MOST_BASE64))) ?? [];
+  const [words = ''] = /^(?: {1,3}[A-Za-z0-9/+]+)*/.exec(text.slice(to, Math.max(to, from + MAX_BASE64))) ?? [];
   if (/^=(?![\w%])/.test(text.slice(to + words.length, to + words.length + 2))) return to + words.length + 1;
   const [own = ''] = /^(?: +(?![A-Z]?[a-z]+(?: |$))[A-Za-z0-9/+]+(?= |$))*/.exec(words) ?? [];
   return to + own.length;

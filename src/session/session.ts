@@ -1,5 +1,5 @@
 import { VhdupError } from '../errors.js';
-import { accessTo } from '../azure/credential.js';
+import { credentialsFor } from '../azure/credential.js';
 import { Container } from '../azure/container.js';
 import type { BlobLocation } from '../azure/location.js';
 import { PageBlob } from '../azure/page-blob.js';
@@ -63,7 +63,7 @@ export class Session {
   async blob(location: BlobLocation): Promise<PageBlob> {
     return new PageBlob(
       location,
-      await accessTo(location, this.#options.environment, {
+      await credentialsFor(location, this.#options.environment, {
         allowHttp: this.#options.allowHttp,
         deadlineMs: this.#options.retry?.deadlineMs,
         floor: this.#floor,
@@ -73,8 +73,8 @@ export class Session {
   }
 
   /** Returns the container of a blob. */
-  containerOf({ location, access }: PageBlob): Container {
-    return new Container(location, access, this.#retrier);
+  containerOf({ location, credentials }: PageBlob): Container {
+    return new Container(location, credentials, this.#retrier);
   }
 
   /** Emits how far a phase is, in bytes. */

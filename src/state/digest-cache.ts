@@ -2,30 +2,24 @@ import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LeafFileWriter, deleteLeafFile, openLeafFile, type LeafFile } from './leaf-file.js';
 import { readRecord, writeRecord, type RecordKind } from './record-file.js';
-import { userFolder } from './user-folders.js';
 
-/** So many bytes of records are kept; the longest unused go first. */
+/** The most bytes of records. Beyond that, the least recently used ones are deleted. */
 const MAX_BYTES = 1024 ** 3;
-/** The names of this cache's files: what else is in the folder is somebody's. */
+/** The names of this cache's files. Other files in the folder are left alone. */
 const RECORD = /^[0-9a-f]{32}\.(leaves|md5\.json)$/;
-/** Those that are being written. */
-const FRESH = /^[0-9a-f]{32}\.md5\.json\.[0-9a-f]+$|^[0-9a-f-]{36}\.fresh$/;
-/** What crashed processes left is deleted after so long, in milliseconds. */
+/** The names of files that are being written. */
+const UNFINISHED = /^[0-9a-f]{32}\.md5\.json\.[0-9a-f]+$|^[0-9a-f-]{36}\.fresh$/;
+/** The age at which unfinished files of crashed processes are deleted, in milliseconds. */
 const STALE_MS = 24 * 60 * 60 * 1000;
 
-/** Where digests are kept: `VHDUP_CACHE_DIR`, else the user's cache folder. It may be deleted at any time. Throws `usage` if there is none. */
-export function defaultCacheFolder(): string {
-  return userFolder('cache');
-}
-
 /**
- * Files that changed so shortly before they were opened are not remembered: a write right afterwards could leave them with
- * the same times. The coarsest clocks of file systems count in two seconds; but what is written to a file that is mapped
- * into memory changes its times only when it goes to the disk, for which Linux takes half a minute.
+ * Digests of files that changed less than this before they were opened are not kept, in milliseconds: a later write could leave the
+ * same times. The coarsest clocks of file systems count in two seconds. A write to a file that is mapped into memory changes its
+ * times only when the page is written to the disk; Linux takes half a minute for that.
  */
-const YOUNG_MS = 60_000;
+const MIN_AGE_MS = 60_000;
 
-/** A digest in hexadecimal. */
+/** The record of an MD5 digest, in hexadecimal. */
 const MD5: RecordKind<{ readonly md5: string }> = {
   name: 'md5',
   parse: (value) => {
@@ -34,68 +28,71 @@ const MD5: RecordKind<{ readonly md5: string }> = {
   },
 };
 
-/** What a file's times were, in nanoseconds since the epoch, and when that was seen, in milliseconds. */
-interface Seen {
+/** A file's times in nanoseconds since the epoch, and the time when they were read, in milliseconds. */
+interface FileTimes {
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
   readonly seenMs: number;
 }
 
 /**
- * Digests that were computed on this machine, under keys that say of what: the same key only for the same bytes. A
- * record that is damaged counts as none; that one cannot be kept is no failure.
+ * Digests that were computed on this machine. Each key identifies the bytes of a digest: equal keys, equal bytes. A damaged record
+ * counts as missing. Nothing fails if the folder cannot be written.
  */
 export class DigestCache {
   readonly #folder: string;
-  readonly #youngMs: number;
+  readonly #minAgeMs: number;
 
-  constructor(folder: string, youngMs = YOUNG_MS) {
+  constructor(folder: string, youngMs = MIN_AGE_MS) {
     this.#folder = folder;
-    this.#youngMs = youngMs;
+    this.#minAgeMs = youngMs;
   }
 
-  /** Whether what was read of these files since then may be remembered by their times. */
-  trusts(files: readonly Seen[]): boolean {
+  /** Returns true if these files have been unchanged for long enough that a later change will show in their times. */
+  canRemember(files: readonly FileTimes[]): boolean {
     return files.every(({ mtimeNs, ctimeNs, seenMs }) => {
-      const before = BigInt(seenMs - this.#youngMs) * 1_000_000n;
+      const before = BigInt(seenMs - this.#minAgeMs) * 1_000_000n;
       return mtimeNs < before && ctimeNs < before;
     });
   }
 
-  async md5(key: string): Promise<Buffer | undefined> {
+  /** Returns the MD5 digest for a key; `undefined` if there is none. */
+  async readMd5(key: string): Promise<Buffer | undefined> {
     const record = await readRecord(MD5, this.#folder, key);
     return record && Buffer.from(record.md5, 'hex');
   }
 
-  async keepMd5(key: string, digest: Buffer): Promise<void> {
+  /** Keeps an MD5 digest. Never throws. */
+  async writeMd5(key: string, digest: Buffer): Promise<void> {
     await writeRecord(MD5, this.#folder, key, { md5: digest.toString('hex') }).catch(() => undefined);
   }
 
-  /** The leaves that were kept, unchecked. */
-  leaves(key: string): Promise<LeafFile | undefined> {
+  /** Returns the leaves for a key, unchecked: see `LeafFile`. `undefined` if there are none. */
+  openLeaves(key: string): Promise<LeafFile | undefined> {
     return openLeafFile(this.#folder, key);
   }
 
-  /** Begins to keep leaves; `undefined` where the folder cannot be written. */
-  keepLeaves(): Promise<LeafFileWriter | undefined> {
+  /** Begins a file of leaves. Returns `undefined` if the folder cannot be written. */
+  createLeaves(): Promise<LeafFileWriter | undefined> {
     return LeafFileWriter.create(this.#folder).catch(() => undefined);
   }
 
-  forgetLeaves(key: string): Promise<void> {
+  /** Deletes the leaves for a key. Never throws. */
+  deleteLeaves(key: string): Promise<void> {
     return deleteLeafFile(this.#folder, key);
   }
 
-  /** Deletes the longest unused records where there are too many. Never throws. */
+  /** Deletes the least recently used records if there are more than `maxBytes` of them. Never throws. */
   async trim(maxBytes = MAX_BYTES): Promise<void> {
     const names = await readdir(this.#folder).catch(() => []);
     const files = (
       await Promise.all(
         names
-          .filter((name) => RECORD.test(name) || FRESH.test(name))
+          .filter((name) => RECORD.test(name) || UNFINISHED.test(name))
           .map(async (name) => {
             const path = join(this.#folder, name);
             const found = await lstat(path).catch(() => undefined);
-            return found && { path, isFresh: FRESH.test(name), size: found.size, usedMs: found.mtimeMs };
+            return found && { path, isFresh: UNFINISHED.test(name), size: found.size, usedMs: found.mtimeMs };
           }),
       )
     )

@@ -1,47 +1,32 @@
 import { parseOwner, type Owner } from './owner.js';
 import { deleteRecord, readRecord, updateRecord, writeRecord, type RecordKind } from './record-file.js';
-import { userFolder } from './user-folders.js';
 
 /**
- * Which lease a process of this machine holds, so that after a crash the next one need not wait until it runs out.
- * A hint only: the state of a push is on the blob, and any other machine resumes without this.
+ * The lease that a process of this machine holds. After a crash, the next process takes it over instead of waiting until it expires.
+ * Only a hint: the state of a push is on the blob, and any other machine resumes without this record.
  */
 export interface LeaseRecord {
   readonly uri: string;
-  /** The root of its ids. */
+  /** The root of the lease's ids: see `LeaseId`. */
   readonly leaseId: string;
-  /** Other roots that the lease may still have: the process may have crashed before it took the lease over. */
+  /** Other roots that the lease may still have, because the process may have crashed before it took the lease over. */
   readonly formerIds?: readonly string[];
-  /** The ETag of the blob when the last process ended in order, just before it released the lease. */
+  /** The ETag of the blob when the last process ended normally, just before it released the lease. */
   readonly etag?: string;
-  /** True if `owner` ended in order: it holds nothing any longer, even if it still runs. */
+  /** True if the work of `owner` ended normally: it no longer holds the lease, even if it still runs. */
   readonly hasEnded?: boolean;
-  /** The process that holds it, or did last. */
+  /** The process that holds the lease, or was the last one to hold it. */
   readonly owner: Owner;
 }
 
 const LEASE: RecordKind<LeaseRecord> = { name: 'lease', parse: parseLeaseRecord };
 
-/** Where records are kept: `VHDUP_STATE_DIR`, else the user's data folder. Throws `usage` if there is none. */
-export function defaultStateFolder(): string {
-  return userFolder('state');
-}
-
-/** Returns `defaultStateFolder()` for work that needs no records; `undefined` if there is no such folder. */
-export function stateFolderIfAny(): string | undefined {
-  try {
-    return defaultStateFolder();
-  } catch {
-    return undefined;
-  }
-}
-
-/** The record for a blob; `undefined` where there is none, or none that is whole. */
+/** Returns the record for a blob; `undefined` if there is none, or it is damaged. */
 export function readLeaseRecord(folder: string, uri: string): Promise<LeaseRecord | undefined> {
   return readRecord(LEASE, folder, uri);
 }
 
-/** Keeps a record, readable by its owner only. A folder that cannot be written is no reason to fail. */
+/** Writes a record, readable only by this user. Never throws: if the folder cannot be written, nothing is recorded. */
 export async function writeLeaseRecord(folder: string, record: LeaseRecord): Promise<void> {
   await writeRecord(LEASE, folder, record.uri, record).catch(() => undefined);
 }
@@ -58,6 +43,7 @@ export async function updateLeaseRecord(
   await updateRecord(LEASE, folder, uri, change).catch(() => undefined);
 }
 
+/** Deletes the record for a blob, if there is one. Never throws. */
 export async function deleteLeaseRecord(folder: string, uri: string): Promise<void> {
   await deleteRecord(LEASE, folder, uri);
 }
@@ -74,7 +60,7 @@ function parseLeaseRecord(value: unknown): LeaseRecord | undefined {
   } = value as Readonly<Record<keyof LeaseRecord, unknown>>;
   const owner = parseOwner(recorded);
   if (typeof uri !== 'string' || typeof leaseId !== 'string' || !owner) return undefined;
-  if (!isAbsentOr(isTextArray, formerIds) || !isAbsentOr(isText, etag) || !isAbsentOr(isBoolean, hasEnded))
+  if (!isAbsentOr(isStringArray, formerIds) || !isAbsentOr(isString, etag) || !isAbsentOr(isBoolean, hasEnded))
     return undefined;
   return {
     uri,
@@ -90,11 +76,11 @@ function isAbsentOr<T>(is: (value: unknown) => value is T, value: unknown): valu
   return value === undefined || is(value);
 }
 
-function isTextArray(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every(isText);
+function isStringArray(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isString);
 }
 
-function isText(value: unknown): value is string {
+function isString(value: unknown): value is string {
   return typeof value === 'string';
 }
 

@@ -2,29 +2,31 @@ import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VhdupError } from '../errors.js';
-import { Announcement, isCode, look, parseName, removeAnnouncement } from './announcement.js';
+import { Announcement, hasErrorCode, readAnnouncement, parseLockFileName, removeAnnouncement } from './announcement.js';
 import type { Owner } from './owner.js';
 import { Watch } from './watch.js';
 
-/** If its end cannot be proved, a process counts as dead after so long without a heartbeat. */
+/** A process whose end cannot be proved counts as dead after this time without a heartbeat, in milliseconds. */
 const SILENCE_MS = 10_000;
-/** Heartbeats within that time. */
+/** The number of heartbeats within that time. */
 const HEARTBEATS = 5;
+/** Between two looks at the lock folder. */
 const POLL_MS = 50;
 
+/** Options of `Lock.acquire`. */
 export interface LockOptions {
-  /** Milliseconds without a heartbeat after which another process counts as dead. Default 10,000; the same for all that share a lock. */
+  /** Milliseconds without a heartbeat after which another process counts as dead. Default 10,000. Must be the same for all that share a lock. */
   readonly silenceMs?: number;
-  /** Called once if it takes time to find out whether another process is alive. */
+  /** Called once if it takes a while to find out whether another process is alive. */
   readonly onWait?: () => void;
-  /** Ends the attempt; it throws the signal's reason. */
+  /** Ends the attempt: `acquire` then throws the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
-/** How long `withLock` waits for the lock; longer than the silence after a crash. */
+/** How long `withLock` waits for the lock, in milliseconds. Longer than the silence after a crash. */
 const MAX_WAIT_MS = 20_000;
 
-/** The answer if another process has the lock, or is about to have it. */
+/** The result if another process holds the lock, or is about to. */
 export interface Busy {
   /** `undefined` if its announcement cannot be read. */
   readonly holder: Owner | undefined;
@@ -59,7 +61,7 @@ export class Lock implements AsyncDisposable {
   }
 
   /**
-   * Acquires the lock, or returns which process has it. If that one may be dead, waits up to `silenceMs` for its heartbeat.
+   * Acquires the lock, or returns the process that holds it. If that process may be dead, waits up to `silenceMs` for its heartbeat.
    * Throws the system's error if the folder cannot be written, and `output-unwritable` if `path` is something else.
    */
   static async acquire(path: string, options: LockOptions = {}): Promise<Lock | Busy> {
@@ -67,14 +69,14 @@ export class Lock implements AsyncDisposable {
     const watch = new Watch(silenceMs, options.onWait);
     for (;;) {
       signal?.throwIfAborted();
-      if (!(await removeOldLock(path, watch, signal))) return { holder: undefined };
+      if (!(await removeFormerLock(path, watch, signal))) return { holder: undefined };
       const announcement = await Announcement.write(path, silenceMs / HEARTBEATS);
       let isKept = false;
       try {
         const outcome = await contend(path, announcement, watch, signal);
         if (outcome !== 'free' && outcome !== 'lost') return outcome;
         // Lost: another process took this one for dead and removed its announcement. Start again.
-        isKept = outcome === 'free' && (await announcement.hold());
+        isKept = outcome === 'free' && (await announcement.markHeld());
         if (isKept) return new Lock(path, announcement);
       } finally {
         if (!isKept) await announcement.withdraw();
@@ -82,12 +84,12 @@ export class Lock implements AsyncDisposable {
     }
   }
 
-  /** Unique for each acquisition; goes into the names of files that belong to one holder. */
+  /** Unique for each acquisition. Used in the names of files that belong to one holder. */
   get token(): string {
     return this.#announcement.token;
   }
 
-  /** Throws `destination-busy` if another process took this one for dead, and so may hold the lock. */
+  /** Throws `destination-busy` if another process has taken this one for dead, and so may hold the lock. */
   async check(): Promise<void> {
     if (await this.#announcement.isHeld()) return;
     throw new VhdupError(
@@ -103,7 +105,7 @@ export class Lock implements AsyncDisposable {
   }
 }
 
-/** Waits for a lock, and does short work under it. Throws `destination-busy` if another process does not release it. */
+/** Waits for a lock, and does `work`, which must be short, under it. Throws `destination-busy` if another process does not release the lock. */
 export async function withLock<T>(path: string, work: (lock: Lock) => Promise<T>): Promise<T> {
   for (const deadline = performance.now() + MAX_WAIT_MS; ;) {
     const result = await Lock.acquire(path);
@@ -118,12 +120,12 @@ export async function withLock<T>(path: string, work: (lock: Lock) => Promise<T>
         `${path}: ${holder ? `process ${holder.pid} on ${holder.host}` : 'another process'} holds it and does not go on`,
         { hint: 'end that process, then run the same command' },
       );
-    // At random, so that two waiting processes do not collide again and again.
+    // A random time, so that two waiting processes do not collide again and again.
     await sleep(5 + Math.random() * 40);
   }
 }
 
-/** Waits until the lock is free, or another process has it; returns `lost` if its own announcement is gone. */
+/** Waits until the lock is free, or another process holds it. Returns `lost` if this process's announcement is gone. */
 async function contend(
   path: string,
   { token }: Announcement,
@@ -131,17 +133,17 @@ async function contend(
   signal: AbortSignal | undefined,
 ): Promise<'free' | 'lost' | Busy> {
   for (;;) {
-    const contenders = await list(path);
+    const contenders = await listContenders(path);
     if (!contenders.get(token)?.isAnnounced) return 'lost';
     contenders.delete(token);
     let isFree = true;
     for (const [other, { isAnnounced, isHeld }] of contenders) {
-      const sighting = isAnnounced ? await look(join(path, other)) : undefined;
-      // A mark without an announcement: its process is about to release the lock, or was taken for dead.
+      const announcement = isAnnounced ? await readAnnouncement(join(path, other)) : undefined;
+      // A `.held` file without an announcement: its process is about to release the lock, or was taken for dead.
       if (!isAnnounced) await removeAnnouncement(path, other).catch(() => undefined);
-      if (!sighting) continue;
-      const life = watch.judge(other, sighting, isHeld);
-      if (life === 'alive' && (isHeld || other < token)) return { holder: sighting.owner };
+      if (!announcement) continue;
+      const life = watch.judge(other, announcement, isHeld);
+      if (life === 'alive' && (isHeld || other < token)) return { holder: announcement.owner };
       if (life === 'dead') await removeAnnouncement(path, other);
       else isFree = false;
     }
@@ -150,15 +152,15 @@ async function contend(
   }
 }
 
-/** Lists the contenders for a lock, by token. */
-async function list(path: string): Promise<Map<string, { isAnnounced: boolean; isHeld: boolean }>> {
+/** Returns the contenders for a lock, by token. */
+async function listContenders(path: string): Promise<Map<string, { isAnnounced: boolean; isHeld: boolean }>> {
   const contenders = new Map<string, { isAnnounced: boolean; isHeld: boolean }>();
   const names = await readdir(path).catch((error: unknown) => {
-    if (isCode(error, 'ENOENT')) return [];
+    if (hasErrorCode(error, 'ENOENT')) return [];
     throw error;
   });
   for (const name of names) {
-    const parsed = parseName(name);
+    const parsed = parseLockFileName(name);
     if (!parsed) continue;
     const { isAnnounced, isHeld } = contenders.get(parsed.token) ?? { isAnnounced: false, isHeld: false };
     contenders.set(parsed.token, { isAnnounced: isAnnounced || !parsed.isHeld, isHeld: isHeld || parsed.isHeld });
@@ -166,17 +168,17 @@ async function list(path: string): Promise<Map<string, { isAnnounced: boolean; i
   return contenders;
 }
 
-/** Removes the lock of an older version, a regular file, after a time of silence. Returns false if it is in use. */
-async function removeOldLock(path: string, watch: Watch, signal: AbortSignal | undefined): Promise<boolean> {
+/** Removes the lock of an older version of this tool, a regular file, after a time of silence. Returns false if it is in use. */
+async function removeFormerLock(path: string, watch: Watch, signal: AbortSignal | undefined): Promise<boolean> {
   for (;;) {
-    const sighting = await look(path);
-    if (!sighting) return true;
-    const life = watch.judge('', sighting, true);
+    const announcement = await readAnnouncement(path);
+    if (!announcement) return true;
+    const life = watch.judge('', announcement, true);
     if (life === 'alive') return false;
     // This never removes a folder, so it cannot hit the lock that another contender has made instead.
     if (life === 'dead')
       await unlink(path).catch(async (error: unknown) => {
-        if (await look(path)) throw error;
+        if (await readAnnouncement(path)) throw error;
       });
     else await sleep(POLL_MS, undefined, { signal });
   }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname, uptime } from 'node:os';
 
-/** A process, recorded so that another one can find out whether it still runs. A field is absent if the system does not have it. */
+/** A process, recorded so that another one can find out whether it still runs. A field is absent if the system does not provide it. */
 export interface Owner {
   readonly host: string;
   readonly pid: number;
@@ -16,23 +16,23 @@ export interface Owner {
   readonly token: string;
 }
 
-/** `alive` and `gone` are proved; `unknown` is all else. */
-export type Verdict = 'alive' | 'gone' | 'unknown';
+/** `alive` and `gone` are proved; `unknown` is everything else. */
+export type OwnerStatus = 'alive' | 'gone' | 'unknown';
 
-/** Two readings of the wall clock give the same time of boot if they differ by at most so much. */
+/** Two times of boot, computed from the wall clock, that differ by at most this are the same boot. */
 const BOOT_TOLERANCE_SECONDS = 5;
-const TOKEN = randomBytes(16).toString('hex');
+const PROCESS_TOKEN = randomBytes(16).toString('hex');
 const MAX_TEXT = 256;
 
-let own: Owner | undefined;
+let currentOwner: Owner | undefined;
 
 /** Returns this process. */
 export function thisOwner(): Owner {
-  return (own ??= {
+  return (currentOwner ??= {
     host: hostname(),
     pid: process.pid,
     ...(process.platform === 'linux' ? linuxIdentity() : { boot: Math.round(Date.now() / 1000 - uptime()) }),
-    token: TOKEN,
+    token: PROCESS_TOKEN,
   });
 }
 
@@ -40,11 +40,11 @@ export function thisOwner(): Owner {
  * Finds out whether a recorded process still runs. A process id counts only within one boot and one process-id namespace:
  * there a missing process, or another one with the same id, proves that it is gone. Never throws.
  */
-export function judgeOwner(owner: Owner | undefined): Verdict {
+export function judgeOwner(owner: Owner | undefined): OwnerStatus {
   if (!owner) return 'unknown';
-  if (owner.token === TOKEN) return 'alive';
+  if (owner.token === PROCESS_TOKEN) return 'alive';
   if (!isComparable(owner, thisOwner())) return 'unknown';
-  if (!exists(owner.pid)) return 'gone';
+  if (!isProcessThere(owner.pid)) return 'gone';
   if (process.platform !== 'linux') return 'unknown';
   const found = readStat(owner.pid);
   if (!found) return 'unknown';
@@ -83,7 +83,7 @@ function isComparable(owner: Owner, me: Owner): boolean {
   return owner.host === me.host && Math.abs(owner.boot - me.boot) <= BOOT_TOLERANCE_SECONDS;
 }
 
-function exists(pid: number): boolean {
+function isProcessThere(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

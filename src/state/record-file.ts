@@ -8,18 +8,18 @@ import { withLock } from './lock.js';
 /** A longer file, in bytes, is not a record. */
 const MAX_BYTES = 64 * 1024;
 
-/** The name of any record's file. */
+/** The name of the file of a record of any kind. */
 const RECORD = /^[0-9a-f]{32}\.[a-z0-9]+\.json$/;
 
-/** A kind of record: one file of it for each thing that it is about. */
+/** A kind of record: one file for each key. */
 export interface RecordKind<R extends object> {
   /** A part of the file's name. */
   readonly name: string;
-  /** The record in a value that was read from a file; `undefined` if it has another shape. */
+  /** Returns the record in a value that was read from a file; `undefined` if it has another shape. */
   readonly parse: (value: unknown) => R | undefined;
 }
 
-/** Returns the record about `key`, such as a blob's URI; `undefined` if there is none, it is damaged, or something else has its name. */
+/** Returns the record for `key`, such as a blob's URI; `undefined` if there is none, it is damaged, or something else has its name. */
 export async function readRecord<R extends object>(
   { name, parse }: RecordKind<R>,
   folder: string,
@@ -37,7 +37,7 @@ export async function readRecord<R extends object>(
   }
 }
 
-/** Writes a record, readable by its owner only. A reader sees the old one or the new one. Throws if the folder cannot be written. */
+/** Writes a record, readable only by this user. A reader gets the old one or the new one. Throws the system's error if the folder cannot be written. */
 export async function writeRecord<R extends object>(
   { name }: RecordKind<R>,
   folder: string,
@@ -62,6 +62,7 @@ export async function writeRecord<R extends object>(
   }
 }
 
+/** Deletes a record, if there is one. Never throws. */
 export async function deleteRecord<R extends object>(
   { name }: RecordKind<R>,
   folder: string,
@@ -72,7 +73,7 @@ export async function deleteRecord<R extends object>(
 
 /**
  * Replaces a record by what `change` returns, under a lock, so that no update is lost. `undefined` deletes the record; the
- * same object leaves it as it is. Throws if the folder cannot be written.
+ * same object leaves it as it is. Throws the system's error if the folder cannot be written.
  */
 export async function updateRecord<R extends object>(
   kind: RecordKind<R>,
@@ -90,7 +91,7 @@ export async function updateRecord<R extends object>(
   });
 }
 
-/** Removes the oldest records of a kind if there are more than `max` of them. Never throws. */
+/** Deletes the oldest records of a kind if there are more than `max` of them. Never throws. */
 export async function trimRecords<R extends object>(
   { name }: RecordKind<R>,
   folder: string,

@@ -3,17 +3,17 @@ import { constants, open, type FileHandle } from 'node:fs/promises';
 /** Windows has neither of the two flags, and no such files. */
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
 
-/** How to open a file. Default: for reading, and not through a symbolic link. */
+/** How to open a file. Default: for reading, without following a symbolic link. */
 export interface OpenMode {
-  /** Follows a symbolic link. */
+  /** Follow a symbolic link. */
   readonly follows?: boolean;
-  /** Opens for reading and writing. */
+  /** Open for reading and writing. */
   readonly writes?: boolean;
 }
 
 /**
- * Opens a regular file that exists. Never waits for the other end of a named pipe. Throws the system's error, and an `Error`
- * for a folder, a pipe, a socket or a device.
+ * Opens an existing regular file. Never waits for the other end of a named pipe. Throws the system's error, and an `Error` for a
+ * folder, a pipe, a socket or a device.
  */
 export async function openRegular(
   path: string,
@@ -24,7 +24,7 @@ export async function openRegular(
     (writes ? constants.O_RDWR : constants.O_RDONLY) | O_NONBLOCK | (follows ? 0 : O_NOFOLLOW),
   );
   try {
-    // Checked after the opening: a check before it could be of another file.
+    // Checked after opening: an earlier check could be of another file.
     if (!(await handle.stat()).isFile()) throw new Error('not a regular file');
     return handle;
   } catch (error) {

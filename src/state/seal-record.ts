@@ -1,8 +1,8 @@
 import { readRecord, updateRecord, type RecordKind } from './record-file.js';
 
 /**
- * The infinite lease that keeps a finished blob from changing. It is nobody's at work, so it stands apart from the
- * records of pushes: what gives back a crashed push's lease does not find it.
+ * The infinite lease that seals a finished blob. It is kept apart from the records of the leases of pushes, so that the release of
+ * a crashed push's lease does not find it.
  */
 export interface SealRecord {
   readonly uri: string;
@@ -11,14 +11,14 @@ export interface SealRecord {
 
 const SEAL: RecordKind<SealRecord> = { name: 'seal', parse: parseSealRecord };
 
-/** The record for a blob; `undefined` where there is none, or none that is whole. */
+/** Returns the record for a blob; `undefined` if there is none, or it is damaged. */
 export function readSealRecord(folder: string, uri: string): Promise<SealRecord | undefined> {
   return readRecord(SEAL, folder, uri);
 }
 
 /**
- * Keeps a record, readable by its owner only, and returns the one that it replaces. Throws if the folder cannot be
- * written: the id is then known nowhere else.
+ * Writes a record, readable only by this user. Returns the one that it replaces. Throws the system's error if the folder cannot be
+ * written: the id is then recorded nowhere.
  */
 export async function writeSealRecord(folder: string, record: SealRecord): Promise<SealRecord | undefined> {
   let replaced: SealRecord | undefined;
@@ -29,8 +29,8 @@ export async function writeSealRecord(folder: string, record: SealRecord): Promi
   return replaced;
 }
 
-/** Replaces the record by `before` (`undefined`: none) if it still is the one for `leaseId`. Never throws. */
-export async function withdrawSealRecord(
+/** Replaces the record by `before` (`undefined`: none) if it is still the one for `leaseId`. Never throws. */
+export async function restoreSealRecord(
   folder: string,
   { uri, leaseId }: SealRecord,
   before: SealRecord | undefined,

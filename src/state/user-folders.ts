@@ -5,7 +5,7 @@ import { VhdupError } from '../errors.js';
 /** `state`: this machine's records of leases, seals and finished pulls; `cache`: digests, which may be deleted at any time. */
 export type UserFolder = 'state' | 'cache';
 
-/** The variable that names each folder, and its default: a path below the home folder, or below a folder that a variable of the system names. */
+/** For each folder, the variable that names it, and its default: a path below the home folder, or below a folder that a variable of the system names. */
 const FOLDERS = {
   state: {
     variable: 'VHDUP_STATE_DIR',
@@ -23,7 +23,7 @@ const FOLDERS = {
 
 /**
  * Returns the user's folder for files of this kind: the one that the environment names, else the platform's default. Throws
- * `usage` if the environment names none and the user has no home folder: nobody would find a folder in the working folder again.
+ * `usage` if the environment names none and the user has no home folder.
  */
 export function userFolder(
   kind: UserFolder,
@@ -42,6 +42,25 @@ export function userFolder(
   if (process.platform === 'darwin') return join(home(variable), darwin);
   const base = absolute(environment[xdg]);
   return base === undefined ? join(home(variable), below) : join(base, 'vhdup');
+}
+
+/** Returns the folder for this machine's records: `VHDUP_STATE_DIR`, else the user's data folder. Throws `usage` if there is none. */
+export function defaultStateFolder(): string {
+  return userFolder('state');
+}
+
+/** Returns `defaultStateFolder()`; `undefined` if there is none. For work that can do without records. */
+export function stateFolderIfAny(): string | undefined {
+  try {
+    return defaultStateFolder();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the folder for digests: `VHDUP_CACHE_DIR`, else the user's cache folder. It may be deleted at any time. Throws `usage` if there is none. */
+export function defaultCacheFolder(): string {
+  return userFolder('cache');
 }
 
 function absolute(path: string | undefined): string | undefined {

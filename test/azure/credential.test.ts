@@ -1,5 +1,5 @@
 import t from 'tap';
-import { accessTo } from '../../src/azure/credential.js';
+import { credentialsFor } from '../../src/azure/credential.js';
 import { parseBlobUri } from '../../src/azure/location.js';
 import { VhdupError } from '../../src/index.js';
 
@@ -19,23 +19,27 @@ t.test('over plain http a SAS or a key goes to this machine only, unless that is
     ['http://azurite:10000/acct/c/b', KEY],
     ['http://azurite:10000/acct/c/b', SAS],
   ] as const) {
-    const error: unknown = await accessTo(parseBlobUri(uri), environment).catch((caught: unknown) => caught);
+    const error: unknown = await credentialsFor(parseBlobUri(uri), environment).catch((caught: unknown) => caught);
     t.match(error, { code: 'not-authorised', hint: /--allow-http/ }, uri);
     t.ok(error instanceof VhdupError && !/abcdefghij/.test(error.message));
-    t.match((await accessTo(parseBlobUri(uri), environment, { allowHttp: true })).kind, /sas|account-key/, 'allowed');
+    t.match(
+      (await credentialsFor(parseBlobUri(uri), environment, { allowHttp: true })).kind,
+      /sas|account-key/,
+      'allowed',
+    );
   }
   for (const host of ['127.0.0.1:10000', '127.8.8.8', 'localhost:10000', '[::1]:10000']) {
-    t.equal((await accessTo(parseBlobUri(`http://${host}/acct/c/b?sig=abcdefghij`), {})).kind, 'sas', host);
+    t.equal((await credentialsFor(parseBlobUri(`http://${host}/acct/c/b?sig=abcdefghij`), {})).kind, 'sas', host);
   }
 });
 
 t.test(
   'to allow http opens no other door: a credential stays with its account, a token with the service',
   async (t) => {
-    await t.rejects(accessTo(parseBlobUri('http://elsewhere:10000/acct/c/b'), KEY, { allowHttp: true }), {
+    await t.rejects(credentialsFor(parseBlobUri('http://elsewhere:10000/acct/c/b'), KEY, { allowHttp: true }), {
       code: 'not-authorised',
     });
-    await t.rejects(accessTo(parseBlobUri('http://acct.blob.core.windows.net/c/b'), {}, { allowHttp: true }), {
+    await t.rejects(credentialsFor(parseBlobUri('http://acct.blob.core.windows.net/c/b'), {}, { allowHttp: true }), {
       code: 'not-authorised',
     });
   },
@@ -45,6 +49,6 @@ t.test("a host of one's own gets what its own endpoint names", async (t) => {
   const own = {
     AZURE_STORAGE_CONNECTION_STRING: 'BlobEndpoint=https://disks.example.com;SharedAccessSignature=sv=1&sig=abcdefghij',
   };
-  t.equal((await accessTo(parseBlobUri('https://disks.example.com/c/b'), own)).kind, 'sas');
-  await t.rejects(accessTo(parseBlobUri('https://others.example.com/c/b'), own), { code: 'not-authorised' });
+  t.equal((await credentialsFor(parseBlobUri('https://disks.example.com/c/b'), own)).kind, 'sas');
+  await t.rejects(credentialsFor(parseBlobUri('https://others.example.com/c/b'), own), { code: 'not-authorised' });
 });

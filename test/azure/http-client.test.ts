@@ -4,7 +4,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PageBlobClient } from '@azure/storage-blob';
 import t, { type Test } from 'tap';
-import { accessTo } from '../../src/azure/credential.js';
+import { credentialsFor } from '../../src/azure/credential.js';
 import { httpClient } from '../../src/azure/http-client.js';
 import { parseBlobUri } from '../../src/azure/location.js';
 import { PageBlob } from '../../src/azure/page-blob.js';
@@ -37,7 +37,7 @@ async function blobOn(
   const retrier = new Retrier({ cancel: new AbortController().signal, abort: abort.signal }, AZURE_ERRORS, {
     policy: { attempts: 1, firstDelayMs: 1, maxDelayMs: 1 },
   });
-  return new PageBlob(location, await accessTo(location, {}, { deadlineMs }), retrier);
+  return new PageBlob(location, await credentialsFor(location, {}, { deadlineMs }), retrier);
 }
 
 t.test('an answer that comes slowly, but comes, is waited for', async (t) => {

@@ -1,18 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { accessTo } from '../../src/azure/credential.js';
-import { Container } from '../../src/azure/container.js';
-import { parseBlobUri } from '../../src/azure/location.js';
-import { PageBlob } from '../../src/azure/page-blob.js';
-import { Retrier, type RetryPolicy } from '../../src/run/retry.js';
-import { AZURE_ERRORS } from '../../src/azure/service-error.js';
 import { openDisk, push, type PushOptions } from '../../src/index.js';
 import { writeImage } from '../../fixtures/vhd.js';
-import { startAzurite } from '../support/azurite.js';
-import { bytesOf, containerOf } from '../support/blobs.js';
+import { azureScene } from '../support/azure-scene.js';
+import { bytesOf } from '../support/blobs.js';
 import { temporaryFolder } from '../support/folder.js';
-import { atNth, startGate, type Fault } from '../support/gate.js';
+import { atNth, type Fault } from '../support/gate.js';
 
 const RANGES = 10_000;
 const LENGTH = 1024;
@@ -21,22 +15,9 @@ const PAGE_SIZE = 500;
 const FAULTS: readonly Fault[] = ['server-busy', 'reset-after-body', 'answer-lost', 'truncated', 'halved'];
 
 async function setting(t: Test) {
-  const azurite = await startAzurite();
-  t.teardown(() => azurite.stop());
-  const gate = await startGate(azurite);
-  t.teardown(() => gate.stop());
-  const container = await containerOf(azurite, 'vhds');
-  const blobAt = async (name: string, policy: Partial<RetryPolicy> = {}) => {
-    const location = parseBlobUri(`${gate.url}/vhds/${name}`);
-    const stop = { cancel: new AbortController().signal, abort: new AbortController().signal };
-    const retrier = new Retrier(stop, AZURE_ERRORS, {
-      policy: { attempts: 4, firstDelayMs: 1, maxDelayMs: 5, ...policy },
-    });
-    const access = await accessTo(location, gate.env, policy);
-    return { blob: new PageBlob(location, access, retrier), container: new Container(location, access, retrier) };
-  };
-  const listings = (kind: 'page-ranges' | 'list') => gate.records.filter((record) => record.kind === kind);
-  return { azurite, gate, container, blobAt, listings };
+  const scene = await azureScene(t);
+  const listings = (kind: 'page-ranges' | 'list') => scene.gate.records.filter((record) => record.kind === kind);
+  return { ...scene, listings };
 }
 
 t.test('10,000 page ranges are listed page by page: a fault costs one page', async (t) => {

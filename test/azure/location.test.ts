@@ -1,7 +1,7 @@
 import t from 'tap';
 import { isSameBlob, parseBlobUri, uriOf } from '../../src/azure/location.js';
-import { accessTo } from '../../src/azure/credential.js';
-import { withoutSecrets } from '../../src/redact/redact.js';
+import { credentialsFor } from '../../src/azure/credential.js';
+import { redact } from '../../src/redact/redact.js';
 
 t.test('a blob URI is taken apart and put together again, without its SAS', (t) => {
   const blob = parseBlobUri(
@@ -45,14 +45,14 @@ t.test('secrets go to the account that they belong to, and nowhere else', async 
   const local = parseBlobUri('http://127.0.0.1:10000/someone/c/b');
   const key = { AZURE_STORAGE_ACCOUNT: 'acct', AZURE_STORAGE_KEY: 'a2V5' };
   const sas = { AZURE_STORAGE_ACCOUNT: 'acct', AZURE_STORAGE_SAS_TOKEN: '?sig=x' };
-  t.equal((await accessTo(here, key)).kind, 'account-key');
-  t.equal((await accessTo(other, key)).kind, 'token');
-  t.match(await accessTo(here, sas), { kind: 'sas', sas: 'sig=x' });
-  t.equal((await accessTo(other, sas)).kind, 'token');
-  t.match(await accessTo(parseBlobUri(`${uriOf(other)}?sig=own`), key), { kind: 'sas', sas: 'sig=own' });
+  t.equal((await credentialsFor(here, key)).kind, 'account-key');
+  t.equal((await credentialsFor(other, key)).kind, 'token');
+  t.match(await credentialsFor(here, sas), { kind: 'sas', sas: 'sig=x' });
+  t.equal((await credentialsFor(other, sas)).kind, 'token');
+  t.match(await credentialsFor(parseBlobUri(`${uriOf(other)}?sig=own`), key), { kind: 'sas', sas: 'sig=own' });
   t.equal(
     (
-      await accessTo(here, {
+      await credentialsFor(here, {
         AZURE_STORAGE_CONNECTION_STRING: 'AccountName=acct;AccountKey=a2V5;EndpointSuffix=core.windows.net',
       })
     ).kind,
@@ -63,20 +63,20 @@ t.test('secrets go to the account that they belong to, and nowhere else', async 
     'http://acct.blob.core.windows.net/c/b',
     'http://10.0.0.1/acct/c/b',
   ]) {
-    await t.rejects(accessTo(parseBlobUri(impostor), sas), { code: 'not-authorised' }, impostor);
-    await t.rejects(accessTo(parseBlobUri(impostor), key), { code: 'not-authorised' }, impostor);
+    await t.rejects(credentialsFor(parseBlobUri(impostor), sas), { code: 'not-authorised' }, impostor);
+    await t.rejects(credentialsFor(parseBlobUri(impostor), key), { code: 'not-authorised' }, impostor);
   }
   await t.rejects(
-    accessTo(local, key),
+    credentialsFor(local, key),
     { code: 'not-authorised' },
     'a token never goes to a host that is not the service',
   );
-  await t.rejects(accessTo(here, { AZURE_STORAGE_CONNECTION_STRING: 'nonsense' }), { code: 'not-authorised' });
+  await t.rejects(credentialsFor(here, { AZURE_STORAGE_CONNECTION_STRING: 'nonsense' }), { code: 'not-authorised' });
 });
 
 t.test('signatures are taken out of what the service says', (t) => {
   t.equal(
-    withoutSecrets('at https://a/b?sv=1&sig=abc%3D&x=1 AccountKey=k=='),
+    redact('at https://a/b?sv=1&sig=abc%3D&x=1 AccountKey=k=='),
     'at https://a/b?sv=REDACTED&sig=REDACTED&x=1 AccountKey=REDACTED',
   );
   t.end();

@@ -4,7 +4,7 @@ import type { Phase } from '../../src/session/events.js';
 
 function lineAfter(...events: readonly (readonly [phase: Phase, done: number, total: number])[]): string {
   const line = new ProgressLine();
-  for (const [phase, done, total] of events) line.take({ type: 'progress', phase, done, total });
+  for (const [phase, done, total] of events) line.update({ type: 'progress', phase, done, total });
   return line.text;
 }
 

@@ -22,13 +22,13 @@ class CountingCache extends DigestCache {
   begun = 0;
   isLost = false;
 
-  override async keepLeaves(): Promise<LeafFileWriter | undefined> {
+  override async createLeaves(): Promise<LeafFileWriter | undefined> {
     this.begun++;
-    return super.keepLeaves();
+    return super.createLeaves();
   }
 
-  override async leaves(key: string): Promise<LeafFile | undefined> {
-    const file = await super.leaves(key);
+  override async openLeaves(key: string): Promise<LeafFile | undefined> {
+    const file = await super.openLeaves(key);
     if (!file) return undefined;
     this.open++;
     let reads = 0;
@@ -109,8 +109,8 @@ t.test('if known leaves cannot be read any longer, all is computed, and no part 
 t.test('leaves with another digest than they should have are deleted, and their file is closed', async (t) => {
   const { path, cacheFolder, digest } = await scene(t);
   class Wrong extends CountingCache {
-    override async leaves(key: string): Promise<LeafFile | undefined> {
-      const file = await super.leaves(key);
+    override async openLeaves(key: string): Promise<LeafFile | undefined> {
+      const file = await super.openLeaves(key);
       return file && { ...file, digest: Buffer.alloc(32) };
     }
   }

@@ -247,10 +247,13 @@ t.test(
     t.strictSame(await readdir(cacheFolder).catch(() => []), []);
     const now = Date.now();
     const times = (ms: number) => ({ mtimeNs: BigInt(ms) * 1_000_000n, ctimeNs: BigInt(ms) * 1_000_000n, seenMs: now });
-    t.equal(cache.trusts([times(now - 61_000)]), true);
-    t.equal(cache.trusts([times(now - 59_000)]), false);
-    t.equal(cache.trusts([times(now - 61_000), { ...times(now - 61_000), ctimeNs: BigInt(now) * 1_000_000n }]), false);
-    t.equal(cache.trusts([{ ...times(now - 61_000), seenMs: now - 10_000 }]), false, 'young when it was opened');
+    t.equal(cache.canRemember([times(now - 61_000)]), true);
+    t.equal(cache.canRemember([times(now - 59_000)]), false);
+    t.equal(
+      cache.canRemember([times(now - 61_000), { ...times(now - 61_000), ctimeNs: BigInt(now) * 1_000_000n }]),
+      false,
+    );
+    t.equal(cache.canRemember([{ ...times(now - 61_000), seenMs: now - 10_000 }]), false, 'young when it was opened');
   },
 );
 
@@ -332,15 +335,15 @@ t.test('trouble with the cache costs time, not the push', async (t) => {
     return tree?.toString('hex');
   };
   class Full extends DigestCache {
-    override async keepLeaves(): Promise<LeafFileWriter | undefined> {
-      const writer = await super.keepLeaves();
+    override async createLeaves(): Promise<LeafFileWriter | undefined> {
+      const writer = await super.createLeaves();
       if (writer) writer.add = () => Promise.reject(new Error('ENOSPC'));
       return writer;
     }
   }
   class Lost extends DigestCache {
-    override async leaves(key: string): Promise<LeafFile | undefined> {
-      const file = await super.leaves(key);
+    override async openLeaves(key: string): Promise<LeafFile | undefined> {
+      const file = await super.openLeaves(key);
       let isChecked = false;
       return (
         file && {

@@ -13,8 +13,8 @@ class LoggingCache extends DigestCache {
   readonly log: string[] = [];
   isFull = false;
 
-  override async keepLeaves(): Promise<LeafFileWriter | undefined> {
-    const writer = await super.keepLeaves();
+  override async createLeaves(): Promise<LeafFileWriter | undefined> {
+    const writer = await super.createLeaves();
     if (!writer) return undefined;
     const { add, commit } = writer;
     writer.add = async (run) => {
@@ -37,7 +37,7 @@ t.test('leaves are kept when they are committed', async (t) => {
   await writer.add(RUN);
   await writer.commit('key', DIGEST);
   t.strictSame(cache.log, ['add', 'commit']);
-  const file = await cache.leaves('key');
+  const file = await cache.openLeaves('key');
   t.strictSame(file?.digest, DIGEST);
   await file?.close();
 });

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import t from 'tap';
-import { textOf } from '../../src/azure/lease-id.js';
+import { leaseGuid } from '../../src/azure/lease-id.js';
 import { acquireLease, type LeaseRequest } from '../../src/protocol/acquire-lease.js';
 import { readLeaseRecord, writeLeaseRecord } from '../../src/state/lease-record.js';
 import { thisOwner } from '../../src/state/owner.js';
@@ -40,7 +40,7 @@ t.test('the lease of a crashed process is taken over at once, at whatever step i
   for (const step of [0, 1, 3]) {
     const context = await scene.made(`crashed-${step}`);
     const former = randomUUID();
-    await context.client.getBlobLeaseClient(textOf({ root: former, step })).acquireLease(60);
+    await context.client.getBlobLeaseClient(leaseGuid({ root: former, step })).acquireLease(60);
     const owner = ownerOf(endedProcess());
     await writeLeaseRecord(context.stateFolder, { uri: context.blob.uri, leaseId: former, owner });
     const own = request();
@@ -48,7 +48,7 @@ t.test('the lease of a crashed process is taken over at once, at whatever step i
     t.equal(lease.isProved, step > 0, `step ${step}`);
     const record = await readLeaseRecord(context.stateFolder, context.blob.uri);
     t.strictSame([record?.leaseId, record?.formerIds], [own.root, undefined], 'only the new root is recorded');
-    const conditions = { leaseId: textOf({ root: former, step }) };
+    const conditions = { leaseId: leaseGuid({ root: former, step }) };
     const late = context.client.uploadPages(randomBytes(512), 0, 512, { conditions });
     const status = await late.then(
       () => 201,
@@ -66,7 +66,7 @@ t.test('the root in the metadata is used once the lease has run out, and only if
     const name = `recorded-${isWritten}`;
     const context = await scene.made(name);
     const recordedRoot = randomUUID();
-    await context.client.getBlobLeaseClient(textOf({ root: recordedRoot, step: 2 })).acquireLease(60);
+    await context.client.getBlobLeaseClient(leaseGuid({ root: recordedRoot, step: 2 })).acquireLease(60);
     scene.onNote = async () => {
       scene.azurite.expireLease('vhds', name);
       if (isWritten) await context.client.uploadPages(randomBytes(512), 0, 512);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { BlobProperties, Metadata } from '../../src/azure/page-blob.js';
+import type { BlobProperties, Metadata } from '../../src/azure/blob-properties.js';
 import { withPushRecord, type PushRecord } from '../../src/protocol/push-record.js';
 import { findProblem, findingOf, judgeBlob, refusalOf, type Verdict } from '../../src/protocol/verdict.js';
 

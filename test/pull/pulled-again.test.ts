@@ -22,7 +22,6 @@ import type { PullOptions } from '../../src/index.js';
 import { PullOutput } from '../../src/pull/output.js';
 import { isPulled, recordPulled } from '../../src/pull/pulled-record.js';
 import { PullSource } from '../../src/pull/source.js';
-import type { PullWork } from '../../src/pull/work.js';
 import { Session } from '../../src/session/session.js';
 import { trimRecords, writeRecord } from '../../src/state/record-file.js';
 import { runCli, startCli } from '../support/cli.js';
@@ -189,15 +188,14 @@ t.test(
   async (t) => {
     const { folder, own, out, options, uri } = await doneScene(t);
     const source = await PullSource.open(new Session(options), uri('disk'), 'raw');
-    const work: PullWork = {
-      job: { blob: source.blob.uri, etag: source.properties.etag, format: 'raw', onto: null },
-      source,
-      parent: undefined,
-      format: 'raw',
-      acceptsDiffering: false,
-    };
     const output = new PullOutput(out, false);
     const state = join(folder, 'records');
+    const task = {
+      options: { stateFolder: state },
+      output,
+      key: { blob: source.blob.uri, etag: source.properties.etag, format: 'raw', onto: null },
+      acceptsDiffering: false,
+    };
     const publish = async (content: string) => {
       const part = join(own, 'part');
       await writeFile(part, content);
@@ -206,15 +204,15 @@ t.test(
       return (await output.identityOf(out)) ?? '';
     };
     const identity = await publish('ours');
-    await recordPulled(state, output, work, identity);
-    t.ok(await isPulled(state, output, work));
+    await recordPulled(task, identity);
+    t.ok(await isPulled(task));
     await publish('of another process');
-    await recordPulled(state, output, work, identity);
-    t.notOk(await isPulled(state, output, work), 'another file');
+    await recordPulled(task, identity);
+    t.notOk(await isPulled(task), 'another file');
     await rm(state, { recursive: true });
     await writeFile(out, 'written under its name');
-    await recordPulled(state, output, work, (await output.identityOf(out)) ?? '');
-    t.notOk(await isPulled(state, output, work), 'a write in the same tick would change no time');
+    await recordPulled(task, (await output.identityOf(out)) ?? '');
+    t.notOk(await isPulled(task), 'a write in the same tick would change no time');
   },
 );
 

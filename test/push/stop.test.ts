@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import t from 'tap';
 import { writeImage } from '../../fixtures/vhd.js';
-import { accessTo } from '../../src/azure/credential.js';
+import { credentialsFor } from '../../src/azure/credential.js';
 import { parseBlobUri } from '../../src/azure/location.js';
 import { PageBlob } from '../../src/azure/page-blob.js';
 import { Retrier } from '../../src/run/retry.js';
@@ -83,7 +83,7 @@ t.test('pages are written to blobs of any name', async (t) => {
     const location = { ...parseBlobUri(uri('any')), name };
     const blob = new PageBlob(
       location,
-      await accessTo(location, options.environment),
+      await credentialsFor(location, options.environment),
       new Retrier({ cancel: never, abort: never }, AZURE_ERRORS),
     );
     await blob.create(1024, {}, {});

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { randomFrom } from '../support/gate/faults.js';
 
-type Redact = Pick<typeof import('../../src/redact/redact.js'), 'rememberSecret' | 'withoutSecrets'>;
+type Redact = Pick<typeof import('../../src/redact/redact.js'), 'registerSecret' | 'redact'>;
 type Encoding = (text: string) => string;
 
 /** How many random secrets are tried: `VHDUP_SECRETS`; `VHDUP_SECRETS_SEED` repeats those of a seed. */
@@ -90,14 +90,14 @@ t.test(
     let tried = 0;
     const failures: string[] = [];
     for (let index = 0; index < SECRETS; index++) {
-      // A module of its own: what was remembered before takes time for nothing.
-      const { rememberSecret, withoutSecrets } = (await import(`../../src/blob/without-secrets.js?${index}`)) as Redact;
+      // A module of its own: secrets that were registered before would only take time.
+      const { registerSecret, redact } = (await import(`../../src/redact/redact.js?${index}`)) as Redact;
       for (const [kind, isBase64, make] of kinds) {
         const secret = make();
-        rememberSecret(random() < 0.5 ? secret : encodeURIComponent(secret));
+        registerSecret(random() < 0.5 ? secret : encodeURIComponent(secret));
         const check = (name: string, encoded: string) => {
           tried++;
-          if (withoutSecrets(BEFORE + encoded + BEHIND) !== `${BEFORE}REDACTED${BEHIND}`)
+          if (redact(BEFORE + encoded + BEHIND) !== `${BEFORE}REDACTED${BEHIND}`)
             failures.push(`${kind} ${secret}: ${name}: ${encoded}`);
         };
         const single = { ...ENCODINGS, ...(isBase64 ? OF_BASE64 : {}) };
@@ -111,7 +111,7 @@ t.test(
             const text = `${'x'.repeat(20 + before)}${ENCODINGS[inner]?.(secret) ?? ''}${'y'.repeat(20)}`;
             for (const [outer, again] of Object.entries({ ...ENCODINGS, ...OF_BASE64 })) {
               tried++;
-              const shown = withoutSecrets(again(Buffer.from(text).toString('base64')));
+              const shown = redact(again(Buffer.from(text).toString('base64')));
               // What is left is what stands for the neighbours, and at most three characters on each side that are shared.
               const left =
                 again(Buffer.from('x'.repeat(20 + before)).toString('base64')).length +

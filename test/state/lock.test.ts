@@ -7,7 +7,6 @@ import t, { type Test } from 'tap';
 import { Announcement } from '../../src/state/announcement.js';
 import { Lock, type Busy, type LockOptions } from '../../src/state/lock.js';
 import { thisOwner, type Owner } from '../../src/state/owner.js';
-import { Watch } from '../../src/state/watch.js';
 import { temporaryFolder } from '../support/folder.js';
 import { LockProcess } from '../support/lock-processes.js';
 import { ownerOf } from '../support/owners.js';
@@ -189,7 +188,7 @@ t.test('one that was taken for dead between its look and its mark holds nothing'
   const path = await lockPath(t);
   const announcement = await Announcement.write(path, 1000);
   await unlink(join(path, announcement.token));
-  t.equal(await announcement.hold(), false);
+  t.equal(await announcement.markHeld(), false);
   await announcement.withdraw();
   await t.rejects(readdir(path), { code: 'ENOENT' });
 });
@@ -228,15 +227,6 @@ t.test(
     await lock[Symbol.asyncDispose]();
   },
 );
-
-t.test('a time in which this process stood still is no silence of the other', async (t) => {
-  const watch = new Watch(1000, undefined);
-  const sighting = { owner: elsewhere(), mark: 'a' };
-  t.equal(watch.judge('a', sighting, true), 'unclear');
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
-  t.equal(watch.judge('a', sighting, true), 'unclear');
-  t.equal(watch.judge('a', { ...sighting, mark: 'b' }, true), 'alive');
-});
 
 t.test('Ctrl-C ends the wait and leaves nothing behind', async (t) => {
   const path = await lockPath(t);

@@ -6,7 +6,7 @@ import { DigestCache } from '../../src/state/digest-cache.js';
 import { deleteLeaseRecord, readLeaseRecord, writeLeaseRecord } from '../../src/state/lease-record.js';
 import { openLeafFile } from '../../src/state/leaf-file.js';
 import { thisOwner } from '../../src/state/owner.js';
-import { readSealRecord, withdrawSealRecord, writeSealRecord } from '../../src/state/seal-record.js';
+import { readSealRecord, restoreSealRecord, writeSealRecord } from '../../src/state/seal-record.js';
 import { temporaryFolder } from '../support/folder.js';
 import { manageScene } from '../support/manage-scene.js';
 import { obstaclesIn, type Obstacles } from '../support/obstacles.js';
@@ -23,7 +23,7 @@ async function obstacles(t: Test): Promise<Obstacles> {
 
 /** Leaves of a tree digest, kept for `KEY`. */
 async function keepLeaves(cache: DigestCache): Promise<void> {
-  const writer = await cache.keepLeaves();
+  const writer = await cache.createLeaves();
   await writer?.add({ index: 0, values: Buffer.alloc(32, 1) });
   await writer?.commit(KEY, Buffer.alloc(32, 2)).catch(() => undefined);
 }
@@ -47,12 +47,12 @@ t.test(
         kind: 'seal.json',
         write: () => writeSealRecord(folder, { uri: URI, leaseId: 'x' }),
         read: () => readSealRecord(folder, URI),
-        remove: () => withdrawSealRecord(folder, { uri: URI, leaseId: 'x' }, undefined),
+        remove: () => restoreSealRecord(folder, { uri: URI, leaseId: 'x' }, undefined),
       },
       {
         kind: 'md5.json',
-        write: () => cache.keepMd5(KEY, Buffer.alloc(16)),
-        read: () => cache.md5(KEY),
+        write: () => cache.writeMd5(KEY, Buffer.alloc(16)),
+        read: () => cache.readMd5(KEY),
         remove: undefined,
       },
       {
@@ -63,7 +63,7 @@ t.test(
           await file?.close();
           return file;
         },
-        remove: () => cache.forgetLeaves(KEY),
+        remove: () => cache.deleteLeaves(KEY),
       },
     ]) {
       await write();

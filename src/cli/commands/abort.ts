@@ -12,7 +12,7 @@ interface AbortFlags extends BlobFlags {
   readonly json: boolean;
 }
 
-/** `vhdup abort`: takes away what an unfinished push has left. */
+/** `vhdup abort`: deletes the destination of an unfinished push. */
 export const abortCommand: Command<AbortFlags> = {
   command: 'abort <blob>',
   describe: 'delete the destination of an unfinished push; finished and foreign blobs are left alone',

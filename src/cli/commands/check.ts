@@ -11,7 +11,7 @@ interface CheckFlags extends ImageFlags {
   readonly disk: string;
 }
 
-/** `vhdup check`: all that is wrong with a disk, and where. */
+/** `vhdup check`: lists all problems of a disk, with their places. */
 export const checkCommand: Command<CheckFlags> = {
   command: 'check <disk>',
   describe: 'check every structure of a disk and of its parents, and list all that is wrong with them',

@@ -12,7 +12,7 @@ interface InfoFlags extends ImageFlags, BlobFlags {
   readonly disk: string;
 }
 
-/** `vhdup info`: what a disk or a blob is, and what is wrong with it. */
+/** `vhdup info`: shows the properties of a disk or a blob, and its problems. */
 export const infoCommand: Command<InfoFlags> = {
   command: 'info <disk>',
   describe: 'show format, id, size, chain and allocation of a disk or a blob, and what is wrong with it',

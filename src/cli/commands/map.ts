@@ -8,7 +8,7 @@ interface MapFlags extends ImageFlags {
   readonly disk: string;
 }
 
-/** `vhdup map`: the extents of a disk, and which file of the chain each comes from. */
+/** `vhdup map`: lists the extents of a disk, with the file of the chain that each comes from. */
 export const mapCommand: Command<MapFlags> = {
   command: 'map <disk>',
   describe: 'list the extents of a disk, and which file of its chain each comes from',

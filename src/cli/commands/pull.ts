@@ -6,7 +6,7 @@ import type { PullResult } from '../../pull/result.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   diskFlags,
-  once,
+  single,
   openOptions,
   paceOptions,
   workFlags,
@@ -28,7 +28,7 @@ interface PullFlags extends DiskFlags, WorkFlags, BlobFlags {
   readonly checkMd5: boolean;
 }
 
-/** `vhdup pull`: the way back. */
+/** `vhdup pull`: downloads a page blob to a disk. */
 export const pullCommand: Command<PullFlags> = {
   command: 'pull <blob> <out>',
   describe: 'download a page blob to a disk, sparse, or only as what differs from a local ancestor',
@@ -74,7 +74,7 @@ export const pullCommand: Command<PullFlags> = {
     if (isBlobUri(out)) throw new VhdupError('usage', 'the output is a local file');
     const pace = paceOptions(flags);
     const access = await accessOptions(flags, blob);
-    // A limit on the size of files (ulimit -f) comes as a signal that would kill the process; listened to, it is an error of the write.
+    // Beyond a limit on the size of files (ulimit -f) this signal would kill the process. With a listener, the write fails instead.
     process.on('SIGXFSZ', () => undefined);
     const { pull } = await import('../../pull/pull.js');
     const view = progressView(quiet);
@@ -84,7 +84,7 @@ export const pullCommand: Command<PullFlags> = {
           ...access,
           ...openOptions(flags),
           format,
-          onto: once('onto', flags.onto),
+          onto: single('onto', flags.onto),
           overwrite,
           checkMd5,
           ...pace,

@@ -9,7 +9,7 @@ import type { BaseCheckMode, PushOptions } from '../../push/options.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   imageFlags,
-  once,
+  single,
   imageOptions,
   paceOptions,
   workFlags,
@@ -20,7 +20,7 @@ import {
 import { interruptible } from '../interrupt.js';
 import { printMessage, printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
-import { sealFlags, sealRow, sealWish, type SealFlags } from '../seal-flags.js';
+import { sealFlags, sealRow, sealOption, type SealFlags } from '../seal-flags.js';
 import { amount, count, duration, grouped, size } from '../units.js';
 
 interface PushFlags extends ImageFlags, WorkFlags, BlobFlags, SealFlags {
@@ -37,7 +37,7 @@ interface PushFlags extends ImageFlags, WorkFlags, BlobFlags, SealFlags {
   readonly dryRun: boolean;
 }
 
-/** `vhdup push`: the main job. */
+/** `vhdup push`: uploads a disk to a page blob. */
 export const pushCommand: Command<PushFlags> = {
   command: 'push <disk>',
   describe: 'upload a disk to a page blob, and send only what its base does not have',
@@ -101,12 +101,12 @@ export const pushCommand: Command<PushFlags> = {
     if (isBlobUri(path)) throw new VhdupError('usage', 'the disk is a local file; a blob is named with --to or --base');
     const pace = paceOptions(flags);
     const gap = gapOption(flags);
-    const to = once('to', flags.to);
-    const base = once('base', flags.base);
-    const seal = sealWish(flags);
+    const to = single('to', flags.to);
+    const base = single('base', flags.base);
+    const seal = sealOption(flags);
     const access = await accessOptions(flags, to ?? base);
     await using disk = await openDisk(path, imageOptions(flags));
-    // Loaded only now: the SDK takes longer than all else at start-up.
+    // Loaded late: at start-up, the SDK takes longer than everything else.
     const { planPush, push } = await import('../../push/push.js');
     const view = progressView(quiet);
     await interruptible(
@@ -143,7 +143,7 @@ export const pushCommand: Command<PushFlags> = {
 };
 
 function gapOption(flags: PushFlags): number | undefined {
-  const text = once('gap', flags.gap);
+  const text = single('gap', flags.gap);
   const bytes = text === undefined ? undefined : amount(text);
   if (text !== undefined && (bytes === undefined || bytes > MAX_WRITE))
     throw new VhdupError('usage', `--gap takes an amount with a unit, such as 245KiB, of at most 4 MiB; not "${text}"`);
@@ -231,7 +231,7 @@ function baseRows(base: BaseSummary | undefined): (readonly [name: string, value
   ];
 }
 
-/** The plan for programs: amounts and counts; the ranges themselves are in the library. */
+/** Returns the plan for programs: amounts and counts. Only the library returns the ranges. */
 function planJson({ destination, action, base, plan, warnings }: PlannedPush): object {
   return {
     destination,

@@ -1,6 +1,6 @@
 import { VhdupError } from '../../errors.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
-import { once, type Command } from '../command.js';
+import { single, type Command } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
@@ -14,7 +14,7 @@ interface SealCommandFlags extends BlobFlags {
   readonly json: boolean;
 }
 
-/** `vhdup seal`: keeps a finished blob from changing. */
+/** `vhdup seal`: protects a finished blob from changes. */
 export const sealCommand: Command<SealCommandFlags> = {
   command: 'seal <blob>',
   describe: 'keep a finished blob from changing, by an infinite lease or a policy of the service',
@@ -34,7 +34,7 @@ export const sealCommand: Command<SealCommandFlags> = {
       .option('days', { type: 'number', requiresArg: true, describe: 'for --immutable: for so many days from now' })
       .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' }),
   handler: async (flags) => {
-    const until = once('until', flags.until);
+    const until = single('until', flags.until);
     if (!flags.immutable && (until !== undefined || flags.days !== undefined))
       throw new VhdupError('usage', '--until and --days go with --immutable');
     const seal = flags.immutable

@@ -10,7 +10,7 @@ interface StatusFlags extends BlobFlags {
   readonly json: boolean;
 }
 
-/** `vhdup status`: where a push stands, and who holds the blob. */
+/** `vhdup status`: shows the progress of a push to a blob, and the holder of its lease. */
 export const statusCommand: Command<StatusFlags> = {
   command: 'status <blob>',
   describe: 'show where a push to a blob stands, and who holds it',

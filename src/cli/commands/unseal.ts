@@ -2,7 +2,7 @@ import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import type { UnsealResult } from '../../manage/seal-blob.js';
 import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
-import { once, type Command } from '../command.js';
+import { single, type Command } from '../command.js';
 import { confirm } from '../confirm.js';
 import { interruptible } from '../interrupt.js';
 import { printResult } from '../output.js';
@@ -15,7 +15,7 @@ interface UnsealFlags extends BlobFlags {
   readonly json: boolean;
 }
 
-/** `vhdup unseal`: takes off what `vhdup seal` or `push --seal` put on. */
+/** `vhdup unseal`: removes the infinite lease of `vhdup seal` or `push --seal`. */
 export const unsealCommand: Command<UnsealFlags> = {
   command: 'unseal <blob>',
   describe: 'take off the infinite lease that seals a blob',
@@ -35,7 +35,7 @@ export const unsealCommand: Command<UnsealFlags> = {
         describe: 'print one JSON object instead of text',
       }) as unknown as Argv<UnsealFlags>,
   handler: async (flags) => {
-    const leaseId = once('lease-id', flags.leaseId);
+    const leaseId = single('lease-id', flags.leaseId);
     if (leaseId !== undefined && flags.break)
       throw new VhdupError('usage', '--lease-id and --break are two ways: give one');
     const { unsealBlob } = await import('../../manage/seal-blob.js');

@@ -25,7 +25,7 @@ interface VerifyFlags extends ImageFlags, WorkFlags, BlobFlags {
   readonly deep: boolean;
 }
 
-/** `vhdup verify`: is the blob the disk? */
+/** `vhdup verify`: compares a disk with a blob. */
 export const verifyCommand: Command<VerifyFlags> = {
   command: 'verify <disk> <blob-uri>',
   describe: 'compare a disk with a blob, byte for byte, and name what differs',

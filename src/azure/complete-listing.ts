@@ -1,16 +1,16 @@
 /** The root element of a listing, by the `comp` parameter of its URL. */
 const ROOTS: Readonly<Record<string, string>> = { list: 'EnumerationResults', pagelist: 'PageList' };
 
-/** Returns true if the URL asks for a listing. */
+/** Returns true if the URL requests a listing. */
 export function isListing(url: string): boolean {
   return rootOf(url) !== undefined;
 }
 
 /**
- * Returns false if a listing was asked for, and the text is not a whole one: it ends early although its length is right, or a
- * proxy has sent a text of its own instead. The SDK takes some of these texts for an empty listing.
+ * Returns false if the URL requests a listing and the text is not a complete one: it ends early although its length is right, or a
+ * proxy has sent another text instead. The SDK parses some of these texts as an empty listing.
  */
-export function isWholeListing(url: string, text: string): boolean {
+export function isCompleteListing(url: string, text: string): boolean {
   const root = rootOf(url);
   if (root === undefined) return true;
   const element = text.replace(/^\uFEFF?\s*(?:<\?xml[^>]*\?>\s*)?/, '').trimEnd();

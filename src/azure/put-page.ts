@@ -1,14 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { Range } from '../bytes/range.js';
-import type { Access } from './credential.js';
-import { exchange, optionsFor, textOf } from './http-client.js';
-import type { Conditions } from './page-blob.js';
-import { Refusal } from './service-error.js';
+import type { Conditions } from './conditions.js';
+import type { Credentials } from './credential.js';
+import { exchange, requestOptionsFor } from './exchange.js';
+import { readText } from './response-text.js';
+import { HttpError } from './service-error.js';
 
-/** Of the service's interface; Put Page has been the same since long before. */
+/** Version of the service's interface. Put Page has not changed for long before it. */
 const VERSION = '2021-12-02';
 
-/** Put Page for one blob: the bytes with their MD5, or zeros. */
+/** Sends Put Page for whole pages of one blob: the bytes with their MD5, or `zeros` to clear them. */
 export type PutPage = (
   range: Range,
   content: { readonly bytes: Uint8Array; readonly md5: Uint8Array } | 'zeros',
@@ -17,13 +18,13 @@ export type PutPage = (
 ) => Promise<void>;
 
 /**
- * The one request that a push sends thousands of, without the SDK: for a small write that costs three times what the
- * request itself does. `url` has the SAS, where there is one. `undefined` where the SDK has to do it: for tokens, which it
- * renews, and behind a proxy. Specification: Put Page; Authorize with Shared Key.
+ * Returns a function that sends Put Page without the SDK. A push sends thousands of these requests, and for a small write the SDK
+ * takes three times as long as the request itself. `url` includes the SAS if there is one. Returns `undefined` if the SDK is
+ * needed: for tokens, which it renews, and for proxies. Specification: Put Page; Authorize with Shared Key.
  */
-export function putPageFor(url: string, { kind, sign, patience }: Access): PutPage | undefined {
-  if (kind === 'token' || isProxied(process.env)) return undefined;
-  const target = optionsFor(`${url}${url.includes('?') ? '&' : '?'}comp=page`);
+export function putPageFor(url: string, { kind, sign, limits }: Credentials): PutPage | undefined {
+  if (kind === 'token' || usesProxy(process.env)) return undefined;
+  const target = requestOptionsFor(`${url}${url.includes('?') ? '&' : '?'}comp=page`);
   const path = new URL(url).pathname;
   return async ({ offset, length }, content, { ifMatch, ifNoneMatch, leaseId }, signal) => {
     const body = content === 'zeros' ? undefined : Buffer.from(content.bytes.buffer, content.bytes.byteOffset, length);
@@ -40,11 +41,11 @@ export function putPageFor(url: string, { kind, sign, patience }: Access): PutPa
       'x-ms-version': VERSION,
     };
     if (sign) headers['authorization'] = sign(stringToSign(headers), path);
-    await accepted(await exchange({ options: { ...target, method: 'PUT', headers }, body, signal, patience }));
+    await requireCreated(await exchange({ options: { ...target, method: 'PUT', headers }, body, signal, limits }));
   };
 }
 
-/** What of the request is signed, but for the resource. The headers are in alphabetical order. */
+/** Returns the text that is signed, without the resource. `headers` are in alphabetical order. */
 function stringToSign(headers: Readonly<Record<string, string>>): string {
   const standard = [
     'content-encoding',
@@ -65,18 +66,19 @@ function stringToSign(headers: Readonly<Record<string, string>>): string {
   return `PUT\n${standard.map((name) => `${signedValue(name, headers[name])}\n`).join('')}${own.join('')}`;
 }
 
-/** A length of nothing is signed as nothing. */
+/** Returns the value of a header as it is signed. A length of 0 is signed as an empty text. */
 function signedValue(name: string, value = ''): string {
   return name === 'content-length' && value === '0' ? '' : value;
 }
 
-async function accepted(answer: IncomingMessage): Promise<void> {
-  const text = await textOf(answer);
-  if (answer.statusCode !== 201) throw new Refusal(answer, text);
+/** Reads the answer. Throws an `HttpError` if its status is not 201. */
+async function requireCreated(answer: IncomingMessage): Promise<void> {
+  const text = await readText(answer);
+  if (answer.statusCode !== 201) throw new HttpError(answer, text);
 }
 
-/** The SDK follows these; so small a client does not. */
-function isProxied(environment: Readonly<Record<string, string | undefined>>): boolean {
+/** Returns true if the environment names a proxy. Only the SDK supports one. */
+function usesProxy(environment: Readonly<Record<string, string | undefined>>): boolean {
   return ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY'].some((name) =>
     Boolean(environment[name] || environment[name.toLowerCase()]),
   );
