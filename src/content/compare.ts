@@ -36,7 +36,9 @@ export interface ComparisonResult {
   readonly fetched: number;
 }
 
-/** Compares ranges of a disk with a blob, in parallel. Two windows of 4 MiB are in memory for each request at a time. */
+/**
+ * Compares ranges of a disk with a blob, in parallel. Two windows of 4 MiB are in memory for each request at a time.
+ */
 export async function compare(
   session: Session,
   { disk, blob, ranges, pages, phase }: Comparison,
