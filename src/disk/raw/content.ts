@@ -1,3 +1,5 @@
+import { SECTOR } from '../../bytes/sector.js';
+
 /** What the first 68 KiB of a disk say about its content. */
 export interface Content {
   /** For people. */
@@ -8,7 +10,6 @@ export interface Content {
   readonly sectorSize?: number;
 }
 
-const SECTOR = 512;
 const MBR_SIGNATURE = 0xaa55;
 const PARTITION_TYPE_OF_GPT = 0xee;
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { SECTOR } from '../../bytes/sector.js';
 import { derivedId } from '../derived-id.js';
 import type { Creation, FileState, Layer, SourceFile } from '../disk.js';
 import type { FileTimes, SourceHandle } from '../file.js';
@@ -10,7 +11,6 @@ import { foreignFormat } from '../foreign-format.js';
 import type { AllocationMap, Image, ImageFormat, OpenContext, OpenedImage } from '../image.js';
 import { recogniseContent } from './content.js';
 
-const SECTOR = 512;
 /** Bytes at each end of the file that the id and the structure digest are derived from. */
 const SAMPLE_BYTES = 1024 * 1024;
 /** A file with such a name, and without the structures of that format, is a damaged image, not the content of a disk. */
