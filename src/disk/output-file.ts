@@ -35,6 +35,7 @@ export class OutputFile implements AsyncDisposable {
     }
   }
 
+  /** Writes all of `bytes` at `position`. */
   async write(position: number, bytes: Uint8Array): Promise<void> {
     await this.#do(`write ${bytes.length} bytes at offset ${position}`, async () => {
       for (let done = 0; done < bytes.length;) {
