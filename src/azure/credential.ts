@@ -11,6 +11,7 @@ import type { BlobLocation } from './location.js';
 import { DEADLINE_MS, type RequestLimits } from './request-limits.js';
 import { ThroughputFloor } from './throughput-floor.js';
 import { registerEnvironment, registerSas, registerSecret } from '../redact/redact.js';
+import { option } from '../option-names.js';
 
 /** Environment variables, by name. Some of them hold credentials. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -144,7 +145,7 @@ function isService(endpoint: string): boolean {
 function refusePlainHttp({ endpoint }: BlobLocation, allowHttp: boolean): void {
   if (allowHttp || !/^http:/i.test(endpoint) || isLoopback(endpoint)) return;
   throw new VhdupError('not-authorised', `${endpoint}: plain http would show credential and disk to the network`, {
-    hint: 'use https, or --allow-http where you trust every hop, such as to an emulator in a container',
+    hint: `use https, or ${option('allowHttp')} where you trust every hop, such as to an emulator in a container`,
   });
 }
 

@@ -4,6 +4,7 @@ import { errorOf, type Findings } from './findings.js';
 import type { Inspection, ParentReference, ParentWarning } from './image.js';
 import type { ParentBounds } from './parent-bounds.js';
 import { parentFileName, parentPaths, refusedName } from './parent-path.js';
+import { option } from '../option-names.js';
 
 /** A deeper chain is refused: it is damaged, or made to keep its reader busy. */
 const MAX_DEPTH = 128;
@@ -103,6 +104,6 @@ function triedLines(tried: readonly string[]): string {
 }
 
 function hintFor(outside: string | undefined): string {
-  if (outside === undefined) return 'put the parent beside its child, or name its folder with --parent-dir';
-  return `if you trust the image, name the parent's folder with --parent-dir (it asks for ${displayName(dirname(outside), 1000)}), or follow its paths wherever they lead with --follow-absolute-parents`;
+  if (outside === undefined) return `put the parent beside its child, or name its folder with ${option('parentDirs')}`;
+  return `if you trust the image, name the parent's folder with ${option('parentDirs')} (it asks for ${displayName(dirname(outside), 1000)}), or follow its paths wherever they lead with ${option('followAbsoluteParents')}`;
 }

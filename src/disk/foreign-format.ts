@@ -1,3 +1,4 @@
+import { option } from '../option-names.js';
 /** A format that is recognised, and not supported. */
 export interface ForeignFormat {
   readonly problem: string;
@@ -9,12 +10,13 @@ const DECOMPRESS = 'decompress it first';
 const UNPACK = 'unpack it first';
 const DESCRIPTOR =
   'convert the disk first, given by its descriptor (DISK.vmdk): qemu-img convert -O vpc -o force_size=on …';
-const NAME_RAW = 'if it is the content of a raw disk, name the format with --format raw';
+/** A function, because the names of options are set after this file is loaded. */
+const nameRawHint = () => `if it is the content of a raw disk, name the format with ${option('format', 'raw')}`;
 
 const image = (name: string): string => `this is a ${name} image; only VHD and raw images are supported`;
 
 /** What files of other formats begin with, at an offset in the first 512 bytes. */
-const MAGIC: readonly (readonly [offset: number, magic: string, problem: string, hint: string])[] = [
+const MAGIC: readonly (readonly [offset: number, magic: string, problem: string, hint: string | (() => string)])[] = [
   [0, 'vhdxfile', image('VHDX'), CONVERT],
   [0, 'QFI\xfb', image('QCOW2'), CONVERT],
   [0, 'KDMV', image('VMDK'), CONVERT],
@@ -37,8 +39,8 @@ const MAGIC: readonly (readonly [offset: number, magic: string, problem: string,
   [0, 'PK\x03\x04', 'this is a zip archive', UNPACK],
   [0, '7z\xbc\xaf\x27\x1c', 'this is a 7z archive', UNPACK],
   [257, 'ustar', 'this is a tar archive (an OVA is one)', UNPACK],
-  [0, 'LUKS\xba\xbe', 'this is encrypted with LUKS', NAME_RAW],
-  [0, 'ER\x02', 'this has an Apple partition map', NAME_RAW],
+  [0, 'LUKS\xba\xbe', 'this is encrypted with LUKS', nameRawHint],
+  [0, 'ER\x02', 'this has an Apple partition map', nameRawHint],
 ];
 
 /** zstd: a skippable frame, 0x184D2A50 to 0x184D2A5F. */
@@ -53,5 +55,7 @@ export function foreignFormat(head: Uint8Array, tail: Uint8Array): ForeignFormat
   if (SKIPPABLE_FRAME.test(start)) return { problem: 'this is compressed with zstd', hint: DECOMPRESS };
   if (Buffer.from(tail.subarray(0, 4)).toString('latin1') === 'koly') return { problem: image('DMG'), hint: CONVERT };
   const found = MAGIC.find(([offset, magic]) => start.startsWith(magic, offset));
-  return found && { problem: found[2], hint: found[3] };
+  if (!found) return undefined;
+  const [, , problem, hint] = found;
+  return { problem, hint: typeof hint === 'string' ? hint : hint() };
 }

@@ -1,6 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { VhdupError, messageOf } from '../errors.js';
 import { openRegular } from '../state/regular-file.js';
+import { option } from '../option-names.js';
 
 /**
  * A file that is written at positions. Every failure is `output-unwritable`.
@@ -104,7 +105,7 @@ function reasonOf(error: unknown): readonly [reason: string, hint: string] {
     case 'EFBIG':
       return [
         'the file system, or a limit (ulimit -f), allows no file so large',
-        'choose another file system or raise the limit, then run the command again; --format dynamic makes the smallest file',
+        `choose another file system or raise the limit, then run the command again; ${option('format', 'dynamic')} makes the smallest file`,
       ];
     case 'ENOENT':
       return ['there is no such folder', 'make the folder, then run the same command'];

@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import type { Files } from './file.js';
 import { messageOf } from '../errors.js';
+import { option } from '../option-names.js';
 
 /** Where parents are searched, and where they may be. */
 export interface ParentRules {
@@ -74,7 +75,7 @@ export class ParentBounds {
 
   #places(): string {
     const [first = '', ...more] = this.#named;
-    return more.length === 0 ? first : `${first} and the folders of --parent-dir`;
+    return more.length === 0 ? first : `${first} and the folders of ${option('parentDirs')}`;
   }
 }
 

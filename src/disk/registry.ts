@@ -4,6 +4,7 @@ import { readEnds } from './file-ends.js';
 import type { ImageFormat, OpenContext, OpenedImage } from './image.js';
 import { hasOtherName, raw } from './raw/image.js';
 import { vhd } from './vhd/image.js';
+import { option } from '../option-names.js';
 
 /** All formats, in the order in which they are probed. Raw comes last: it takes what has no mark of another format. */
 const FORMATS = [vhd, raw] as const satisfies readonly ImageFormat[];
@@ -28,7 +29,8 @@ export async function openImage(
   const format = FORMATS.find((candidate) => candidate.probe(ends));
   if (format) return format.open(file, context);
   const refused = await vhd.open(file, context);
-  if (!hasOtherName(file.path)) context.findings.hint('if it is a raw disk, name the format with --format raw');
+  if (!hasOtherName(file.path))
+    context.findings.hint(`if it is a raw disk, name the format with ${option('format', 'raw')}`);
   return refused;
 }
 

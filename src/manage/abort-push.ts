@@ -16,6 +16,7 @@ import { describeHolder } from '../protocol/holder.js';
 import { Session } from '../session/session.js';
 import { defaultStateFolder } from '../state/user-folders.js';
 import type { ManageOptions } from './blob-status.js';
+import { call } from '../option-names.js';
 
 /** How to abort a push. */
 export interface AbortOptions extends ManageOptions {
@@ -84,7 +85,7 @@ async function unfinished(blob: PageBlob): Promise<{ record: PushRecord; propert
   const other = findProblem(verdict, 'unfinished-elsewhere');
   const what = verdict.record ? 'a finished push' : other ? findingOf(other) : 'no push of vhdup';
   throw new VhdupError('destination-exists', `${blob.uri}: it is ${what}, and is left alone`, {
-    hint: 'abort deletes only what vhdup push has begun and not finished',
+    hint: `abort deletes only what ${call('push')} has begun and not finished`,
   });
 }
 
@@ -96,7 +97,7 @@ async function deleteAsSeen(blob: PageBlob, conditions: Conditions): Promise<voi
     if (!(error instanceof VhdupError) || failureOf(error.cause).code !== 'ConditionNotMet') throw error;
     throw new VhdupError('destination-busy', `${blob.uri}: it was written to meanwhile, and is left alone`, {
       cause: error,
-      hint: 'vhdup status shows what it is now',
+      hint: `${call('blobStatus')} shows what it is now`,
     });
   }
 }

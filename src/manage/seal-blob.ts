@@ -11,6 +11,7 @@ import { Session } from '../session/session.js';
 import { defaultStateFolder } from '../state/user-folders.js';
 import { readSealRecord, restoreSealRecord } from '../state/seal-record.js';
 import type { ManageOptions } from './blob-status.js';
+import { option } from '../option-names.js';
 
 /** How to seal a blob. */
 export interface SealOptions extends ManageOptions {
@@ -90,7 +91,7 @@ async function release(blob: PageBlob, id: string | undefined): Promise<void> {
         : 'its lease has another id';
   if (problem !== undefined)
     throw new VhdupError('seal-refused', `${blob.uri}: ${problem}`, {
-      hint: 'give the id that the seal printed with --lease-id, or end the lease without it: --break',
+      hint: `give the id that the seal printed with ${option('leaseId')}, or end the lease without it: ${option('break')}`,
     });
 }
 

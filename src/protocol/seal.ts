@@ -9,6 +9,7 @@ import type { LeaseContext } from './lease-context.js';
 import { requireStillThere } from './require-blob.js';
 import { waitForBreak } from './wait-for-lease.js';
 import { readSealRecord, restoreSealRecord, writeSealRecord, type SealRecord } from '../state/seal-record.js';
+import { call, option } from '../option-names.js';
 
 /** How to keep a finished blob from changing: under an infinite lease, or by a policy of the service until a date. */
 export type SealMode = { readonly kind: 'lease' } | { readonly kind: 'immutable'; readonly until: Date };
@@ -114,7 +115,7 @@ async function sealUntil(blob: PageBlob, until: Date): Promise<Seal> {
     if (!(error instanceof VhdupError) || error.code !== 'unexpected') throw error;
     throw new VhdupError('seal-refused', `${error.message}; the blob is complete, but not sealed`, {
       cause: error,
-      hint: 'the account or container has to have version-level immutability; seal it by an infinite lease instead (--seal=lease, or vhdup seal), or run the same command once it has',
+      hint: `the account or container has to have version-level immutability; seal it by an infinite lease instead (${option('seal', 'lease')}, or ${call('sealBlob')}), or run the same command once it has`,
     });
   }
   return { kind: 'immutable', until: until.toISOString() };

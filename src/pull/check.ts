@@ -10,6 +10,7 @@ import { digestsOf } from '../content/running-digest.js';
 import type { PartFile } from './part-file.js';
 import type { PullResult } from './result.js';
 import { imageSize, type PullTask } from './task.js';
+import { option } from '../option-names.js';
 
 /** With more zeros than this, in bytes, the tree digest is preferred: it does not hash them. MD5 over 2,040 GiB takes an hour. */
 const MAX_MD5_ZEROS = 1024 ** 3;
@@ -37,7 +38,7 @@ export async function checkContent(
     'content-differs',
     `${blob.uri}: its ${name} (${expected?.toString(encoding) ?? ''}) does not fit its bytes (${found?.toString(encoding) ?? ''}): they were changed after it was set, or the transfer was wrong`,
     {
-      hint: 'run the same command to fetch all of it once more; --no-check-md5 accepts the bytes as they are',
+      hint: `run the same command to fetch all of it once more; ${option('checkMd5', false)} accepts the bytes as they are`,
     },
   );
 }

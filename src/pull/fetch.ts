@@ -10,6 +10,7 @@ import { forEachLimited } from '../run/concurrency.js';
 import { CompletedWindows, WINDOW } from './completed-windows.js';
 import type { PartFile } from './part-file.js';
 import { imageSize, type PullTask } from './task.js';
+import { option } from '../option-names.js';
 
 /** The default of `PullOptions.recordEvery`. */
 const RECORD_EVERY = 16 * 1024 * 1024;
@@ -125,7 +126,7 @@ function requireZeroTail({ source, format }: PullTask, tail: Uint8Array): void {
   if (nonZeroRanges(tail, 0).length === 0) return;
   throw new VhdupError(
     'disk-unsupported',
-    `${source.blob.uri}: there is data behind the disk's ${source.diskSize} bytes, which --format ${format} would lose`,
-    { hint: '--format fixed keeps it' },
+    `${source.blob.uri}: there is data behind the disk's ${source.diskSize} bytes, which ${option('format', format)} would lose`,
+    { hint: `${option('format', 'fixed')} keeps it` },
   );
 }

@@ -5,6 +5,7 @@ import { VhdupError } from '../errors.js';
 import { unwritable } from '../disk/output-file.js';
 import type { Lock } from '../state/lock.js';
 import type { PullParent } from './parent.js';
+import { option } from '../option-names.js';
 
 /** The path of a pull's output, and of the files beside it. */
 export class PullOutput {
@@ -54,7 +55,7 @@ export class PullOutput {
     for (const { path } of parent?.disk.layers ?? []) {
       const layer = await stat(path, { bigint: true });
       if (target?.dev === layer.dev && target.ino === layer.ino)
-        throw new VhdupError('usage', `${this.path}: it is a part of the chain that --onto names`, {
+        throw new VhdupError('usage', `${this.path}: it is a part of the chain that ${option('onto')} names`, {
           hint: 'give the output another name',
         });
     }
@@ -64,7 +65,7 @@ export class PullOutput {
   async checkFree(): Promise<void> {
     if (this.#overwrite || !(await lstat(this.path).catch(() => undefined))) return;
     throw new VhdupError('destination-exists', `${this.path}: a file is there already`, {
-      hint: 'choose another name, or replace it with --overwrite',
+      hint: `choose another name, or replace it with ${option('overwrite')}`,
     });
   }
 

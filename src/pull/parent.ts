@@ -11,6 +11,7 @@ import type { Range } from '../bytes/range.js';
 import type { Session } from '../session/session.js';
 import { SourceGuard } from '../content/source-guard.js';
 import type { PullSource } from './source.js';
+import { option } from '../option-names.js';
 
 /** The local ancestor that a differencing disk is made over. */
 export class PullParent implements AsyncDisposable {
@@ -49,7 +50,7 @@ export class PullParent implements AsyncDisposable {
       const childFolder = dirname(resolve(output));
       if (isOutside(childFolder, path))
         session.note(
-          `${path} is not below the output's folder: who opens the output may have to name its folder with --parent-dir`,
+          `${path} is not below the output's folder: who opens the output may have to name its folder with ${option('parentDirs')}`,
         );
       return new PullParent(guard, {
         path,
@@ -105,11 +106,14 @@ function ancestorId({ blob, tail, verdict: { record } }: PullSource, { id }: Dis
   const refuse = (problem: string, hint: string) =>
     new VhdupError('base-mismatch', `${blob.uri}: ${problem}`, { hint });
   if (id === undefined)
-    throw refuse(`${path} is no ancestor that can be told: its unique id is all zeros`, 'pull without --onto');
+    throw refuse(
+      `${path} is no ancestor that can be told: its unique id is all zeros`,
+      `pull without ${option('onto')}`,
+    );
   if (id === tail?.id)
     throw refuse(
       `${path} has the blob's own unique id, ${id}: it is the same disk, so there is nothing to pull onto it`,
-      "pull without --onto to have the blob's content, or name an ancestor",
+      `pull without ${option('onto')} to have the blob's content, or name an ancestor`,
     );
   const known = [
     ...new Set([record?.parentId, record?.base?.id].filter((candidate) => candidate !== undefined && candidate !== '')),
@@ -117,7 +121,7 @@ function ancestorId({ blob, tail, verdict: { record } }: PullSource, { id }: Dis
   if (!known.includes(id)) {
     throw refuse(
       `${path} with the unique id ${id} is not known as its ancestor: ${known.length === 0 ? 'the blob names none' : `it names ${known.join(' and ')}`}`,
-      "name the disk's parent or the ancestor that it was pushed over, or pull without --onto",
+      `name the disk's parent or the ancestor that it was pushed over, or pull without ${option('onto')}`,
     );
   }
   return id;

@@ -11,6 +11,7 @@ import { isPulled, recordPulled } from './pulled-record.js';
 import type { PullResult } from './result.js';
 import { PullSource } from './source.js';
 import type { PullTask } from './task.js';
+import { option } from '../option-names.js';
 
 /**
  * Pulls a page blob to a file: sparse, resumable, checked. The file gets its name when all of it is there, compared with
@@ -20,7 +21,10 @@ import type { PullTask } from './task.js';
 export async function pull(uri: string, path: string, options: PullOptions = {}): Promise<PullResult> {
   const { format = 'dynamic', overwrite = false } = options;
   if (options.onto !== undefined && format !== 'dynamic')
-    throw new VhdupError('usage', `--onto makes a differencing VHD, which --format ${format} is not`);
+    throw new VhdupError(
+      'usage',
+      `${option('onto')} makes a differencing VHD, which ${option('format', format)} is not`,
+    );
   const session = new Session(options);
   const source = await PullSource.open(session, uri, format);
   await using parent =

@@ -11,6 +11,7 @@ import { checkSparseSize } from '../disk/vhd/writer.js';
 import { rangeSet, type RangeSet } from '../bytes/range.js';
 import type { Session } from '../session/session.js';
 import type { PullFormat } from './options.js';
+import { option } from '../option-names.js';
 
 /** The blob to pull, in the state in which it was opened: every read requires its ETag. */
 export class PullSource {
@@ -54,7 +55,7 @@ export class PullSource {
     if (typeof tail === 'string') {
       if (format !== 'raw')
         throw new VhdupError('disk-invalid', `${blob.uri}: ${refusalOf({ kind: 'not-a-vhd', reason: tail })}`, {
-          hint: '--format raw fetches the whole blob as it is',
+          hint: `${option('format', 'raw')} fetches the whole blob as it is`,
         });
       session.warn(`${blob.uri} is no fixed VHD (${tail}): the whole blob is fetched as it is`);
       return new PullSource(blob, properties, verdict, undefined);

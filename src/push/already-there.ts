@@ -2,6 +2,7 @@ import type { DestinationSnapshot } from '../destination/destination.js';
 import type { PreparedPush } from './context.js';
 import { verifyComplete } from './prove-source.js';
 import { resultOf, type PushResult } from './result.js';
+import { option } from '../option-names.js';
 
 /** Ends a push whose destination is complete already, and not under a lease of this run: verifies and seals it, if asked for. */
 export async function alreadyThere(push: PreparedPush, seen: DestinationSnapshot): Promise<PushResult> {
@@ -17,5 +18,5 @@ export async function alreadyThere(push: PreparedPush, seen: DestinationSnapshot
 export function warnOfMissingMd5({ session, destination, options }: PreparedPush, seen: DestinationSnapshot): void {
   const { contentMd5 = true } = options;
   if (contentMd5 && !seen.contentMd5)
-    session.warn(`${destination.uri} has no Content-MD5: it was pushed with --no-md5`);
+    session.warn(`${destination.uri} has no Content-MD5: it was pushed with ${option('contentMd5', false)}`);
 }

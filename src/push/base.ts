@@ -9,6 +9,7 @@ import { readFooter } from '../protocol/read-footer.js';
 import { findProblem, judgeBlob, refusalOf, type Verdict } from '../protocol/verdict.js';
 import type { Session } from '../session/session.js';
 import type { BaseCheckMode } from './options.js';
+import { call, option } from '../option-names.js';
 
 /** A blob that equals an ancestor by what its footer says. `checkBase` compares its content. */
 export interface Base {
@@ -44,7 +45,8 @@ export async function openBase(
 ): Promise<Base> {
   const blob = await session.blob(location);
   const properties = await blob.properties();
-  if (!properties) throw mismatch(blob, 'there is no such blob', 'check its name, or push everything with --to alone');
+  if (!properties)
+    throw mismatch(blob, 'there is no such blob', `check its name, or push everything with ${option('to')} alone`);
   const verdict = judgeBlob(properties);
   const problem = baseProblem(verdict, properties);
   if (problem !== undefined) throw mismatch(blob, problem, COMPLETE_ONLY);
@@ -52,27 +54,31 @@ export async function openBase(
     throw mismatch(
       blob,
       'nothing keeps it from changing',
-      'seal it with vhdup seal, or name a snapshot or a version of it',
+      `seal it with ${call('sealBlob')}, or name a snapshot or a version of it`,
     );
   const tail = parseFixedTail(await readFooter(blob, properties));
   if (typeof tail === 'string') throw mismatch(blob, refusalOf({ kind: 'not-a-vhd', reason: tail }), COMPLETE_ONLY);
   const { id } = tail;
   if (id === undefined)
-    throw mismatch(blob, 'its unique id is all zeros, which identifies nothing', 'push everything with --to alone');
+    throw mismatch(
+      blob,
+      'its unique id is all zeros, which identifies nothing',
+      `push everything with ${option('to')} alone`,
+    );
   const layer = disk.layers.findIndex((candidate) => candidate.id === id);
   if (layer < 0) {
     const known = disk.layers.map((candidate) => `  ${candidate.id ?? 'no id'}  ${candidate.path}`).join('\n');
     throw mismatch(
       blob,
       `its unique id ${id} is none of the chain's:\n${known}`,
-      'name the blob of an ancestor of this disk, or push everything with --to alone',
+      `name the blob of an ancestor of this disk, or push everything with ${option('to')} alone`,
     );
   }
   if (check === 'id' && disk.layers[layer]?.isIdDerived)
     throw mismatch(
       blob,
       `the id ${id} of the local disk was derived from parts of its content, which proves nothing`,
-      'run the same command without --base-check id: the content is compared',
+      `run the same command without ${option('baseCheck', 'id')}: the content is compared`,
     );
   const size = disk.layers[layer]?.size ?? 0;
   const content = properties.size - FOOTER_LENGTH;
@@ -80,7 +86,7 @@ export async function openBase(
     throw mismatch(
       blob,
       `its size does not fit: ${content} bytes and a footer for ${tail.size}; the local ancestor has ${size}`,
-      'push everything with --to alone',
+      `push everything with ${option('to')} alone`,
     );
   }
   const hasTree = content === size && recordedTree(verdict.record, properties.contentMd5) !== undefined;
@@ -109,7 +115,7 @@ export async function requireUnchanged({ blob, properties }: Base, when: string,
   if (now?.etag === properties.etag) return;
   throw new VhdupError('base-mismatch', `the base ${blob.uri}: it ${now ? 'changed' : 'was deleted'} ${when}`, {
     cause,
-    hint: 'run the command again to check it anew, with --overwrite where the copy was begun',
+    hint: `run the command again to check it anew, with ${option('overwrite')} where the copy was begun`,
   });
 }
 

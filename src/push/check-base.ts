@@ -4,6 +4,7 @@ import { FOOTER_LENGTH, FixedStream } from '../protocol/fixed-vhd.js';
 import { recordedTree } from '../protocol/push-record.js';
 import { findProblem, refusalOf } from '../protocol/verdict.js';
 import { mismatch, type Base } from './base.js';
+import { call, option } from '../option-names.js';
 
 /**
  * Checks that the base's content is the ancestor's: by the tree digest that a push has recorded, or by Content-MD5. That has to be
@@ -18,7 +19,7 @@ export async function checkBase(digests: DiskDigests, disk: Disk, base: Base): P
     throw mismatch(
       blob,
       refusalOf(written),
-      'compare it with vhdup verify; if it is still right, trust it with --base-check id, else push the ancestor anew',
+      `compare it with ${call('verify')}; if it is still right, trust it with ${option('baseCheck', 'id')}, else push the ancestor anew`,
     );
   const ancestor = disk.ancestor(layer);
   const path = ancestor.layers[0]?.path ?? '';
@@ -29,14 +30,14 @@ export async function checkBase(digests: DiskDigests, disk: Disk, base: Base): P
     throw mismatch(
       blob,
       `its tree digest is not that of the local ancestor, ${path}: one of them was changed`,
-      'push the ancestor anew, or everything with --to alone',
+      `push the ancestor anew, or everything with ${option('to')} alone`,
     );
   }
   if (!contentMd5) {
     throw mismatch(
       blob,
       'it has no Content-MD5, so its content cannot be compared',
-      'push the ancestor once with this tool, or trust the id alone with --base-check id',
+      `push the ancestor once with this tool, or trust the id alone with ${option('baseCheck', 'id')}`,
     );
   }
   const stream = new FixedStream(ancestor, {
@@ -51,6 +52,6 @@ export async function checkBase(digests: DiskDigests, disk: Disk, base: Base): P
     `its Content-MD5 is not that of the local ancestor, ${path}: one of them was changed`,
     isDeep
       ? 'push the ancestor anew; some uploaders write wrong bytes for chains of three and more layers, and record the MD5 of those'
-      : 'push the ancestor anew, or everything with --to alone',
+      : `push the ancestor anew, or everything with ${option('to')} alone`,
   );
 }

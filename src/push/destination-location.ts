@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { parseBlobUri, withSasOf, type BlobLocation } from '../azure/location.js';
+import { option } from '../option-names.js';
 
 /**
  * Returns the location of the destination: `to`, or the base's container with the file's name. A SAS of the base for its container
@@ -14,8 +15,8 @@ export function destinationOf(path: string, to: string | undefined, base: string
       throw new VhdupError(
         'usage',
         base === undefined
-          ? 'where to? name the destination with --to, or a base with --base'
-          : "--base auto looks in the destination's container: name it with --to",
+          ? `where to? name the destination with ${option('to')}, or a base with ${option('base')}`
+          : `${option('base', 'auto')} looks in the destination's container: name it with ${option('to')}`,
       );
     return withSasOf(
       { ...baseLocation, name: fileName, snapshot: undefined, versionId: undefined, sas: undefined },

@@ -6,6 +6,7 @@ import { describeHolder } from '../protocol/holder.js';
 import { recordedTree, type PushIdentity } from '../protocol/push-record.js';
 import { findProblem, findingOf, type Verdict } from '../protocol/verdict.js';
 import type { DestinationState, Replaceable, Resumable } from './destination-state.js';
+import { option } from '../option-names.js';
 
 /** The push that is expected at the destination. */
 export interface ExpectedPush {
@@ -29,7 +30,7 @@ export async function inspectDestination(expected: ExpectedPush, overwrite: bool
   if (await isComplete(expected, seen)) return { kind: 'complete', seen };
   if (overwrite) return replaceable(seen);
   throw new VhdupError('destination-exists', `${destination.uri}: ${describe(seen.verdict)}`, {
-    hint: 'choose another name with --to, or replace it with --overwrite',
+    hint: `choose another name with ${option('to')}, or replace it with ${option('overwrite')}`,
   });
 }
 
@@ -66,7 +67,7 @@ function describe(verdict: Verdict): string {
   switch (problem?.kind) {
     case 'unfinished-push': {
       const holder = describeHolder(problem.record.holder);
-      return `an unfinished push of something else (another disk or base, the same ones changed, another --gap, or an earlier version) is there${holder === undefined ? '' : `, by ${holder}`}`;
+      return `an unfinished push of something else (another disk or base, the same ones changed, another ${option('gap')}, or an earlier version) is there${holder === undefined ? '' : `, by ${holder}`}`;
     }
     case 'written-since':
       return `a finished push is there, but it was written to afterwards, last at ${problem.lastModified.toISOString()}`;

@@ -19,6 +19,7 @@ import type { DestinationState } from './destination-state.js';
 import { inspectDestination } from './inspect-destination.js';
 import type { PushOptions } from './options.js';
 import { planAndIdentify } from './plan-and-identity.js';
+import { call, option } from '../option-names.js';
 
 /** The largest page blob, in bytes. */
 const MAX_BLOB = 8 * 1024 ** 4;
@@ -91,7 +92,7 @@ function requireCopyable({ destination }: PushContext, { blob, properties }: Bas
     (found.kind === 'replaceable' && found.ifMatch === properties.etag)
   )
     throw new VhdupError('destination-exists', `${destination.uri}: the destination is the base itself`, {
-      hint: 'give the new blob another name with --to',
+      hint: `give the new blob another name with ${option('to')}`,
     });
   if (blob.location.endpoint !== destination.location.endpoint && blob.credentials.kind !== 'sas')
     throw new VhdupError(
@@ -110,5 +111,7 @@ function warnOfBase({ session, disk }: PushContext, base: Base): void {
   if (isOverUncheckedBase(base))
     session.warn(`the base ${blob.uri} was itself pushed over a base whose content was not checked`);
   if (properties.protection === undefined)
-    session.warn(`nothing keeps the base ${blob.uri} from changing: seal it with vhdup seal, or name a snapshot of it`);
+    session.warn(
+      `nothing keeps the base ${blob.uri} from changing: seal it with ${call('sealBlob')}, or name a snapshot of it`,
+    );
 }

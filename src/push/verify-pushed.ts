@@ -7,6 +7,7 @@ import { changedBy } from '../plan/push-plan.js';
 import type { PreparedPush } from './context.js';
 import type { VerifyScope } from './options.js';
 import { repair } from './repair.js';
+import { option } from '../option-names.js';
 
 /** A `vhdup_times` that fits no files, so the next run compares. */
 const NO_TIMES = 'repairing';
@@ -45,7 +46,7 @@ export async function verifyPushed(
         ? 'somebody wrote to the finished blob: delete it, then push it anew'
         : isOwn
           ? 'run the same command again: what differs was removed, and is sent anew'
-          : "the service's copy of the base is not what the local ancestor has: push without --base, or over another base",
+          : `the service's copy of the base is not what the local ancestor has: push without ${option('base')}, or over another base`,
     },
   );
 }

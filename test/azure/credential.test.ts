@@ -20,7 +20,7 @@ t.test('over plain http a SAS or a key goes to this machine only, unless that is
     ['http://azurite:10000/acct/c/b', SAS],
   ] as const) {
     const error: unknown = await credentialsFor(parseBlobUri(uri), environment).catch((caught: unknown) => caught);
-    t.match(error, { code: 'not-authorised', hint: /--allow-http/ }, uri);
+    t.match(error, { code: 'not-authorised', hint: /`allowHttp`/ }, uri);
     t.ok(error instanceof VhdupError && !/abcdefghij/.test(error.message));
     t.match(
       (await credentialsFor(parseBlobUri(uri), environment, { allowHttp: true })).kind,

@@ -124,7 +124,7 @@ t.test('--parent-dir finds a parent that was moved', async (t) => {
   const child = await childOf(folder, parent, [{ code: 'W2ku', text: 'D:\\old\\parent.vhd' }]);
   const moved = join(folder, 'moved', 'parent.vhd');
   await rename(parent.path, moved);
-  await t.rejects(openDisk(child.path), { code: 'chain-broken', hint: /--parent-dir/, message: new RegExp(child.id) });
+  await t.rejects(openDisk(child.path), { code: 'chain-broken', hint: /`parentDirs`/, message: new RegExp(child.id) });
   await finds(t, child.path, moved, { parentDirs: [join(folder, 'moved')] });
 });
 

@@ -53,7 +53,7 @@ t.test("a parent outside of the disk's folder is not followed, unless its folder
       {
         code: 'chain-broken',
         message: `tried ${parent}: outside of ${join(folder, 'vm')}`,
-        hint: /--parent-dir \(it asks for .*base\).*--follow-absolute-parents/,
+        hint: /`parentDirs` \(it asks for .*base\).*`followAbsoluteParents`/,
       },
       what,
     );
@@ -105,7 +105,7 @@ t.test('a link beside the child is no way out', { skip: noLinks }, async (t) => 
   await t.rejects(openDisk(child), {
     code: 'chain-broken',
     message: /link\/parent\.vhd: a link to .*base\/parent\.vhd, outside of .*vm\n/,
-    hint: /--parent-dir/,
+    hint: /`parentDirs`/,
   });
   t.equal(await depth(child, { parentDirs: [base] }), 2);
   t.equal(await depth(child, { followAbsoluteParents: true }), 2);

@@ -300,7 +300,7 @@ t.test(
         await t.rejects(run, {
           code: 'base-mismatch',
           message: /written to after it was completed/,
-          hint: /--base-check id/,
+          hint: /`baseCheck: 'id'`/,
         });
     }
     await pushed(scene.base, { to: uri('base.vhd'), overwrite: true });

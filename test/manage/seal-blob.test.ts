@@ -182,7 +182,7 @@ t.test('unseal: by the id that is kept or given; without one it is refused, and 
     { seal: { kind: 'lease', leaseId: undefined } },
     'sealed already, by somebody else',
   );
-  await t.rejects(unsealBlob(uri('base'), elsewhere), { code: 'seal-refused', hint: /--lease-id/ });
+  await t.rejects(unsealBlob(uri('base'), elsewhere), { code: 'seal-refused', hint: /`leaseId`/ });
   await t.rejects(unsealBlob(uri('base'), { ...elsewhere, leaseId: LEASE }), {
     code: 'seal-refused',
     message: /another id/,

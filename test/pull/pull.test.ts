@@ -156,7 +156,7 @@ for (const [what, childSize] of [
       t.ok(result.stored < result.fetched / 4 && result.stored < MIB, `${result.stored} of ${result.fetched}`);
       t.ok((await contentOfFile(out, folder)).equals(content), 'equal bytes, through the chain');
       t.equal(
-        notes.some((note) => note.includes('--parent-dir')),
+        notes.some((note) => note.includes('`parentDirs`')),
         out.includes('elsewhere'),
         'a note where the parent is not below the output',
       );
@@ -203,7 +203,7 @@ t.test('--onto takes only an ancestor that the blob names, and a disk that diffe
   await t.rejects(pulled('child.vhd', out, { onto: scene.middle, format: 'raw' }), { code: 'usage' });
   await t.rejects(pulled('child.vhd', scene.base, { onto: scene.middle, overwrite: true }), {
     code: 'usage',
-    message: /chain that --onto names/,
+    message: /chain that `onto` names/,
   });
   t.match(await pulled('child.vhd', out, { onto: scene.middle }), { checked: 'md5' });
 });
@@ -224,7 +224,7 @@ t.test(
       const out = join(folder, `${format} ${onto === undefined ? '' : 'onto'}.out`);
       await t.rejects(
         pulled('stale.vhd', out, { format, onto }),
-        { code: 'content-differs', hint: /--no-check-md5/ },
+        { code: 'content-differs', hint: /`checkMd5: false`/ },
         format,
       );
       await t.rejects(stat(out), { code: 'ENOENT' });
@@ -254,7 +254,7 @@ t.test('an output that cannot be is refused, each in words of its own', async (t
   await pushed(scene.base, { to: uri('base.vhd') });
   const there = join(folder, 'there.vhd');
   await writeFile(there, 'precious');
-  await t.rejects(pulled('base.vhd', there), { code: 'destination-exists', hint: /--overwrite/ });
+  await t.rejects(pulled('base.vhd', there), { code: 'destination-exists', hint: /`overwrite`/ });
   t.equal(await readFile(there, 'utf8'), 'precious');
   await t.rejects(pulled('base.vhd', folder), { code: 'usage', message: /is a folder/ });
   await t.rejects(pulled('base.vhd', `${join(folder, 'new')}/`), { code: 'usage' });
@@ -289,7 +289,7 @@ t.test(
     await container.getBlockBlobClient('block').uploadData(randomBytes(4096));
     await t.rejects(pulled('block', out, { format: 'raw' }), { code: 'disk-unsupported', message: /BlockBlob/ });
     const content = await rawBlob(container, 'raw');
-    await t.rejects(pulled('raw', out), { code: 'disk-invalid', hint: /--format raw/ });
+    await t.rejects(pulled('raw', out), { code: 'disk-invalid', hint: /`format: 'raw'`/ });
     await t.rejects(pulled('raw', out, { format: 'fixed' }), { code: 'disk-invalid' });
     const { warnings } = await pulled('raw', out, { format: 'raw' });
     t.match(warnings, [/no fixed VHD/, /Content-MD5/]);
@@ -364,7 +364,7 @@ t.test(
       await blob.uploadPages(Buffer.concat([end, footer]), disk - end.length, end.length + 512);
       const out = join(folder, `${name}.vhd`);
       if (gib > 2040) {
-        await t.rejects(pulled(name, out), { code: 'disk-unsupported', hint: /--format fixed/ });
+        await t.rejects(pulled(name, out), { code: 'disk-unsupported', hint: /`format: 'fixed'`/ });
         await t.rejects(stat(`${out}.vhdup-part`), { code: 'ENOENT' });
         continue;
       }

@@ -37,7 +37,7 @@ t.test(
     await t.rejects(pushed('torn'), {
       code: 'base-mismatch',
       message: /changed while it was copied/,
-      hint: /--overwrite/,
+      hint: /`overwrite`/,
     });
     await assertHonest('torn', 'after the torn copy');
     gate.copies = undefined;

@@ -4,6 +4,7 @@ import { foreignFormat } from '../foreign-format.js';
 import type { ImageOptions } from '../image.js';
 import { COOKIE, fieldsOf, footerProblems, hasCookie, isFooter, parseFooter, type Footer } from './footer.js';
 import { DISK_TYPE, FOOTER, FOOTER_LENGTH } from './layout.js';
+import { option } from '../../option-names.js';
 
 /** A footer, and its place in the file. */
 export interface FoundFooter {
@@ -14,7 +15,8 @@ export interface FoundFooter {
   readonly dataEnd: number;
 }
 
-const DAMAGED = 'the file is damaged; --ignore-checksum reads it all the same';
+/** A function, because the names of options are set after this file is loaded. */
+const damagedHint = () => `the file is damaged; ${option('ignoreChecksum')} reads it all the same`;
 
 /** A place where a file may have its footer. */
 interface Place {
@@ -96,7 +98,7 @@ function damagedFooter(ends: Ends, places: readonly Place[], findings: Findings)
   const damaged = places.filter(({ bytes }) => hasCookie(bytes) && footerProblems(bytes, {}).length > 0);
   for (const { bytes, at } of damaged) {
     for (const { field, at: within, problem } of footerProblems(bytes, {})) {
-      findings.error(at + within, field, problem, field === 'footer checksum' ? { hint: DAMAGED } : {});
+      findings.error(at + within, field, problem, field === 'footer checksum' ? { hint: damagedHint() } : {});
     }
   }
   const [best] = damaged;

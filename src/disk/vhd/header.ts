@@ -17,6 +17,7 @@ import {
   uint64,
   uniqueId,
 } from './layout.js';
+import { option } from '../../option-names.js';
 
 /** A dynamic disk header, parsed ("Dynamic Disk Header Format"). */
 export interface Header {
@@ -97,7 +98,7 @@ function checkSelf(bytes: Uint8Array, at: number, options: ImageOptions, finding
     findings.warning(where, 'dynamic header checksum', 'the checksum of the dynamic header is wrong and was ignored');
   else
     findings.error(where, 'dynamic header checksum', `${hex(stored)} is wrong, the bytes sum to ${hex(right)}`, {
-      hint: 'the file is damaged; --ignore-checksum reads it all the same',
+      hint: `the file is damaged; ${option('ignoreChecksum')} reads it all the same`,
     });
 }
 

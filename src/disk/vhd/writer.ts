@@ -6,6 +6,7 @@ import { sparseFooter } from './make-footer.js';
 import { makeHeader } from './make-header.js';
 import { FOOTER, FOOTER_LENGTH, HEADER_LENGTH, MAX_SPARSE_SIZE, NOT_ALLOCATED, SECTOR, uint64 } from './layout.js';
 import { makeLocators, type ParentLink } from './parent-link.js';
+import { option } from '../../option-names.js';
 
 /** The block size that the specification recommends; every reader accepts it. */
 const BLOCK = PIECE_ALIGNMENT;
@@ -154,7 +155,7 @@ export function checkSparseSize(size: number, name: string): void {
   throw new VhdupError(
     'disk-unsupported',
     `${name}: a disk of ${size} bytes is above the limit of sparse VHDs, 2,040 GiB`,
-    { hint: 'use --format fixed or --format raw' },
+    { hint: `use ${option('format', 'fixed')} or ${option('format', 'raw')}` },
   );
 }
 

@@ -96,8 +96,8 @@ t.test('the id is the same wherever the file is, and another one if size or ends
 t.test('what is no disk is refused, and the hint says how to have it read', async (t) => {
   for (const content of ['a text file\n'.repeat(500), 'short', Buffer.alloc(MIB), '']) {
     const path = await fileWith(t, content);
-    await t.rejects(openDisk(path), { code: 'disk-invalid', hint: /--format raw/ });
-    t.match((await checkDisk(path)).errors, [{ code: 'disk-invalid', hint: /--format raw/ }]);
+    await t.rejects(openDisk(path), { code: 'disk-invalid', hint: /`format: 'raw'`/ });
+    t.match((await checkDisk(path)).errors, [{ code: 'disk-invalid', hint: /`format: 'raw'`/ }]);
   }
   const path = await fileWith(t, 'a text file\n'.repeat(500));
   await using disk = await openDisk(path, { format: 'raw' });

@@ -224,7 +224,7 @@ t.test('a disk of 2,000 GiB with data at its very end is a small file; above 2,0
   t.ok(end.equals(piece.subarray(-1024)));
   footer.writeBigUInt64BE(BigInt(2040 * GIB + SECTOR), 48);
   await using other = await OutputFile.create(join(folder, 'too large.vhd'));
-  await t.rejects(SparseVhdWriter.create(other, { footer }), { code: 'disk-unsupported', hint: /--format fixed/ });
+  await t.rejects(SparseVhdWriter.create(other, { footer }), { code: 'disk-unsupported', hint: /`format: 'fixed'`/ });
 });
 
 const isHere = spawnSync('qemu-img', ['--version']).status === 0;

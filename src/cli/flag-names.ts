@@ -1,0 +1,20 @@
+import { nameOptionsBy } from '../option-names.js';
+
+/** The flags of options whose name is not the option's with hyphens. */
+const FLAGS: Readonly<Record<string, string>> = { contentMd5: 'md5', parentDirs: 'parent-dir' };
+
+/** The commands of functions. */
+const COMMANDS: Readonly<Record<string, string>> = { sealBlob: 'seal', blobStatus: 'status' };
+
+/** Makes the messages of the library name flags and commands: `--base-check id`, `--no-md5`, `vhdup seal`. */
+export function nameFlags(): void {
+  nameOptionsBy({
+    option: (name, value) => {
+      const flag = FLAGS[name] ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      if (value === false) return `--no-${flag}`;
+      // A flag that may stand alone takes its value behind an equals sign.
+      return value === undefined ? `--${flag}` : `--${flag}${name === 'seal' ? '=' : ' '}${value}`;
+    },
+    call: (name) => `vhdup ${COMMANDS[name] ?? name}`,
+  });
+}

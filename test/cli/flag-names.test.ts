@@ -1,0 +1,21 @@
+import t from 'tap';
+import { nameFlags } from '../../src/cli/flag-names.js';
+import { call, option } from '../../src/option-names.js';
+
+t.test('a message names options of the library, and in the command line its flags', (t) => {
+  t.same(
+    [option('overwrite'), option('format', 'raw'), option('contentMd5', false), call('sealBlob')],
+    ['`overwrite`', "`format: 'raw'`", '`contentMd5: false`', '`sealBlob`'],
+  );
+  nameFlags();
+  t.same(
+    [option('overwrite'), option('baseCheck', 'id'), option('parentDirs'), option('followAbsoluteParents')],
+    ['--overwrite', '--base-check id', '--parent-dir', '--follow-absolute-parents'],
+  );
+  t.same(
+    [option('contentMd5', false), option('checkMd5', false), option('seal', 'lease')],
+    ['--no-md5', '--no-check-md5', '--seal=lease'],
+  );
+  t.same([call('sealBlob'), call('blobStatus'), call('verify')], ['vhdup seal', 'vhdup status', 'vhdup verify']);
+  t.end();
+});
