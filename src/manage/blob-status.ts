@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { parseBlobUri } from '../azure/location.js';
 import type { PushRecord } from '../protocol/push-record.js';
-import { findProblem, judgeBlob } from '../protocol/verdict.js';
+import { findProblem, judgeBlob, type Verdict } from '../protocol/verdict.js';
 import type { BlobProperties } from '../azure/blob-properties.js';
 import { rangeSet, totalLength } from '../bytes/range.js';
 import { parseHolder } from '../protocol/holder.js';
@@ -23,6 +23,8 @@ export interface BlobStatus {
   readonly exists: boolean;
   /** `none`: no blob, or one without a push record; `unfinished-elsewhere`: by another tool, or another version of this one. */
   readonly state: 'none' | PushRecord['state'] | 'unfinished-elsewhere';
+  /** When the blob was last written to, ISO 8601; only if that was after the push was completed: then its digests prove nothing. */
+  readonly writtenSince?: string;
   /** What the push has recorded. */
   readonly push: PushRecord | undefined;
   readonly size: number | undefined;
@@ -62,6 +64,17 @@ export interface LeaseHolder {
   readonly isAlive: boolean | undefined;
 }
 
+/**
+ * Returns the state of the push. A blob that is being copied to has the metadata of the copy's source, so a record in state
+ * `complete` says nothing of it.
+ */
+function stateOf(verdict: Verdict): BlobStatus['state'] {
+  const { record } = verdict;
+  const isOfSource = record?.state === 'complete' && findProblem(verdict, 'copy-pending') !== undefined;
+  if (record && !isOfSource) return record.state;
+  return isOfSource || findProblem(verdict, 'unfinished-elsewhere') ? 'unfinished-elsewhere' : 'none';
+}
+
 /** Returns how far a push is, and changes nothing. That there is no such blob is a result too. */
 export async function blobStatus(uri: string, options: ManageOptions = {}): Promise<BlobStatus> {
   const session = new Session(options);
@@ -82,10 +95,12 @@ export async function blobStatus(uri: string, options: ManageOptions = {}): Prom
   const { type, etag, size, protection } = properties;
   const verdict = judgeBlob(properties);
   const push = verdict.record;
+  const writtenSince = findProblem(verdict, 'written-since');
   return {
     uri: blob.uri,
     exists: true,
-    state: push?.state ?? (findProblem(verdict, 'unfinished-elsewhere') ? 'unfinished-elsewhere' : 'none'),
+    state: stateOf(verdict),
+    ...(writtenSince ? { writtenSince: writtenSince.lastModified.toISOString() } : {}),
     push,
     size,
     // While the blob is written to, its ETag changes all the time, so the pages are counted at any moment.

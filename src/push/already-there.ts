@@ -1,4 +1,5 @@
 import type { DestinationSnapshot } from '../destination/destination.js';
+import { setsContentMd5 } from './capabilities.js';
 import type { PreparedPush } from './context.js';
 import { verifyComplete } from './prove-source.js';
 import { resultOf, type PushResult } from './result.js';
@@ -15,8 +16,8 @@ export async function alreadyThere(push: PreparedPush, seen: DestinationSnapshot
 }
 
 /** Warns if a destination that is complete already has no Content-MD5, although this push would set it. */
-export function warnOfMissingMd5({ session, destination, options }: PreparedPush, seen: DestinationSnapshot): void {
-  const { contentMd5 = true } = options;
-  if (contentMd5 && !seen.contentMd5)
+export function warnOfMissingMd5(push: PreparedPush, seen: DestinationSnapshot): void {
+  const { session, destination } = push;
+  if (setsContentMd5(push) && !seen.contentMd5)
     session.warn(`${destination.uri} has no Content-MD5: it was pushed with ${option('contentMd5', false)}`);
 }

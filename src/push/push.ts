@@ -11,6 +11,7 @@ import { LeaseSecret } from '../protocol/lease-secret.js';
 import { Session } from '../session/session.js';
 import { defaultStateFolder } from '../state/user-folders.js';
 import { alreadyThere, warnOfMissingMd5 } from './already-there.js';
+import { setsContentMd5 } from './capabilities.js';
 import { claim } from './claim.js';
 import { clearDestination } from './clear.js';
 import type { PreparedPush } from './context.js';
@@ -77,9 +78,14 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
 const MOSTLY_UNSENT = 2;
 
 /** Starts the digests. Those that mostly read what is not sent run while the service copies and clears. */
-function beginDigests({ session, disk, digests, stream, plan, base, options }: PreparedPush): RunningDigest {
-  const { contentMd5 = true } = options;
-  const ready = digests.start(0, { md5: contentMd5 ? stream : undefined, tree: true }, 'digest', base === undefined);
+function beginDigests(push: PreparedPush): RunningDigest {
+  const { session, disk, digests, stream, plan, base } = push;
+  const ready = digests.start(
+    0,
+    { md5: setsContentMd5(push) ? stream : undefined, tree: true },
+    'digest',
+    base === undefined,
+  );
   const sent = totalLength(plan.write);
   return new RunningDigest(
     session,

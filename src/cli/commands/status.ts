@@ -37,13 +37,27 @@ const STATES: Readonly<Record<BlobStatus['state'], string>> = {
   'unfinished-elsewhere': 'an unfinished upload of another tool, or of another version of this one',
 };
 
-function lines({ uri, exists, state, push, size: bytes, allocated, copy, lease, protection }: BlobStatus): string[] {
+function lines({
+  uri,
+  exists,
+  state,
+  writtenSince,
+  push,
+  size: bytes,
+  allocated,
+  copy,
+  lease,
+  protection,
+}: BlobStatus): string[] {
   if (!exists) return [`${uri}: there is no such blob`];
   const isUnfinished = state === 'clearing' || state === 'writing';
   return [
     uri,
     ...table([
-      ['push', STATES[state]],
+      [
+        'push',
+        `${STATES[state]}${writtenSince === undefined ? '' : `, but written to afterwards, last at ${writtenSince}`}`,
+      ],
       push?.id === undefined ? undefined : ['disk', push.id],
       push?.base && ['over', `${push.base.uri} (${push.base.id})`],
       bytes === undefined ? undefined : ['blob size', `${size(bytes)} (${bytes} bytes)`],
