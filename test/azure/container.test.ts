@@ -16,7 +16,7 @@ t.test('only page blobs are listed, with size, metadata and whether they have Co
 });
 
 t.test('snapshots are deleted by a value of their metadata: neither others nor those of a longer name', async (t) => {
-  const { container: direct, blobAt } = await azureScene(t);
+  const { container: direct, gate, blobAt } = await azureScene(t);
   const snapshots = async () => {
     const found: string[] = [];
     for await (const { name, snapshot, metadata } of direct.listBlobsFlat({
@@ -34,6 +34,7 @@ t.test('snapshots are deleted by a value of their metadata: neither others nor t
   }
   const { blob, container } = await blobAt('disk');
   await container.deleteSnapshots(blob, 'mark', 'mine');
+  t.equal(gate.records.filter(({ kind }) => kind === 'delete').length, 1);
   t.strictSame(
     await snapshots(),
     [

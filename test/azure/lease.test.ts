@@ -95,13 +95,19 @@ t.test('an infinite lease is not released with the work, and has no end', async 
 });
 
 t.test('a delayed release keeps others from writing until its time', async (t) => {
-  const { acquire, state, write } = await leaseScene(t);
+  const { acquire, gate, state, write } = await leaseScene(t);
   const lease = await acquire();
   t.notOk(lease.isReleaseDelayed);
   lease.delayRelease(20);
   t.ok(lease.isReleaseDelayed);
   t.match(await lease.finalProperties(), { size: 512 });
+  gate.records = [];
   t.equal(await lease.release(), true);
+  t.strictSame(
+    gate.records.map(({ headers }) => headers['x-ms-lease-action']),
+    ['renew', 'break'],
+    'a break period is never longer than the rest of the lease',
+  );
   t.match(await state(), { state: 'breaking' });
   await t.rejects(write(), { code: 'destination-busy' });
 });
@@ -144,6 +150,17 @@ t.test('one that nobody holds is refused, and one without an answer is unknown',
   const { blob, gate } = await leaseScene(t);
   t.equal(await releaseLeaseAfter(blob, randomUUID(), 0), 'refused');
   t.equal(await releaseLeaseAfter(blob, randomUUID(), 5), 'refused');
+  for (const [status, outcome] of [
+    [404, 'refused'],
+    [409, 'refused'],
+    [412, 'refused'],
+    [403, 'unknown'],
+    [503, 'unknown'],
+  ] as const) {
+    gate.onRequest = () => ({ status });
+    t.equal(await releaseLeaseAfter(blob, randomUUID(), 0), outcome, `${status}`);
+  }
+  gate.onRequest = () => undefined;
   gate.faults = () => 'reset-after-body';
   t.equal(await releaseLeaseAfter(blob, randomUUID(), 0), 'unknown');
 });
