@@ -43,6 +43,17 @@ const rows: readonly Row[] = [
     ...{ base: COPIED, push: /another blob is being copied there/, abort: /no push of vhdup/, seal: COPIED },
   },
   {
+    // A copy takes its source's metadata, and so the record of a finished push.
+    ...{ blob: 'copied over', state: 'copy-pending', status: /^unfinished-elsewhere$/, info: COPIED, verify: COPIED },
+    ...{
+      pull: COPIED,
+      base: COPIED,
+      push: /another blob is being copied there/,
+      abort: /a finished push/,
+      seal: COPIED,
+    },
+  },
+  {
     ...{ blob: 'writing', state: 'unfinished-push', status: /^writing$/, info: UNFINISHED, verify: UNFINISHED },
     ...{ pull: UNFINISHED, base: /it is an unfinished push/, push: /an unfinished push of something else/ },
     ...{ abort: /^deleted$/, seal: UNFINISHED },
@@ -56,7 +67,7 @@ const rows: readonly Row[] = [
     ...{
       blob: 'written',
       state: 'written-since',
-      status: /^complete$/,
+      status: /^complete, written since 2/,
       info: /written to after the push was completed/,
     },
     ...{
@@ -103,6 +114,7 @@ t.test('all commands agree with the verdict on a blob', async (t) => {
   const through = BlobServiceClient.fromConnectionString(options.environment['AZURE_STORAGE_CONNECTION_STRING'] ?? '');
   gate.copies = { polls: Infinity, end: 'success' };
   await through.getContainerClient('vhds').getPageBlobClient('copied').beginCopyFromURL(uri('raw'));
+  await through.getContainerClient('vhds').getPageBlobClient('copied over').beginCopyFromURL(uri('finished'));
   gate.copies = undefined;
   const written = container.getPageBlobClient('written');
   await written.setMetadata({
@@ -115,7 +127,10 @@ t.test('all commands agree with the verdict on a blob', async (t) => {
     const report = row.state === 'not-a-vhd' ? 'the footer is none' : undefined;
     t.equal(judgeBlob(await blob.properties(), report).state, row.state, `${row.blob}: the verdict`);
     const stories: Readonly<Record<Exclude<keyof Row, 'blob' | 'state'>, () => Promise<string>>> = {
-      status: async () => (await blobStatus(uri(row.blob), options)).state,
+      status: async () => {
+        const { state, writtenSince } = await blobStatus(uri(row.blob), options);
+        return writtenSince === undefined ? state : `${state}, written since ${writtenSince}`;
+      },
       info: async () => (await inspectBlob(uri(row.blob), options)).problems.join('\n'),
       verify: async () => {
         await using disk = await openDisk(scene.base);
