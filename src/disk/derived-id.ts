@@ -25,3 +25,8 @@ export function derivedId({ format, token, size }: IdSource): string {
   id.writeUInt8((id.readUInt8(8) & 0x3f) | 0x80, 8);
   return id.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
+
+/** Returns true if an id was derived, here or before the image was pushed and pulled: other images may have the same one. */
+export function isDerivedId(id: string): boolean {
+  return /^.{8}-.{4}-8.{3}-[89ab]/.test(id);
+}

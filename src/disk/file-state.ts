@@ -6,9 +6,12 @@ export async function currentState(file: SourceHandle): Promise<FileState> {
   return stateOf(file.path, await file.statPath());
 }
 
-/** Returns the state of an open file, given the times that its path had: what is read is that file, whatever the path leads to meanwhile. */
+/**
+ * Returns the state of an open file, given the times that its path had. Identity and size are those of the open file, because that is
+ * what is read, whatever the path leads to meanwhile and however the file grows.
+ */
 export function openedState(file: SourceHandle, times: FileTimes): FileState {
-  return stateOf(file.path, { ...times, identity: file.identity });
+  return stateOf(file.path, { ...times, identity: file.identity, size: file.size });
 }
 
 function stateOf(path: string, { identity, size, mtimeNs, ctimeNs }: FileTimes): FileState {

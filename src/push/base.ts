@@ -2,6 +2,7 @@ import { VhdupError } from '../errors.js';
 import type { BlobLocation } from '../azure/location.js';
 import type { PageBlob } from '../azure/page-blob.js';
 import type { BlobProperties } from '../azure/blob-properties.js';
+import { isDerivedId } from '../disk/derived-id.js';
 import type { Disk } from '../disk/disk.js';
 import { FOOTER_LENGTH, parseFixedTail, type FixedTail } from '../protocol/fixed-vhd.js';
 import { recordedTree, type BaseCheck } from '../protocol/push-record.js';
@@ -74,7 +75,7 @@ export async function openBase(
       `name the blob of an ancestor of this disk, or push everything with ${option('to')} alone`,
     );
   }
-  if (check === 'id' && disk.layers[layer]?.isIdDerived)
+  if (check === 'id' && isDerivedId(id))
     throw mismatch(
       blob,
       `the id ${id} of the local disk was derived from parts of its content, which proves nothing`,

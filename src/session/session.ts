@@ -24,7 +24,9 @@ export class Session {
   readonly #retrier: Retrier;
   readonly #floor: ThroughputFloor;
 
+  /** Throws `usage` if the concurrency is no number. */
   constructor(options: SessionOptions) {
+    if (Number.isNaN(options.concurrency)) throw new VhdupError('usage', 'the concurrency is not a number');
     this.#options = options;
     this.stop = { cancel: options.signal ?? new AbortController().signal, abort: this.#abort.signal };
     this.scheduler = new RequestScheduler(this.stop, options.concurrency, options.limit);

@@ -254,7 +254,7 @@ for (const emulator of [false, true]) {
       await pushed(scene.base, { to: uri('base') });
       await t.rejects(pushed(scene.child, { base: uri('base'), to: uri('child'), requireSealedBase: true }), {
         code: 'base-mismatch',
-        hint: /vhdup seal/,
+        hint: /`sealBlob`/,
       });
       t.equal(await factsOf(container, 'child'), undefined);
       await sealBlob(uri('base'), options);

@@ -48,3 +48,8 @@ t.test('events are emitted; warnings are kept for the result too', (t) => {
   t.strictSame(session.warnings, ['w']);
   t.end();
 });
+
+t.test('a concurrency that is no number is refused before anything is done', (t) => {
+  t.throws(() => new Session({ concurrency: Number.NaN }), { code: 'usage' });
+  t.end();
+});

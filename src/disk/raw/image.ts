@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
 import { SECTOR } from '../../bytes/sector.js';
 import { derivedId } from '../derived-id.js';
 import type { Creation, FileState, Layer, SourceFile } from '../disk.js';
@@ -9,26 +10,47 @@ import type { Findings } from '../findings.js';
 import { FlatMap } from '../flat-map.js';
 import { foreignFormat } from '../foreign-format.js';
 import type { AllocationMap, Image, ImageFormat, OpenContext, OpenedImage } from '../image.js';
+import { isLikeFixedVhd } from '../vhd/like-fixed-vhd.js';
 import { recogniseContent } from './content.js';
 
 /** Bytes at each end of the file that the id and the structure digest are derived from. */
 const SAMPLE_BYTES = 1024 * 1024;
-/** A file with such a name, and without the structures of that format, is a damaged image, not the content of a disk. */
-const OTHER_NAME = /\.(a?vhdx?|vhds|qcow2?|qed|vmdk|vdi|hdd|dmg|ova)$/i;
+/**
+ * A file with such a name, and without the structures of that format, is a damaged image, not the content of a disk. What downloads
+ * and backups append (`.part`, ` (1)`, `.bak`) may come behind it.
+ */
+const OTHER_NAME = /\.(a?vhdx?|vhds|qcow2?|qed|vmdk|vdi|hdd|dmg|ova)(?![a-z0-9])/i;
+/** The file of a pull that is not finished: parts of it are holes. */
+const UNFINISHED_PULL = /\.vhdup-part-/;
 
 /** The format raw: the file is the content of the disk, byte for byte. */
 export const raw = {
   name: 'raw',
 
-  /** A raw disk has no mark of its own: it is recognised by a partition table or a file system, if nothing says that it is something else. */
-  probe({ path, head, tail }: FileEnds): boolean {
-    return !hasOtherName(path) && foreignFormat(head, tail) === undefined && recogniseContent(head).length > 0;
+  /**
+   * A raw disk has no mark of its own: it is recognised by a partition table or a file system, if nothing says that it is something
+   * else, or only a part of a disk.
+   */
+  probe(ends: FileEnds): boolean {
+    const { path, head, tail, size } = ends;
+    const contents = recogniseContent(head);
+    return (
+      contents.length > 0 &&
+      contents.every(({ end }) => end === undefined || end <= size) &&
+      foreignFormat(head, tail) === undefined &&
+      !hasOtherName(path) &&
+      !isLikeFixedVhd(ends)
+    );
   },
 
   async open(file: SourceHandle, { findings }: OpenContext): Promise<OpenedImage> {
     const opened = await file.statPath();
-    if (file.size === 0) {
-      findings.error(undefined, undefined, 'the file is empty');
+    if (file.size === 0 || UNFINISHED_PULL.test(basename(file.path))) {
+      findings.error(
+        undefined,
+        undefined,
+        file.size === 0 ? 'the file is empty' : 'it is the file of an unfinished pull',
+      );
       return { summary: undefined, image: undefined };
     }
     const size = Math.ceil(file.size / SECTOR) * SECTOR;
@@ -44,7 +66,7 @@ export const raw = {
 
 /** Returns true if the name of a file is that of another format's image. */
 export function hasOtherName(path: string): boolean {
-  return OTHER_NAME.test(path);
+  return OTHER_NAME.test(basename(path));
 }
 
 /** A raw image that was checked. */

@@ -189,20 +189,23 @@ t.test('a raw disk is no parent, and has none', async (t) => {
   await t.rejects(openDisk(child.path), { code: 'chain-broken', message: /parent\.img.*not a VHD/ });
 });
 
-t.test('a file that is cut short says so, if its partition table or its file system does', async (t) => {
-  const content = partitioned(2 * MIB);
-  content.set([0, 0, 0, 0, 0x83, 0, 0, 0], 446);
-  content.writeUInt32LE(2048, 454);
-  content.writeUInt32LE(2048, 458);
-  t.match((await checkDisk(await fileWith(t, content))).warnings, []);
-  t.match((await checkDisk(await fileWith(t, content.subarray(0, -512)))).warnings, [
-    { problem: /MBR says .* 2097152 bytes.*cut short/ },
-  ]);
-  const large = Buffer.alloc(MIB);
-  large.write('EFI PART', 4096);
-  large.writeBigUInt64LE(255n, 4096 + 32);
-  t.match((await checkDisk(await fileWith(t, large))).warnings, [{ problem: /sectors of 4096 bytes/ }]);
-});
+t.test(
+  'a file that is cut short by its partition table or file system is read only as requested, with a warning',
+  async (t) => {
+    const content = partitioned(2 * MIB);
+    content.set([0, 0, 0, 0, 0x83, 0, 0, 0], 446);
+    content.writeUInt32LE(2048, 454);
+    content.writeUInt32LE(2048, 458);
+    t.match((await checkDisk(await fileWith(t, content))).warnings, []);
+    const cut = await fileWith(t, content.subarray(0, -512));
+    await t.rejects(openDisk(cut), { code: 'disk-invalid', hint: /`format: 'raw'`/ });
+    t.match((await checkDisk(cut, { format: 'raw' })).warnings, [{ problem: /MBR says .* 2097152 bytes.*cut short/ }]);
+    const large = Buffer.alloc(MIB);
+    large.write('EFI PART', 4096);
+    large.writeBigUInt64LE(255n, 4096 + 32);
+    t.match((await checkDisk(await fileWith(t, large))).warnings, [{ problem: /sectors of 4096 bytes/ }]);
+  },
+);
 
 t.test('a change of the first or the last MiB changes the digest of the structures', async (t) => {
   const path = await fileWith(t, partitioned(4 * MIB));
