@@ -31,7 +31,7 @@ export async function resumeEarlierPart(task: PullTask, lock: Lock): Promise<Res
     return undefined;
   }
   const own = output.partPath(lock.token);
-  const taken: PullRecord = {
+  const resumed: PullRecord = {
     ...record,
     acceptsDiffering,
     identity: null,
@@ -46,8 +46,8 @@ export async function resumeEarlierPart(task: PullTask, lock: Lock): Promise<Res
   const isUntouched = isClosed && record.stamp !== null && record.stamp === (await output.stampOf(earlier.path));
   await lock.check();
   // The record is written before the rename: after a crash in between, it has both names.
-  await writePullRecord(output.recordPath, isClosed ? { ...taken, formerPart: earlier.name } : taken);
-  return !isClosed || (await movePart(earlier.path, own)) ? { record: taken, isUntouched } : undefined;
+  await writePullRecord(output.recordPath, isClosed ? { ...resumed, formerPart: earlier.name } : resumed);
+  return !isClosed || (await movePart(earlier.path, own)) ? { record: resumed, isUntouched } : undefined;
 }
 
 /** A part file of an earlier run that this run has taken over. */
