@@ -8,6 +8,7 @@ import { thisOwner } from '../state/owner.js';
 import type { PullOutput } from './output.js';
 import { changeOf, readPullRecord, writePullRecord, type PullRecord } from './record.js';
 import type { PullTask } from './task.js';
+import { hasErrorCode } from '../state/system-error.js';
 
 /**
  * Takes over the part file of an earlier run under the name of this one, and records that. Renames the file only if its
@@ -87,7 +88,7 @@ async function movePart(from: string, to: string): Promise<boolean> {
     await rename(from, to);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if (hasErrorCode(error, 'ENOENT')) return false;
     throw unwritable(to, 'go on with what an earlier pull has left', error);
   }
 }
