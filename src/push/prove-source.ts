@@ -1,4 +1,4 @@
-import { VhdupError } from '../errors.js';
+import { hasCode } from '../errors.js';
 import type { RangeSet } from '../bytes/range.js';
 import type { Digests } from '../content/digest-computation.js';
 import { DiskDigests } from '../content/disk-digests.js';
@@ -86,7 +86,7 @@ async function proveAnew(
   }
   const verification = { scope: options.verify ?? 'sent', gaps, content: writer, repairBy: writer };
   await verifyPushed(push, verification).catch((error: unknown) => {
-    throw isDifference(error) ? guard.changed('it is not what was sent', error) : error;
+    throw hasCode(error, 'content-differs') ? guard.changed('it is not what was sent', error) : error;
   });
   return { identity, digests: await digests.of(0, { md5: md5 && stream, tree: true }, 'digest') };
 }
@@ -96,11 +96,7 @@ async function verifyUntorn({ guard }: PreparedPush, verify: () => Promise<void>
   try {
     await verify();
   } catch (error) {
-    if (!isDifference(error) || (await guard.isUntouched())) throw error;
+    if (!hasCode(error, 'content-differs') || (await guard.isUntouched())) throw error;
     throw guard.changed('it was touched while it was compared with the destination, and differs', error);
   }
-}
-
-function isDifference(error: unknown): boolean {
-  return error instanceof VhdupError && error.code === 'content-differs';
 }
