@@ -53,3 +53,8 @@ export function messageOf(error: unknown): string {
     ? error.message
     : inspect(error, { breakLength: Infinity });
 }
+
+/** Returns true for a `VhdupError` with one of these codes. */
+export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): boolean {
+  return error instanceof VhdupError && codes.includes(error.code);
+}

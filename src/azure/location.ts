@@ -22,15 +22,17 @@ export function isBlobUri(text: string): boolean {
 
 /** Parses the URI of a blob, with or without a SAS. Throws `usage` if it is not one. */
 export function parseBlobUri(uri: string): BlobLocation {
-  const shown = uri.replace(/\?.*$/s, '');
+  const withoutQuery = uri.replace(/\?.*$/s, '');
   let url: URL;
   try {
     url = new URL(uri.trim());
   } catch {
-    throw new VhdupError('usage', `"${shown}" is not a URI`, { hint: EXAMPLE });
+    throw new VhdupError('usage', `"${withoutQuery}" is not a URI`, { hint: EXAMPLE });
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new VhdupError('usage', `"${shown}" is not a blob URI: it has to begin with https://`, { hint: EXAMPLE });
+    throw new VhdupError('usage', `"${withoutQuery}" is not a blob URI: it has to begin with https://`, {
+      hint: EXAMPLE,
+    });
   if (url.username !== '' || url.password !== '')
     throw new VhdupError('usage', 'a blob URI carries no user name or password', { hint: EXAMPLE });
   const parts = url.pathname.split('/').slice(1);
@@ -39,7 +41,8 @@ export function parseBlobUri(uri: string): BlobLocation {
   const prefix = pathStyle ? parts.shift() : undefined;
   const [container, ...rest] = parts.map(decode);
   const name = rest.join('/');
-  if (!container || name === '') throw new VhdupError('usage', `"${shown}" does not name a blob`, { hint: EXAMPLE });
+  if (!container || name === '')
+    throw new VhdupError('usage', `"${withoutQuery}" does not name a blob`, { hint: EXAMPLE });
   const query = url.searchParams;
   const snapshot = query.get('snapshot') ?? undefined;
   const versionId = query.get('versionid') ?? query.get('versionId') ?? undefined;

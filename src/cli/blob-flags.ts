@@ -32,7 +32,7 @@ export function blobFlags<T>(yargs: Argv<T>): Argv<T & BlobFlags> {
  * Returns the library's options for these flags. The SAS in a file is for the account of `uri`, and replaces the credentials of the
  * environment. A SAS in a URI still comes first. Throws `usage` if the file cannot be read, or does not hold a SAS.
  */
-export async function accessOptions(
+export async function credentialOptions(
   { sasFile, allowHttp }: BlobFlags,
   uri: string | undefined,
 ): Promise<Pick<SessionOptions, 'environment' | 'allowHttp'>> {

@@ -1,6 +1,6 @@
 import { nameOptionsBy } from '../option-names.js';
 
-/** The flags of options whose name is not the option's with hyphens. */
+/** The flags that are not named like their option, with hyphens. */
 const FLAGS: Readonly<Record<string, string>> = { contentMd5: 'md5', parentDirs: 'parent-dir' };
 
 /** The commands of functions. */

@@ -1,4 +1,5 @@
 import { EXIT } from './exit-code.js';
+import { printMessage } from './output.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
@@ -7,7 +8,10 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
  * one ends the process at once. When the work is done and its result is printed, a signal no longer changes the exit code: the
  * first one is then ignored, and the second one ends the process with the exit code that it has.
  */
-export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>, onFirst: () => void): Promise<T> {
+export async function interruptible<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  onFirst: () => void = () => undefined,
+): Promise<T> {
   const controller = new AbortController();
   const interrupt = () => {
     if (controller.signal.aborted) {
@@ -30,4 +34,9 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   } finally {
     for (const name of SIGNALS) process.off(name, interrupt);
   }
+}
+
+/** Prints that the work is stopping, and what a second Ctrl-C does. For `onFirst`. */
+export function reportStopping(): void {
+  printMessage('stopping: finishing the requests under way (Ctrl-C again to stop at once)');
 }

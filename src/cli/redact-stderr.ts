@@ -16,6 +16,6 @@ stderr.write = (chunk: string | Uint8Array, ...rest: unknown[]) => write(redacte
 /** Returns the chunk without secrets. Bytes in which none was found are returned unchanged: they may not be text. */
 function redacted(chunk: string | Uint8Array): string | Uint8Array {
   const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString();
-  const shown = redact(text);
-  return shown === text ? chunk : shown;
+  const searched = redact(text);
+  return searched === text ? chunk : searched;
 }

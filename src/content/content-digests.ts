@@ -8,6 +8,7 @@ import { Md5Consumer } from './md5-consumer.js';
 import type { Consumer } from './scan.js';
 import { TreeConsumer } from './tree-consumer.js';
 
+/** The consumers of the content, and what they use. */
 interface Parts {
   readonly hashing: Hashing;
   readonly md5: Md5Consumer | undefined;

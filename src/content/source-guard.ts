@@ -15,7 +15,7 @@ const COARSE_TICK_MS = 2000;
 /** Changes up to this age count as recent: the clock of a file server may be behind. */
 const RECENT_MS = 10_000;
 /** The problem if all tries fail. */
-const AGAIN_AND_AGAIN = 'it is written to, or touched, again and again';
+const ALWAYS_TOUCHED = 'it is written to, or touched, again and again';
 
 /** Options of a guard. */
 export interface GuardOptions {
@@ -109,7 +109,7 @@ export class SourceGuard implements Watch {
       const result = await work();
       if (await this.isUntouched()) return result;
     }
-    throw this.changed(AGAIN_AND_AGAIN);
+    throw this.changed(ALWAYS_TOUCHED);
   }
 
   /** Returns the error to throw if the disk was touched and its content is different now. */
@@ -143,7 +143,7 @@ export class SourceGuard implements Watch {
       this.#throwIfChanged(files);
       if (files.every(({ ctimeNs }, index) => ctimeNs === before[index]?.ctimeNs)) return files;
     }
-    throw this.changed(AGAIN_AND_AGAIN);
+    throw this.changed(ALWAYS_TOUCHED);
   }
 
   async #compareTimes(): Promise<void> {

@@ -33,7 +33,7 @@ export interface DestinationSnapshot {
 
 /** How a copy by the service has ended. */
 export interface CopyEnd {
-  /** Why it came to nothing, in words; `undefined` if it succeeded, or if nothing was copied. */
+  /** Why it failed or was aborted, in words; `undefined` if it succeeded, or if nothing was copied. */
   readonly failure: string | undefined;
   /** The destination's ETag if nothing has written to it since the copy was completed, as far as the service shows. */
   readonly untouched: string | undefined;
@@ -57,7 +57,7 @@ export interface DestinationContent {
   pageRanges(): Promise<RangeSet>;
 }
 
-/** A place to push a disk to. The methods say what the push relies on; each retries what is worth it. */
+/** A place to push a disk to. The comments say what a push relies on. Each method repeats requests that fail in passing. */
 export interface Destination {
   /** For messages and results, without a secret. */
   readonly uri: string;
@@ -120,6 +120,7 @@ export interface DestinationWriter extends DestinationContent, AsyncDisposable {
   write(offset: number, bytes: Uint8Array, md5: Uint8Array): Promise<void>;
   /** Makes whole pages zeros. */
   clear(range: Range): Promise<void>;
+  /** Changes the size to `size` bytes. Pages beyond it are lost. */
   resize(size: number): Promise<void>;
   /** Returns the destination as it is now. Throws `transfer-failed` if it is gone. */
   inspect(): Promise<DestinationSnapshot>;

@@ -14,6 +14,7 @@ export interface Md5Stream {
 
 /** Computes hashes, in this thread or in others. */
 export interface Hashing {
+  /** Starts the MD5 of a stream. */
   startMd5(): Md5Stream;
   /** Returns the MD5 of bytes, which must not change until the promise has settled. */
   md5(bytes: Uint8Array): Promise<Uint8Array>;

@@ -4,6 +4,7 @@ import pureMd5 from 'md5';
 
 /** An MD5 that is being computed. */
 export interface Hasher {
+  /** Adds bytes, in order. */
   update(bytes: Uint8Array): unknown;
   /** Returns 16 bytes. */
   digest(): Buffer;

@@ -43,7 +43,7 @@ export interface Layer {
   readonly warnings: readonly string[];
 }
 
-/** What an image says about the making of its disk. A conversion to a VHD keeps as much of it as the format carries. */
+/** How a disk was made, as its image records it. A conversion to a VHD keeps as much of it as the format carries. */
 export interface Creation {
   /** The format that `record` belongs to. */
   readonly format: string;
@@ -112,5 +112,6 @@ export interface Disk extends AsyncDisposable {
   fileStates(): Promise<readonly FileState[]>;
   /** Drops all cached content of the files, such as bitmaps, so that it is read again when needed; keeps the structures. */
   dropCache(): void;
+  /** Closes all files of the chain. */
   close(): Promise<void>;
 }

@@ -30,6 +30,7 @@ export interface SourceHandle {
   readNow?(position: number, into: Uint8Array): void;
   /** Returns size and times of the file that the path leads to now. Throws `disk-unreadable`. */
   statPath(): Promise<FileTimes>;
+  /** Waits for the reads under way, and closes the file. */
   close(): Promise<void>;
 }
 

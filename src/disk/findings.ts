@@ -28,6 +28,7 @@ export class Findings {
     this.file = file;
   }
 
+  /** Reports an error. `offset`: of the field in the file, in bytes; `undefined` if the problem is about the whole file. */
   error(
     offset: number | undefined,
     field: string | undefined,
@@ -37,6 +38,7 @@ export class Findings {
     this.problems.push({ severity: 'error', file: this.file, offset, field, problem, code, hint, cause });
   }
 
+  /** Reports a warning; its arguments are those of `error`. */
   warning(offset: number | undefined, field: string | undefined, problem: string): void {
     this.problems.push({
       severity: 'warning',

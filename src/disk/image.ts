@@ -39,7 +39,7 @@ export interface ParentWarning extends FieldPlace {
   readonly problem: string;
 }
 
-/** What an image thinks of a candidate for its parent. */
+/** Whether a candidate is the parent of an image. */
 export interface Judgement {
   /** Why the candidate is not the parent; `undefined` if it is. */
   readonly refusal: string | undefined;
@@ -57,6 +57,7 @@ export interface ParentReference {
   readonly place: FieldPlace;
   /** The parent in words, for "no … was found". */
   readonly description: string;
+  /** Returns whether a candidate, of the right format, is the parent. */
   judge(candidate: ImageSummary): Judgement;
 }
 
@@ -77,8 +78,8 @@ export interface Image {
   readonly layer: Layer;
   readonly creation: Creation;
   /**
-   * Reads what it takes to list the segments of `[offset, end)`, within the image's size. The map may end before `end`: at once no
-   * more is read than a small amount of memory holds. What is hidden need not be read, and must not be asked for; `isHidden` is
+   * Reads what it takes to list the segments of `[offset, end)`, within the image's size. The map may end before `end`, so that
+   * one call needs little memory. Hidden stretches need not be read, and the caller must not use the map for them. `isHidden` is
    * called with ascending stretches.
    */
   load(offset: number, end: number, isHidden: IsHidden): Promise<AllocationMap>;
@@ -90,6 +91,7 @@ export interface Image {
   fileStates(): Promise<readonly FileState[]>;
   /** Drops all cached content of the files, so that it is read again when needed; keeps the structures. */
   dropCache(): void;
+  /** Closes all files of the image. */
   close(): Promise<void>;
 }
 

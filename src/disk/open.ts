@@ -2,6 +2,7 @@ import type { Disk } from './disk.js';
 import { openChain, type ChainOptions } from './chain.js';
 import { localFiles, type Files } from './file.js';
 
+/** Options of `openDisk`. */
 export type OpenOptions = ChainOptions;
 
 /**

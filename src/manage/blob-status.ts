@@ -12,6 +12,7 @@ import { stateFolderIfAny } from '../state/user-folders.js';
 import { judgeOwner } from '../state/owner.js';
 import { readSealRecord } from '../state/seal-record.js';
 
+/** Options of all functions that look after a blob. */
 export interface ManageOptions extends SessionOptions {
   /** Folder for this machine's records; see `docs/PROTOCOL.md`. */
   readonly stateFolder?: string | undefined;
@@ -65,8 +66,8 @@ export interface LeaseHolder {
 }
 
 /**
- * Returns the state of the push. A blob that is being copied to has the metadata of the copy's source, so a record in state
- * `complete` says nothing of it.
+ * Returns the state of the push. While another blob is copied to the destination, it has the metadata of the copy's source: a
+ * record in state `complete` is then the source's.
  */
 function stateOf(verdict: Verdict): BlobStatus['state'] {
   const { record } = verdict;

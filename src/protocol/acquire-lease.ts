@@ -1,4 +1,4 @@
-import { VhdupError } from '../errors.js';
+import { hasCode } from '../errors.js';
 import { Lease } from '../azure/lease.js';
 import type { BlobProperties } from '../azure/blob-properties.js';
 import { hasStatus } from '../azure/service-error.js';
@@ -113,7 +113,7 @@ async function acquireFree({ session, blob }: LeaseContext, root: string): Promi
   try {
     return await Lease.acquire(blob, { root, step: 0 }, session.abort);
   } catch (error) {
-    if (error instanceof VhdupError && error.code === 'destination-busy') return undefined;
+    if (hasCode(error, 'destination-busy')) return undefined;
     throw error;
   }
 }

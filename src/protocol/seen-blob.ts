@@ -3,7 +3,7 @@ import type { PageBlob } from '../azure/page-blob.js';
 import { hasStatus } from '../azure/service-error.js';
 import { rangeSet, type RangeSet } from '../bytes/range.js';
 
-/** The content of a blob as it was seen: every request asks for the ETag of then. */
+/** The content of a blob as it was seen: every request requires the ETag that the blob had then. */
 export class SeenBlob {
   readonly #blob: PageBlob;
   readonly #etag: string;

@@ -18,7 +18,7 @@ export type BlobProblem =
 
 /** What a blob is, as its properties, its metadata and its footer say. All commands use this one verdict. */
 export interface Verdict {
-  /** `finished`, or the first of the problems. A blob that says nothing of an upload counts as finished. */
+  /** `finished`, or the first of the problems. A blob without any sign of an upload counts as finished. */
   readonly state: 'finished' | BlobProblem['kind'];
   /** All problems, in the order of `BlobProblem`. */
   readonly problems: readonly BlobProblem[];
@@ -26,8 +26,8 @@ export interface Verdict {
 }
 
 /**
- * Judges a blob by its properties; `undefined` if there is none. `footer`: its parsed footer, or what is wrong with it; without
- * it, nothing is said of that.
+ * Judges a blob by its properties; `undefined` if there is none. `footer`: its parsed footer, or what is wrong with it; if absent,
+ * the footer is not judged.
  */
 export function judgeBlob(properties: BlobProperties | undefined, footer?: FixedTail | string): Verdict {
   if (!properties) return { state: 'missing', problems: [{ kind: 'missing' }], record: undefined };

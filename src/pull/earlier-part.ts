@@ -8,6 +8,7 @@ import { thisOwner } from '../state/owner.js';
 import type { PullOutput } from './output.js';
 import { changeOf, readPullRecord, writePullRecord, type PullRecord } from './record.js';
 import type { PullTask } from './task.js';
+import { hasErrorCode } from '../state/system-error.js';
 
 /**
  * Takes over the part file of an earlier run under the name of this one, and records that. Renames the file only if its
@@ -31,7 +32,7 @@ export async function resumeEarlierPart(task: PullTask, lock: Lock): Promise<Res
     return undefined;
   }
   const own = output.partPath(lock.token);
-  const taken: PullRecord = {
+  const resumed: PullRecord = {
     ...record,
     acceptsDiffering,
     identity: null,
@@ -46,8 +47,8 @@ export async function resumeEarlierPart(task: PullTask, lock: Lock): Promise<Res
   const isUntouched = isClosed && record.stamp !== null && record.stamp === (await output.stampOf(earlier.path));
   await lock.check();
   // The record is written before the rename: after a crash in between, it has both names.
-  await writePullRecord(output.recordPath, isClosed ? { ...taken, formerPart: earlier.name } : taken);
-  return !isClosed || (await movePart(earlier.path, own)) ? { record: taken, isUntouched } : undefined;
+  await writePullRecord(output.recordPath, isClosed ? { ...resumed, formerPart: earlier.name } : resumed);
+  return !isClosed || (await movePart(earlier.path, own)) ? { record: resumed, isUntouched } : undefined;
 }
 
 /** A part file of an earlier run that this run has taken over. */
@@ -87,7 +88,7 @@ async function movePart(from: string, to: string): Promise<boolean> {
     await rename(from, to);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if (hasErrorCode(error, 'ENOENT')) return false;
     throw unwritable(to, 'go on with what an earlier pull has left', error);
   }
 }

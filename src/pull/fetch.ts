@@ -15,7 +15,7 @@ import { option } from '../option-names.js';
 /** The default of `PullOptions.recordEvery`. */
 const RECORD_EVERY = 16 * 1024 * 1024;
 
-/** What a download has moved. */
+/** Amounts that a download has moved. */
 export interface DownloadStats {
   /** Bytes read from the blob. */
   readonly fetched: number;

@@ -6,6 +6,7 @@ import { unwritable } from '../disk/output-file.js';
 import type { Lock } from '../state/lock.js';
 import type { PullParent } from './parent.js';
 import { option } from '../option-names.js';
+import { hasErrorCode } from '../state/system-error.js';
 
 /** The path of a pull's output, and of the files beside it. */
 export class PullOutput {
@@ -92,7 +93,7 @@ export class PullOutput {
         const path = join(folder, entry.name);
         if (!this.#isLeftover(entry.name) || entry.isDirectory() || entry.name === basename(kept)) continue;
         await unlink(path).catch((error: unknown) => {
-          if (!isMissing(error)) throw error;
+          if (!hasErrorCode(error, 'ENOENT')) throw error;
         });
       }
     } catch (error) {
@@ -119,7 +120,7 @@ export class PullOutput {
       await rename(part, this.path);
     } catch (error) {
       // Another process that took the lock over has removed this part file.
-      if (isMissing(error)) await lock.check();
+      if (hasErrorCode(error, 'ENOENT')) await lock.check();
       throw unwritable(this.path, 'give the finished file its name', error);
     }
     await syncFolder(dirname(this.path));
@@ -147,10 +148,6 @@ export function stampIn(file: BigIntStats): string {
 
 /** The token of a lock's holder. */
 const TOKEN = /^[0-9a-f]{16}$/;
-
-function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
-}
 
 /** Makes a rename durable, if the system allows opening a folder. */
 async function syncFolder(path: string): Promise<void> {

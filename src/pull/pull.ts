@@ -1,4 +1,4 @@
-import { VhdupError } from '../errors.js';
+import { hasCode, VhdupError } from '../errors.js';
 import { Session } from '../session/session.js';
 import { checkContent, chooseDigest } from './check.js';
 import { fetchAll, type DownloadStats } from './fetch.js';
@@ -87,8 +87,8 @@ async function check(task: PullTask, part: PartFile): Promise<PullResult['checke
   try {
     return await checkContent(task, part);
   } catch (error) {
-    if (error instanceof VhdupError && error.code === 'content-differs') await part.recordDiffering();
-    if (error instanceof VhdupError && error.code === 'disk-invalid') await part.discardRecord();
+    if (hasCode(error, 'content-differs')) await part.recordDiffering();
+    if (hasCode(error, 'disk-invalid')) await part.discardRecord();
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { VhdupError } from '../errors.js';
+import { hasCode, VhdupError } from '../errors.js';
 import type { BlobLocation } from '../azure/location.js';
 import type { PageBlob } from '../azure/page-blob.js';
 import type { BlobProperties } from '../azure/blob-properties.js';
@@ -122,7 +122,7 @@ export async function requireUnchanged({ blob, properties }: Base, when: string,
 
 /** Returns true for the errors of a base that is not what it has to be. */
 export function isMismatch(error: unknown): error is VhdupError {
-  return error instanceof VhdupError && error.code === 'base-mismatch';
+  return hasCode(error, 'base-mismatch');
 }
 
 /** Returns the error for a base that is not what it has to be. */

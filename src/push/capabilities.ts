@@ -13,13 +13,13 @@ export function requireCapabilities(can: Capabilities, uri: string, { base, seal
   if (problem !== undefined) throw new VhdupError('usage', `${uri}: ${problem}`);
 }
 
-/** A destination and what is asked of it. */
-interface Asking {
+/** The parts of a push that decide about Content-MD5. */
+interface Md5Settings {
   readonly destination: Pick<Destination, 'can'>;
   readonly options: Pick<PushOptions, 'contentMd5'>;
 }
 
 /** Returns true if this push sets Content-MD5: the destination can keep one, and the options do not leave it out. */
-export function setsContentMd5({ destination, options }: Asking): boolean {
+export function setsContentMd5({ destination, options }: Md5Settings): boolean {
   return destination.can.contentMd5 && options.contentMd5 !== false;
 }

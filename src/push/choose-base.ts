@@ -1,4 +1,4 @@
-import { VhdupError } from '../errors.js';
+import { hasCode, VhdupError } from '../errors.js';
 import { baseLocationOf } from '../azure/location.js';
 import { hasStatus } from '../azure/service-error.js';
 import type { DiskDigests } from '../content/disk-digests.js';
@@ -49,7 +49,7 @@ async function baseOfEarlierRun(push: PushContext): Promise<ChosenBase | undefin
       ? { base: await openBase(session, disk, location, rulesOf(push)), isChecked: false }
       : undefined;
   } catch (error) {
-    if (isMismatch(error) || (error instanceof VhdupError && error.code === 'usage')) return undefined;
+    if (isMismatch(error) || hasCode(error, 'usage')) return undefined;
     throw error;
   }
 }

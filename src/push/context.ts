@@ -29,7 +29,7 @@ export interface PreparedPush extends PushContext {
   readonly isBaseChecked: boolean;
   readonly plan: PushPlan;
   readonly digests: DiskDigests;
-  /** What the push record says while the push runs; only `state` changes. */
+  /** The content of the push record while the push runs; only `state` changes. */
   readonly identity: PushIdentity;
   readonly found: DestinationState;
 }

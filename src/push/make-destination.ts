@@ -70,7 +70,7 @@ async function afterRefusal(
 }
 
 /**
- * Waits until the service's copy has ended. If it came to nothing, throws `base-mismatch` if the base has changed, else
+ * Waits until the service's copy has ended. If the copy failed or was aborted, throws `base-mismatch` if the base has changed, else
  * `transfer-failed`.
  */
 async function waitForCopy({ session, destination }: PreparedPush, base: Base): Promise<CopyEnd> {

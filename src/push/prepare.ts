@@ -34,7 +34,7 @@ export async function prepare(session: Session, source: Disk, options: PushOptio
   return context.guard.repeatUntilUntouched(() => decide(context));
 }
 
-/** Takes the state of the files that has to be pushed, and warns of what is odd about the disk. */
+/** Fixes the state of the files that is pushed, and warns of anything unusual about the disk. */
 async function openPush(session: Session, source: Disk, options: PushOptions): Promise<PushContext> {
   const { gap } = options;
   if (gap !== undefined && !(gap >= 0 && gap <= MAX_WRITE))

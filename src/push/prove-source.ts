@@ -1,4 +1,4 @@
-import { VhdupError } from '../errors.js';
+import { hasCode } from '../errors.js';
 import type { RangeSet } from '../bytes/range.js';
 import type { Digests } from '../content/digest-computation.js';
 import { DiskDigests } from '../content/disk-digests.js';
@@ -12,7 +12,7 @@ import type { VerifyScope } from './options.js';
 import { planAndIdentify } from './plan-and-identity.js';
 import { verifyPushed } from './verify-pushed.js';
 
-/** What the push record of a finished push says of its disk. Both come from one state of the files. */
+/** What the push record of a finished push says about its disk; all of it from one state of the files. */
 export interface ProvedSource {
   readonly identity: PushIdentity;
   readonly digests: Digests;
@@ -64,7 +64,7 @@ export async function verifyComplete(push: PreparedPush, seen: DestinationSnapsh
  * - There the destination is what the base is: it was copied under its ETag, or made empty, and only gaps were written to it,
  *   which are compared with the disk.
  *   The base is what the ancestor is, also in this state: its content is compared with the ancestor's once more. If only
- *   the id of the base is checked (`baseCheck`), this is taken for granted, as before.
+ *   the id of the base is checked (`baseCheck`), this is assumed, as before.
  * - Within the plan the destination is compared with the disk, byte for byte.
  * - No digest of an earlier state is used: neither one that is remembered nor one of this run.
  *
@@ -86,7 +86,7 @@ async function proveAnew(
   }
   const verification = { scope: options.verify ?? 'sent', gaps, content: writer, repairBy: writer };
   await verifyPushed(push, verification).catch((error: unknown) => {
-    throw isDifference(error) ? guard.changed('it is not what was sent', error) : error;
+    throw hasCode(error, 'content-differs') ? guard.changed('it is not what was sent', error) : error;
   });
   return { identity, digests: await digests.of(0, { md5: md5 && stream, tree: true }, 'digest') };
 }
@@ -96,11 +96,7 @@ async function verifyUntorn({ guard }: PreparedPush, verify: () => Promise<void>
   try {
     await verify();
   } catch (error) {
-    if (!isDifference(error) || (await guard.isUntouched())) throw error;
+    if (!hasCode(error, 'content-differs') || (await guard.isUntouched())) throw error;
     throw guard.changed('it was touched while it was compared with the destination, and differs', error);
   }
-}
-
-function isDifference(error: unknown): boolean {
-  return error instanceof VhdupError && error.code === 'content-differs';
 }

@@ -21,7 +21,7 @@ import { prepare } from './prepare.js';
 import { proveSource } from './prove-source.js';
 import { recheckAll, recheckWritten } from './recheck.js';
 import { resultOf, summaryOf, type PlannedPush, type PushResult } from './result.js';
-import { Upload, type UploadStats } from './transfer.js';
+import { Upload, type UploadStats } from './upload.js';
 
 /**
  * Pushes a disk to a page blob, and sends only what the base does not have.
@@ -30,14 +30,14 @@ import { Upload, type UploadStats } from './transfer.js';
  */
 export async function push(source: Disk, options: PushOptions): Promise<PushResult> {
   const session = new Session(options);
-  // Throws if there is no such folder: before the disk and its base are read, which may take hours.
+  // First, because it throws if there is no such folder: reading the disk and its base may take hours.
   const stateFolder = options.stateFolder ?? defaultStateFolder();
   const prepared = await prepare(session, source, { ...options, stateFolder });
   if (prepared.found.kind === 'complete') return alreadyThere(prepared, prepared.found.seen);
 
   const { disk, guard, identity, plan } = prepared;
   const secret = await LeaseSecret.of(disk, { structure: guard.structure, fingerprint: identity.fingerprint, plan });
-  await using digests = beginDigests(prepared);
+  await using digests = startDigests(prepared);
   const claimed = await claim(prepared, secret);
   if (claimed.kind === 'complete') {
     await digests[Symbol.asyncDispose]();
@@ -74,11 +74,11 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
   };
 }
 
-/** If a digest reads more than this many times what is sent, the disk is read apart for it. */
+/** A digest that reads more than this many times what is sent gets a scan of its own. */
 const MOSTLY_UNSENT = 2;
 
-/** Starts the digests. Those that mostly read what is not sent run while the service copies and clears. */
-function beginDigests(push: PreparedPush): RunningDigest {
+/** Starts to compute the digests. Those that mostly read what is not sent run while the service copies and clears. */
+function startDigests(push: PreparedPush): RunningDigest {
   const { session, disk, digests, stream, plan, base } = push;
   const ready = digests.start(
     0,
@@ -110,7 +110,7 @@ async function fill(
   push: PreparedPush,
   writer: DestinationWriter,
   seen: DestinationSnapshot,
-  pass: RunningDigest,
+  digest: RunningDigest,
 ): Promise<{ sent: UploadStats; digests: Digests }> {
   const { session, destination, base, plan, stream, identity } = push;
   if (base) await destination.cleanUpCopy(base, identity.fingerprint);
@@ -127,7 +127,7 @@ async function fill(
   if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
   const limit = session.scheduler.newLimit(MAX_WRITE);
   await using upload = new Upload(session, { writer, plan, left, limit });
-  const digests = await pass.finish([upload], () => limit.concurrency);
+  const digests = await digest.finish([upload], () => limit.concurrency);
   const { sent } = upload;
   // It is not known which gaps an earlier run has sent.
   const gaps = state === 'writing' ? gapsOf(plan) : sent.gaps;

@@ -4,7 +4,7 @@ import { totalLength } from '../bytes/range.js';
 import type { Base } from './base.js';
 import type { Seal } from '../protocol/seal.js';
 import type { PreparedPush } from './context.js';
-import type { UploadStats } from './transfer.js';
+import type { UploadStats } from './upload.js';
 
 /** The base of a push, for programs. */
 export interface BaseSummary {

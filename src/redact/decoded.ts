@@ -18,7 +18,7 @@ const MAX_LEVELS = 12;
 const MAY_BE_ENCODED = /[%\\&\0\x1b]/;
 const NON_ASCII = /[^\x00-\x7f]/;
 
-const NAMED: Readonly<Record<string, string>> = {
+const CHARACTER_REFERENCES: Readonly<Record<string, string>> = {
   amp: '&',
   plus: '+',
   sol: '/',
@@ -86,7 +86,7 @@ const fromPercent: Replacement = ([, byte = '']) => String.fromCharCode(parseInt
 const fromHtml: Replacement = ([whole, hex, decimal, name]) =>
   name === undefined
     ? character(hex === undefined ? Number(decimal) : parseInt(hex, 16), whole)
-    : (NAMED[name.toLowerCase()] ?? '');
+    : (CHARACTER_REFERENCES[name.toLowerCase()] ?? '');
 
 const fromJson: Replacement = ([whole, high, low, unit, code, itself]) => {
   if (itself !== undefined) return itself;

@@ -48,14 +48,14 @@ export function redact(text: string, maxLength = MAX_LENGTH): string {
   const spans = [...findSecrets(text.slice(0, maxLength + MARGIN), [...registered.values()])].sort(
     (a, b) => a.from - b.from,
   );
-  let shown = '';
+  let result = '';
   let done = 0;
   for (const { from, to } of spans) {
     if (from >= maxLength) break;
-    if (from >= done) shown += text.slice(done, from) + REDACTED;
+    if (from >= done) result += text.slice(done, from) + REDACTED;
     done = Math.max(done, to);
   }
-  return shown + text.slice(done, Math.max(done, maxLength));
+  return result + text.slice(done, Math.max(done, maxLength));
 }
 
 function decoded(text: string): string {

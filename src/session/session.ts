@@ -1,4 +1,4 @@
-import { VhdupError } from '../errors.js';
+import { VhdupError, hasCode } from '../errors.js';
 import { credentialsFor } from '../azure/credential.js';
 import { Container } from '../azure/container.js';
 import type { BlobLocation } from '../azure/location.js';
@@ -58,7 +58,7 @@ export class Session {
 
   /** Ends the rest of the work after a failure: at once, but after `cancelled` running requests finish first. */
   readonly fail = (error: unknown): void => {
-    if (!(error instanceof VhdupError && error.code === 'cancelled')) this.abort(error);
+    if (!hasCode(error, 'cancelled')) this.abort(error);
   };
 
   /** Returns the page blob at `location`, with the credentials for it. Sends no request to the blob. */

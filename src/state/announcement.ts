@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { openRegular } from './regular-file.js';
 import { judgeOwner, parseOwner, thisOwner, type Owner, type OwnerStatus } from './owner.js';
+import { hasErrorCode } from './system-error.js';
 
 const TOKEN_BYTES = 8;
 /** The name of an announcement, or of the mark of a holder beside it. Any other file in a lock folder is ignored. */
@@ -58,11 +59,6 @@ export async function statIfThere(path: string): Promise<BigIntStats | undefined
     if (hasErrorCode(error, 'ENOENT')) return undefined;
     throw error;
   }
-}
-
-/** Returns true for an error of the system with one of these codes, such as `ENOENT`. */
-export function hasErrorCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
 }
 
 /** Removes an announcement and its mark. The announcement goes first: without it, its process does not hold the lock. */

@@ -75,9 +75,9 @@ async function* readRuns(handle: FileHandle): AsyncGenerator<StoredRun> {
       position += bytesRead;
       ahead = Buffer.concat([ahead, more.subarray(0, bytesRead)]);
     }
-    const taken = ahead.subarray(0, length);
+    const bytes = ahead.subarray(0, length);
     ahead = ahead.subarray(length);
-    return taken;
+    return bytes;
   };
   for (;;) {
     const head = await take(RUN_HEADER_BYTES);

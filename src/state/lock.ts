@@ -2,9 +2,10 @@ import { readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VhdupError } from '../errors.js';
-import { Announcement, hasErrorCode, readAnnouncement, parseLockFileName, removeAnnouncement } from './announcement.js';
+import { Announcement, readAnnouncement, parseLockFileName, removeAnnouncement } from './announcement.js';
 import type { Owner } from './owner.js';
 import { Watch } from './watch.js';
+import { hasErrorCode } from './system-error.js';
 
 /** A process whose end cannot be proved counts as dead after this time without a heartbeat, in milliseconds. */
 const SILENCE_MS = 10_000;

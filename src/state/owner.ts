@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname, uptime } from 'node:os';
+import { hasErrorCode } from './system-error.js';
 
 /** A process, recorded so that another one can find out whether it still runs. A field is absent if the system does not provide it. */
 export interface Owner {
@@ -89,7 +90,7 @@ function isProcessThere(pid: number): boolean {
     return true;
   } catch (error) {
     // EPERM: it runs, as another user.
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+    return !hasErrorCode(error, 'ESRCH');
   }
 }
 

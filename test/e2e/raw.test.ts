@@ -134,6 +134,10 @@ t.test('over a base a raw disk is proved by its digest, never by its id', async 
   t.match(await run('push', path, '--base', 'auto', '--to', uri('third.vhd')), { exitCode: 0, sent: 512 });
   t.match(await run('push', path, '--to', uri('copy.vhd')), { exitCode: 0, outcome: 'already-there' });
   await endBreak(container, 'copy.vhd');
+  const pulled = join(folder, 'pulled.vhd');
+  t.match(await run('pull', uri('base.vhd'), pulled), { exitCode: 0 });
+  const again = ['push', pulled, '--base', uri('base.vhd'), '--to', uri('again.vhd')];
+  t.match(await run(...again, '--base-check', 'id'), { exitCode: 4 }, 'nor by that id in a VHD that was pulled');
 
   // Not within the MiB at either end, so the id stays the same.
   await change(path, 2 * MIB);

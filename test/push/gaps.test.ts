@@ -7,7 +7,7 @@ import { flatten, writeImage } from '../../fixtures/vhd.js';
 import { parseBlobUri } from '../../src/azure/location.js';
 import { makePushPlan, openDisk, planPush, type PushOptions } from '../../src/index.js';
 import { intersect, rangeSet, subtract, totalLength } from '../../src/bytes/range.js';
-import { Upload } from '../../src/push/transfer.js';
+import { Upload } from '../../src/push/upload.js';
 import { scan } from '../../src/content/scan.js';
 import { Session } from '../../src/session/session.js';
 import { bytesOf, factsOf } from '../support/blobs.js';

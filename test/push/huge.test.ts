@@ -4,7 +4,7 @@ import t from 'tap';
 import { writeImage } from '../../fixtures/vhd.js';
 import { fixedFooterOf, makePushPlan, openDisk, planPush } from '../../src/index.js';
 import { parseBlobUri } from '../../src/azure/location.js';
-import { Upload } from '../../src/push/transfer.js';
+import { Upload } from '../../src/push/upload.js';
 import { scan } from '../../src/content/scan.js';
 import { Session } from '../../src/session/session.js';
 import { stage } from '../support/stage.js';

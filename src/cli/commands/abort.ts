@@ -1,4 +1,4 @@
-import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
+import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import type { Command } from '../command.js';
 import { confirm } from '../confirm.js';
 import { interruptible } from '../interrupt.js';
@@ -23,20 +23,18 @@ export const abortCommand: Command<AbortFlags> = {
       .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' }),
   handler: async (flags) => {
     const { abortPush } = await import('../../manage/abort-push.js');
-    const access = await accessOptions(flags, flags.blob);
+    const credentials = await credentialOptions(flags, flags.blob);
     const { onEvent } = progressView(true);
-    const result = await interruptible(
-      (signal) =>
-        abortPush(flags.blob, {
-          ...access,
-          signal,
-          onEvent: (event) => {
-            if (event.type === 'note') printMessage(event.message);
-            else onEvent(event);
-          },
-          confirm: flags.yes ? undefined : (what) => confirm(`delete ${what}?`, signal),
-        }),
-      () => undefined,
+    const result = await interruptible((signal) =>
+      abortPush(flags.blob, {
+        ...credentials,
+        signal,
+        onEvent: (event) => {
+          if (event.type === 'note') printMessage(event.message);
+          else onEvent(event);
+        },
+        confirm: flags.yes ? undefined : (what) => confirm(`delete ${what}?`, signal),
+      }),
     );
     printResult(flags.json, result, () => [
       `${result.uri}: deleted, an unfinished push (${result.state}) of ${size(result.size)}`,

@@ -2,7 +2,7 @@ import { isBlobUri } from '../../azure/location.js';
 import type { Disk, Layer } from '../../disk/disk.js';
 import { openDisk } from '../../disk/open.js';
 import type { BlobReport } from '../../manage/inspect-blob.js';
-import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
+import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import { imageFlags, imageOptions, type Command, type ImageFlags } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printResult, table } from '../output.js';
@@ -25,11 +25,8 @@ export const infoCommand: Command<InfoFlags> = {
   handler: async (flags) => {
     if (isBlobUri(flags.disk)) {
       const { inspectBlob } = await import('../../manage/inspect-blob.js');
-      const access = await accessOptions(flags, flags.disk);
-      const report = await interruptible(
-        (signal) => inspectBlob(flags.disk, { ...access, signal }),
-        () => undefined,
-      );
+      const credentials = await credentialOptions(flags, flags.disk);
+      const report = await interruptible((signal) => inspectBlob(flags.disk, { ...credentials, signal }));
       printResult(flags.json, report, () => blobLines(report));
       return;
     }

@@ -3,7 +3,7 @@ import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import type { PullFormat, PullOptions } from '../../pull/options.js';
 import type { PullResult } from '../../pull/result.js';
-import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
+import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   diskFlags,
   single,
@@ -14,8 +14,8 @@ import {
   type DiskFlags,
   type WorkFlags,
 } from '../command.js';
-import { interruptible } from '../interrupt.js';
-import { printMessage, printResult, table } from '../output.js';
+import { interruptible, reportStopping } from '../interrupt.js';
+import { printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
 import { count, size } from '../units.js';
 
@@ -73,31 +73,26 @@ export const pullCommand: Command<PullFlags> = {
       });
     if (isBlobUri(out)) throw new VhdupError('usage', 'the output is a local file');
     const pace = paceOptions(flags);
-    const access = await accessOptions(flags, blob);
+    const credentials = await credentialOptions(flags, blob);
     // Beyond a limit on the size of files (ulimit -f) this signal would kill the process. With a listener, the write fails instead.
     process.on('SIGXFSZ', () => undefined);
     const { pull } = await import('../../pull/pull.js');
     const view = progressView(quiet);
-    await interruptible(
-      async (signal) => {
-        const options: PullOptions = {
-          ...access,
-          ...openOptions(flags),
-          format,
-          onto: single('onto', flags.onto),
-          overwrite,
-          checkMd5,
-          ...pace,
-          signal,
-          onEvent: view.onEvent,
-        };
-        const result = await view.run(`Pulling ${out}`, () => pull(blob, out, options));
-        printResult(json, result, () => resultLines(result));
-      },
-      () => {
-        printMessage('stopping: finishing the requests under way (Ctrl-C again to stop at once)');
-      },
-    );
+    await interruptible(async (signal) => {
+      const options: PullOptions = {
+        ...credentials,
+        ...openOptions(flags),
+        format,
+        onto: single('onto', flags.onto),
+        overwrite,
+        checkMd5,
+        ...pace,
+        signal,
+        onEvent: view.onEvent,
+      };
+      const result = await view.run(`Pulling ${out}`, () => pull(blob, out, options));
+      printResult(json, result, () => resultLines(result));
+    }, reportStopping);
   },
 };
 

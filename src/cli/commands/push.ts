@@ -6,7 +6,7 @@ import { MAX_WRITE, REQUESTS_PER_SECOND } from '../../plan/page-blob-limits.js';
 import type { PushPlan } from '../../plan/push-plan.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import type { BaseCheckMode, PushOptions } from '../../push/options.js';
-import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
+import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   imageFlags,
   single,
@@ -17,8 +17,8 @@ import {
   type ImageFlags,
   type WorkFlags,
 } from '../command.js';
-import { interruptible } from '../interrupt.js';
-import { printMessage, printResult, table } from '../output.js';
+import { interruptible, reportStopping } from '../interrupt.js';
+import { printResult, table } from '../output.js';
 import { progressView } from '../progress.js';
 import { sealFlags, sealRow, sealOption, type SealFlags } from '../seal-flags.js';
 import { amount, count, duration, grouped, size } from '../units.js';
@@ -104,41 +104,36 @@ export const pushCommand: Command<PushFlags> = {
     const to = single('to', flags.to);
     const base = single('base', flags.base);
     const seal = sealOption(flags);
-    const access = await accessOptions(flags, to ?? base);
+    const credentials = await credentialOptions(flags, to ?? base);
     await using disk = await openDisk(path, imageOptions(flags));
     // Loaded late: at start-up, the SDK takes longer than everything else.
     const { planPush, push } = await import('../../push/push.js');
     const view = progressView(quiet);
-    await interruptible(
-      async (signal) => {
-        const options: PushOptions = {
-          ...access,
-          to,
-          base,
-          baseCheck: flags.baseCheck,
-          requireSealedBase: flags.requireSealedBase,
-          overwrite: flags.overwrite,
-          verify: flags.verify,
-          contentMd5: flags.md5,
-          ...(flags.cache ? {} : { cacheFolder: false }),
-          seal,
-          gap,
-          ...pace,
-          signal,
-          onEvent: view.onEvent,
-        };
-        if (flags.dryRun) {
-          const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
-          printResult(json, planJson(planned), () => planLines(planned));
-        } else {
-          const result = await view.run(`Pushing ${path}`, () => push(disk, options));
-          printResult(json, { ...result, verified: flags.verify }, () => resultLines(result, flags.verify));
-        }
-      },
-      () => {
-        printMessage('stopping: finishing the requests under way (Ctrl-C again to stop at once)');
-      },
-    );
+    await interruptible(async (signal) => {
+      const options: PushOptions = {
+        ...credentials,
+        to,
+        base,
+        baseCheck: flags.baseCheck,
+        requireSealedBase: flags.requireSealedBase,
+        overwrite: flags.overwrite,
+        verify: flags.verify,
+        contentMd5: flags.md5,
+        ...(flags.cache ? {} : { cacheFolder: false }),
+        seal,
+        gap,
+        ...pace,
+        signal,
+        onEvent: view.onEvent,
+      };
+      if (flags.dryRun) {
+        const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
+        printResult(json, planJson(planned), () => planLines(planned));
+      } else {
+        const result = await view.run(`Pushing ${path}`, () => push(disk, options));
+        printResult(json, { ...result, verified: flags.verify }, () => resultLines(result, flags.verify));
+      }
+    }, reportStopping);
   },
 };
 
@@ -231,7 +226,7 @@ function baseRows(base: BaseSummary | undefined): (readonly [name: string, value
   ];
 }
 
-/** Returns the plan for programs: amounts and counts. Only the library returns the ranges. */
+/** Returns the plan for programs: amounts and counts. Only the library gives the ranges themselves. */
 function planJson({ destination, action, base, plan, warnings }: PlannedPush): object {
   return {
     destination,

@@ -1,5 +1,5 @@
 import { VhdupError } from '../../errors.js';
-import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
+import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import { single, type Command } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printResult, table } from '../output.js';
@@ -41,12 +41,9 @@ export const sealCommand: Command<SealCommandFlags> = {
       ? ({ kind: 'immutable', until: untilOf('', until, flags.days) } as const)
       : ({ kind: 'lease' } as const);
     const { sealBlob } = await import('../../manage/seal-blob.js');
-    const access = await accessOptions(flags, flags.blob);
+    const credentials = await credentialOptions(flags, flags.blob);
     const { onEvent } = progressView(true);
-    const result = await interruptible(
-      (signal) => sealBlob(flags.blob, { ...access, seal, signal, onEvent }),
-      () => undefined,
-    );
+    const result = await interruptible((signal) => sealBlob(flags.blob, { ...credentials, seal, signal, onEvent }));
     printResult(flags.json, result, () => [result.uri, ...table([sealRow(result.seal)])]);
   },
 };

@@ -1,5 +1,5 @@
 import type { BlobStatus, LeaseStatus } from '../../manage/blob-status.js';
-import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
+import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import type { Command } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printResult, table } from '../output.js';
@@ -20,11 +20,8 @@ export const statusCommand: Command<StatusFlags> = {
       .option('json', { type: 'boolean', default: false, describe: 'print one JSON object instead of text' }),
   handler: async (flags) => {
     const { blobStatus } = await import('../../manage/blob-status.js');
-    const access = await accessOptions(flags, flags.blob);
-    const status = await interruptible(
-      (signal) => blobStatus(flags.blob, { ...access, signal }),
-      () => undefined,
-    );
+    const credentials = await credentialOptions(flags, flags.blob);
+    const status = await interruptible((signal) => blobStatus(flags.blob, { ...credentials, signal }));
     printResult(flags.json, status, () => lines(status));
   },
 };

@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import type { UnsealResult } from '../../manage/seal-blob.js';
-import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
+import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import { single, type Command } from '../command.js';
 import { confirm } from '../confirm.js';
 import { interruptible } from '../interrupt.js';
@@ -39,19 +39,16 @@ export const unsealCommand: Command<UnsealFlags> = {
     if (leaseId !== undefined && flags.break)
       throw new VhdupError('usage', '--lease-id and --break are two ways: give one');
     const { unsealBlob } = await import('../../manage/seal-blob.js');
-    const access = await accessOptions(flags, flags.blob);
-    const result = await interruptible(
-      async (signal) => {
-        if (
-          flags.break &&
-          !flags.yes &&
-          !(await confirm(`break the lease of ${flags.blob.replace(/\?.*$/s, '')}, whoever holds it?`, signal))
-        )
-          throw new VhdupError('cancelled', 'nothing was changed');
-        return unsealBlob(flags.blob, { ...access, leaseId, break: flags.break, signal });
-      },
-      () => undefined,
-    );
+    const credentials = await credentialOptions(flags, flags.blob);
+    const result = await interruptible(async (signal) => {
+      if (
+        flags.break &&
+        !flags.yes &&
+        !(await confirm(`break the lease of ${flags.blob.replace(/\?.*$/s, '')}, whoever holds it?`, signal))
+      )
+        throw new VhdupError('cancelled', 'nothing was changed');
+      return unsealBlob(flags.blob, { ...credentials, leaseId, break: flags.break, signal });
+    });
     printResult(flags.json, result, () => [line(result)]);
   },
 };

@@ -3,7 +3,7 @@ import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import { openDisk } from '../../disk/open.js';
 import type { VerifyResult } from '../../verify/result.js';
-import { accessOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
+import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   imageFlags,
   imageOptions,
@@ -47,16 +47,14 @@ export const verifyCommand: Command<VerifyFlags> = {
     if (isBlobUri(flags.disk))
       throw new VhdupError('usage', 'the disk is a local file and comes first, then the URI of the blob');
     const pace = paceOptions(flags);
-    const access = await accessOptions(flags, flags.blobUri);
+    const credentials = await credentialOptions(flags, flags.blobUri);
     await using disk = await openDisk(flags.disk, imageOptions(flags));
     const { verify } = await import('../../verify/verify.js');
     const view = progressView(flags.quiet);
-    const result = await interruptible(
-      (signal) =>
-        view.run(`Comparing ${flags.disk}`, () =>
-          verify(disk, flags.blobUri, { ...access, deep: flags.deep, ...pace, signal, onEvent: view.onEvent }),
-        ),
-      () => undefined,
+    const result = await interruptible((signal) =>
+      view.run(`Comparing ${flags.disk}`, () =>
+        verify(disk, flags.blobUri, { ...credentials, deep: flags.deep, ...pace, signal, onEvent: view.onEvent }),
+      ),
     );
     printResult(flags.json, result, () => resultLines(result));
     if (!result.equal) process.exitCode = EXIT.contentDiffers;

@@ -24,7 +24,7 @@ export interface BatPlace {
   readonly dataEnd: number;
 }
 
-/** What the reading of a BAT reports to, and takes memory from. */
+/** Receives the findings and the digest of a BAT, and provides memory for it. */
 export interface BatContext {
   readonly findings: Findings;
   readonly digest: Hash;

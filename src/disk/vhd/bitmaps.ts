@@ -5,7 +5,7 @@ import { forEachConcurrent } from '../for-each-concurrent.js';
 const BATCH_BYTES = 256 * 1024;
 /** Bytes of bitmaps that are cached for random reads. */
 const CACHE_BYTES = 256 * 1024;
-/** Larger batches look like a sequential scan. They are not cached: they would only evict what random reads come back to. */
+/** Larger batches look like a sequential scan. They are not cached: they would only evict what random reads use again. */
 const MAX_CACHED_BATCH = 16;
 /** Bitmaps are read synchronously for at most this long, in milliseconds; the rest of the batch is read asynchronously. */
 const SYNC_READ_LIMIT_MS = 10;

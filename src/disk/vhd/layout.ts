@@ -4,7 +4,9 @@
  */
 
 export { SECTOR } from '../../bytes/sector.js';
+/** Bytes of a footer. */
 export const FOOTER_LENGTH = 512;
+/** Bytes of a dynamic header. */
 export const HEADER_LENGTH = 1024;
 
 /** Offset and width of a field in its structure, in bytes. */
@@ -52,8 +54,11 @@ export const LOCATOR = {
   platformDataOffset: [16, 8],
 } as const satisfies Record<string, Field>;
 
+/** Bytes of a parent locator entry. */
 export const LOCATOR_LENGTH = 24;
+/** Version 1.0 of footer and header. */
 export const FORMAT_VERSION = 0x00010000;
+/** The disk types of a footer. */
 export const DISK_TYPE = { fixed: 2, dynamic: 3, differencing: 4 } as const;
 /** Data offset of a fixed disk. */
 export const NO_OFFSET = 0xffff_ffff_ffff_ffffn;

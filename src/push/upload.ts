@@ -11,7 +11,7 @@ import { MIN_LINK_BYTES, PROBE_BYTES } from '../run/request-price.js';
 import type { DestinationWriter } from '../destination/destination.js';
 import type { Session } from '../session/session.js';
 
-/** What was sent. */
+/** Amounts that an upload has sent. */
 export interface UploadStats {
   /** Gaps included. */
   readonly bytes: number;
