@@ -55,7 +55,7 @@ export class ParentBounds {
 
   /**
    * Returns why a path may not be a parent, or `undefined` if it may. A path that is outside by its name is not accessed: on Windows,
-   * access to a share of a server tells that server about the user. A path inside must not be a link that leads out.
+   * access to a share reveals the user to its server. A path inside must not be a link that leads out.
    */
   async refusal(path: string): Promise<Refusal | undefined> {
     if (this.#followAll) return undefined;

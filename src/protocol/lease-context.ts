@@ -10,7 +10,7 @@ export interface LeaseContext {
   readonly stateFolder: string;
 }
 
-/** Returns true if the blob is leased, or its lease is about to end: nobody else can write to it. */
+/** Returns true if the blob is leased, or its lease is about to end: no other client can write to it. */
 export function isLeased({ lease: { state } }: BlobProperties): boolean {
   return state === 'leased' || state === 'breaking';
 }

@@ -10,7 +10,7 @@ import { requireStillThere } from './require-blob.js';
 
 /** Between two looks at a lease, in milliseconds. */
 const POLL_MS = 1000;
-/** A lease that nobody renews has run out by then, in milliseconds. */
+/** A lease that is not renewed has expired by then, in milliseconds. */
 const MAX_WAIT_MS = (LEASE_SECONDS + 5) * 1000;
 
 /** How to wait for a lease. */
