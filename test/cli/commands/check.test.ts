@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import t from 'tap';
-import { runCli } from '../support/cli.js';
-import { temporaryFolder } from '../support/folder.js';
-import { threeLevels } from '../support/push-scene.js';
+import { runCli } from '../../support/cli.js';
+import { temporaryFolder } from '../../support/folder.js';
+import { threeLevels } from '../../support/push-scene.js';
 
 t.test('check tells people and programs, with exit code 0 without errors and 3 with', async (t) => {
   const { child, middle } = await threeLevels(await temporaryFolder(t));

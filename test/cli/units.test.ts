@@ -1,0 +1,32 @@
+import t from 'tap';
+import { amount, count, duration, grouped, rate, size } from '../../src/cli/units.js';
+
+t.test('amounts for people are in IEC units', (t) => {
+  t.strictSame([0, 512, 1024, 1536 * 1024 ** 2, 2 ** 53].map(size), ['0 B', '512 B', '1.0 KiB', '1.5 GiB', '8.0 PiB']);
+  t.strictSame([0, 999, 1000, 1234567].map(grouped), ['0', '999', '1,000', '1,234,567']);
+  t.strictSame(
+    [count(1, 'request'), count(0, 'request'), count(1234, 'request')],
+    ['1 request', '0 requests', '1,234 requests'],
+  );
+  t.strictSame([-1, 0.4, 59.4, 59.6, 187, 3729].map(duration), [
+    '0 s',
+    '0 s',
+    '59 s',
+    '1:00 min',
+    '3:07 min',
+    '1:02:09 h',
+  ]);
+  t.end();
+});
+
+t.test('amounts need a unit; a rate is at least 1 KiB', (t) => {
+  t.strictSame(
+    [amount('245KiB'), amount('1.5 MiB'), amount('2MB'), amount('0B')],
+    [245 * 1024, 1.5 * 1024 ** 2, 2e6, 0],
+  );
+  for (const text of ['', '5', '5 mib', '-1MiB', '1,5MiB', '1e3MiB', '5MiB/s', 'MiB', '5 toString'])
+    t.equal(amount(text), undefined, text);
+  t.strictSame([rate('50MiB/s'), rate('400 kB'), rate('1KiB')], [50 * 1024 ** 2, 400_000, 1024]);
+  for (const text of ['1023B', '0MiB/s', '50MiB/m']) t.equal(rate(text), undefined, text);
+  t.end();
+});
