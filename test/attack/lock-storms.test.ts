@@ -20,7 +20,7 @@ import { scaled } from '../support/scale.js';
 import { letHappen, withoutNamespaces, type StormKind } from './storm-kinds.js';
 import { Storm, startPullScene } from './storm.js';
 
-const STORMS = Number(process.env['VHDUP_LOCK_STORMS'] ?? scaled(5));
+const STORMS = Number(process.env['VHDUP_LOCK_STORMS'] ?? scaled(3));
 const SEED = Number(process.env['VHDUP_SEED'] ?? Date.now() % 2 ** 31);
 const ONLY = process.env['VHDUP_ROUND'];
 /** Storms at a time: some of them wait for most of their time. */

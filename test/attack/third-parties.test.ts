@@ -23,7 +23,7 @@ import { roundOf, type Round } from './rounds.js';
 import { nextSecond } from './third-party.js';
 import { startWorld, writeChain, type Chain, type World } from './world.js';
 
-const DEEDS = Number(process.env['VHDUP_THIRD_PARTIES'] ?? scaled(30));
+const DEEDS = Number(process.env['VHDUP_THIRD_PARTIES'] ?? scaled(20));
 const SEED = Number(process.env['VHDUP_SEED'] ?? Date.now() % 2 ** 31);
 const ONLY = process.env['VHDUP_ROUND'];
 const LANES = 2;

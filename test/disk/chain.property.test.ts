@@ -7,7 +7,7 @@ import { chains, writeChain, type WrittenLayer } from '../support/chains.js';
 import { temporaryFolder } from '../support/folder.js';
 import { scaled, seedOfRun } from '../support/scale.js';
 
-const RUNS = scaled(120);
+const RUNS = scaled(60);
 const SECTOR = 512;
 
 /** Chains in which about a third of the writes are all zero. */

@@ -13,7 +13,7 @@ import { MemoryFiles } from '../support/memory-files.js';
 import { mutate, Random } from '../support/mutations.js';
 import { scaled } from '../support/scale.js';
 
-const CASES = Number(process.env['VHDUP_FUZZ_CASES'] ?? scaled(50_000));
+const CASES = Number(process.env['VHDUP_FUZZ_CASES'] ?? scaled(20_000));
 const SEED = Number(process.env['VHDUP_FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 const FILE_CASES = 300;
 const MAX_BYTES = 80 * 1024 * 1024;

@@ -13,7 +13,7 @@ import { scaled } from '../support/scale.js';
 import { gateFor, halfImageAt, killPush, putsIn, type KillPoint } from '../support/killed-push.js';
 
 /** Pushes that are really killed at least once. The long form (`npm run test:soak`) has 200, and rounds with other seeds. */
-const ROUNDS = Number(process.env['VHDUP_KILLS'] ?? scaled(30));
+const ROUNDS = Number(process.env['VHDUP_KILLS'] ?? scaled(20));
 /** Later points are past the end of many a small push. */
 const MAX_REQUEST = 20;
 

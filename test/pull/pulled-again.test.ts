@@ -90,7 +90,7 @@ t.test('a pull killed at any moment after its file got the name: the same comman
   const random = randomFrom(seed);
   const args = ['pull', uri('disk'), out, '--json'];
   const outcomes = new Map<string, number>();
-  for (let round = 0; round < scaled(6); round++) {
+  for (let round = 0; round < scaled(4); round++) {
     const waitMs = Math.floor(random() * 12);
     const watcher = watch(own);
     const run = startCli(args, env);

@@ -10,7 +10,7 @@ import { temporaryFolder } from '../support/folder.js';
 import { startGate } from '../support/gate.js';
 import { scaled, seedOfRun } from '../support/scale.js';
 
-const RUNS = scaled(40);
+const RUNS = scaled(25);
 
 t.test('any chain over any of its layers arrives as the oracle says, and the base stays as it was', async (t) => {
   const folder = await temporaryFolder(t);
