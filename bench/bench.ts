@@ -1,6 +1,8 @@
-import type { Azcopy } from './contestants/azcopy.js';
 import type { Inputs } from './inputs/inputs.js';
 import type { Sink } from './servers/sink.js';
+
+/** The binary of azcopy, or why there is none. */
+export type Azcopy = { readonly path: string; readonly libraries: string } | { readonly missing: string };
 
 /** What every group of measurements works with. */
 export interface Bench {

@@ -2,16 +2,13 @@ import { execFile } from 'node:child_process';
 import { access, chmod, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Bench } from '../bench.js';
+import type { Azcopy, Bench } from '../bench.js';
 import type { Input } from '../inputs/input.js';
 import { measure, type Run } from '../measure.js';
 
 const run = promisify(execFile);
 const PACKAGE = '@azure-tools/azcopy-linux';
 const VERSION = '10.32.2';
-
-/** The binary, or why there is none. */
-export type Azcopy = { readonly path: string; readonly libraries: string } | { readonly missing: string };
 
 /** Installs azcopy into a cache folder, where it stays for the next run, with the one library that it links to. */
 export async function installAzcopy(cache: string): Promise<Azcopy> {

@@ -27,7 +27,7 @@ export class ContentDigests implements DigestComputation {
     this.consumers = [parts.md5, parts.tree].filter((consumer) => consumer !== undefined);
   }
 
-  /** Reads where the content stores bytes, and starts the threads that hash. */
+  /** Finds the ranges in which the content stores bytes, and starts the hash threads. */
   static async start(
     session: Session,
     content: Content,

@@ -51,7 +51,7 @@ export interface Judgement {
 export interface ParentReference {
   /** Paths and names as the file carries them, the most reliable first. */
   readonly names: readonly string[];
-  /** The only format that a parent may have; `undefined`: any. */
+  /** The only format that a parent may have; `undefined` if every format may be one. */
   readonly format: string | undefined;
   /** The field that identifies the parent. */
   readonly place: FieldPlace;

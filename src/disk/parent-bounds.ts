@@ -3,7 +3,7 @@ import type { Files } from './file.js';
 import { messageOf } from '../errors.js';
 import { option } from '../option-names.js';
 
-/** Where parents are searched, and where they may be. */
+/** The folders in which parents are searched, and those in which they may be. */
 export interface ParentRules {
   /** More folders in which parents are searched by file name. All files below them may be parents. */
   readonly parentDirs?: readonly string[];

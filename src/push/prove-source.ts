@@ -57,7 +57,7 @@ export async function verifyComplete(push: PreparedPush, seen: DestinationSnapsh
 }
 
 /**
- * Proves that the destination, but for its footer, is the disk in the state that the guard has taken, and computes the digests
+ * Proves that the destination, apart from its footer, is the disk in the state that the guard has taken, and computes the digests
  * of that state.
  *
  * - The plan is made again, and is the same. So outside of it the disk is what the ancestor is (zeros without a base).

@@ -58,7 +58,7 @@ export interface AttemptEnd {
   readonly bytes: number;
   readonly milliseconds: number;
   /**
-   * `throttled`: the service or the network could not keep up. `failed`: any other error; it says nothing about
+   * `throttled`: the service or the network could not keep up. `failed`: another error; it says nothing about
    * throughput.
    */
   readonly outcome: 'done' | 'throttled' | 'failed';

@@ -15,11 +15,10 @@ import { runInNewContext } from 'node:vm';
 import t, { type Test } from 'tap';
 import type { PageBlob } from '../../src/azure/page-blob.js';
 import { openChain } from '../../src/disk/chain.js';
-import { localFiles, type Files } from '../../src/disk/file.js';
 import { temporaryFolder } from '../support/folder.js';
 import { Random } from '../support/mutations.js';
 import { scaled, seedOfRun } from '../support/scale.js';
-import { SCATTERED_SIZE, scatteredChain } from '../support/scattered-chain.js';
+import { filesThatWatchMemory, SCATTERED_SIZE, scatteredChain } from '../support/scattered-chain.js';
 import { drip, headOf, pour, serveBlob } from '../support/slow-server.js';
 
 const ROUNDS = Number(process.env['VHDUP_BUDGETS'] ?? scaled(6));
@@ -73,28 +72,17 @@ function chainAttack(random: Random): Attack {
     async (t) => {
       const path = await scatteredChain({ folder: await temporaryFolder(t), layers, blockSize, every });
       collectGarbage();
-      const before = process.memoryUsage().arrayBuffers;
-      let most = 0;
-      const look = () => {
-        most = Math.max(most, process.memoryUsage().arrayBuffers - before);
-      };
-      const watched: Files = {
-        realPath: (at) => localFiles.realPath(at),
-        open: async (at) => {
-          look();
-          return localFiles.open(at);
-        },
-      };
-      await using disk = await openChain(path, watched);
+      const memory = filesThatWatchMemory();
+      await using disk = await openChain(path, memory.files);
       let end = 0;
       for await (const { offset, length } of disk.extents()) {
         hold(offset === end && length > 0, `a gap or an overlap at ${end}`);
         end = offset + length;
-        look();
+        memory.look();
       }
-      look();
+      memory.look();
       hold(end === SCATTERED_SIZE, `the extents end at ${end}`);
-      hold(most < 300 * MIB, `${Math.round(most / MIB)} MiB of buffers`);
+      hold(memory.most() < 300 * MIB, `${Math.round(memory.most() / MIB)} MiB of buffers`);
     },
   ];
 }

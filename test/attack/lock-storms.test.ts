@@ -16,12 +16,12 @@ import { forEachLimited, newLimit } from '../../src/run/concurrency.js';
 import { startAzurite } from '../support/azurite.js';
 import { temporaryFolder } from '../support/folder.js';
 import { Random } from '../support/mutations.js';
-import { scaled } from '../support/scale.js';
+import { scaled, seedOfRun } from '../support/scale.js';
 import { letHappen, withoutNamespaces, type StormKind } from './storm-kinds.js';
 import { Storm, startPullScene } from './storm.js';
 
 const STORMS = Number(process.env['VHDUP_LOCK_STORMS'] ?? scaled(3));
-const SEED = Number(process.env['VHDUP_SEED'] ?? Date.now() % 2 ** 31);
+const SEED = seedOfRun();
 const ONLY = process.env['VHDUP_ROUND'];
 /** Storms at a time: some of them wait for most of their time. */
 const LANES = 3;

@@ -16,7 +16,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { temporaryFolder } from '../support/folder.js';
-import { scaled } from '../support/scale.js';
+import { scaled, seedOfRun } from '../support/scale.js';
 import { forEachLimited, newLimit } from '../../src/run/concurrency.js';
 import { play, type Verdict } from './play.js';
 import { roundOf, type Round } from './rounds.js';
@@ -24,7 +24,7 @@ import { nextSecond } from './third-party.js';
 import { startWorld, writeChain, type Chain, type World } from './world.js';
 
 const DEEDS = Number(process.env['VHDUP_THIRD_PARTIES'] ?? scaled(20));
-const SEED = Number(process.env['VHDUP_SEED'] ?? Date.now() % 2 ** 31);
+const SEED = seedOfRun();
 const ONLY = process.env['VHDUP_ROUND'];
 const LANES = 2;
 /** Rounds on one server: it keeps in memory whatever was written. */

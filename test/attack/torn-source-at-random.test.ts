@@ -14,6 +14,7 @@ import { temporaryFolder } from '../support/folder.js';
 import { gateFor } from '../support/killed-push.js';
 import { contentOf } from '../support/pull-scene.js';
 import { makeOld, placesIn } from '../support/vhd-places.js';
+import { seedOfRun } from '../support/scale.js';
 
 /** Pushes whose source is torn at least once; all of them are 200. */
 const ROUNDS = Number(process.env['VHDUP_TORN_SOURCES'] ?? 10);
@@ -226,7 +227,7 @@ t.test(
     const azurite = await startAzurite();
     t.teardown(() => azurite.stop());
     const container = await containerOf(azurite, 'vhds');
-    const seed = Number(process.env['VHDUP_SEED'] ?? Date.now() % 2 ** 31);
+    const seed = seedOfRun();
     t.comment(`seed ${seed}`);
     const ends = new Map<string, number>();
     let torn = 0;

@@ -7,7 +7,12 @@ import { MemoryBudget } from '../../src/disk/memory-budget.js';
 import { openDisk, type Disk } from '../../src/index.js';
 import { temporaryFolder } from '../support/folder.js';
 import { randomFrom } from '../support/gate/faults.js';
-import { SCATTERED_SIZE as SIZE, scatteredChain, tableOffset } from '../support/scattered-chain.js';
+import {
+  filesThatWatchMemory,
+  SCATTERED_SIZE as SIZE,
+  scatteredChain,
+  tableOffset,
+} from '../support/scattered-chain.js';
 import { SparseFiles, sparseChain } from '../support/sparse-files.js';
 
 const MIB = 1024 * 1024;
@@ -31,24 +36,13 @@ async function chainOf(t: Test, layers: number): Promise<string> {
 t.test('a chain takes at most 300 MiB for its tables, however large they are together', async (t) => {
   const layers = 8;
   const path = await chainOf(t, layers);
-  const before = process.memoryUsage().arrayBuffers;
-  let most = 0;
-  const look = () => {
-    most = Math.max(most, process.memoryUsage().arrayBuffers - before);
-  };
-  const watched: Files = {
-    realPath: (at) => localFiles.realPath(at),
-    open: async (at) => {
-      look();
-      return localFiles.open(at);
-    },
-  };
-  await using disk = await openChain(path, watched);
-  look();
+  const memory = filesThatWatchMemory();
+  await using disk = await openChain(path, memory.files);
+  memory.look();
   t.match(await extentsOf(disk), [{ offset: 0, kind: 'data', layer: layers - 1 }]);
-  look();
+  memory.look();
   t.equal((await disk.sourceFiles()).length, layers);
-  t.ok(most < 300 * MIB, `${Math.round(most / MIB)} MiB of buffers; the tables have ${layers * 64}`);
+  t.ok(memory.most() < 300 * MIB, `${Math.round(memory.most() / MIB)} MiB of buffers; the tables have ${layers * 64}`);
 });
 
 t.test('a disk is the same whether its tables are kept or read again', async (t) => {

@@ -9,7 +9,7 @@ import { startAzurite, type Azurite } from '../support/azurite.js';
 import { bytesOf, containerOf, endBreak, factsOf } from '../support/blobs.js';
 import { chains, writeChain, type LayerSpec } from '../support/chains.js';
 import { temporaryFolder } from '../support/folder.js';
-import { scaled } from '../support/scale.js';
+import { scaled, seedOfRun } from '../support/scale.js';
 import { gateFor, halfImageAt, killPush, putsIn, type KillPoint } from '../support/killed-push.js';
 
 /** Pushes that are really killed at least once. The long form (`npm run test:soak`) has 200, and rounds with other seeds. */
@@ -111,7 +111,7 @@ t.test(
     const azurite = await startAzurite();
     t.teardown(() => azurite.stop());
     const container = await containerOf(azurite, 'vhds');
-    const seed = Number(process.env['VHDUP_SEED'] ?? Date.now() % 2 ** 31);
+    const seed = seedOfRun();
     t.comment(`seed ${seed}`);
     let killed = 0;
     const games = function* () {

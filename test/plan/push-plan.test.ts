@@ -57,6 +57,16 @@ t.test('range sets do as sets of pages do', (t) => {
   t.end();
 });
 
+/** Returns extents of these kinds and lengths in pages, one behind the other. */
+function inARow(items: readonly (readonly [kind: PlannedExtent['kind'], pages: number])[]): PlannedExtent[] {
+  let offset = 0;
+  return items.map(([kind, pages]) => {
+    const extent = { offset, length: pages * 512, kind };
+    offset += extent.length;
+    return extent;
+  });
+}
+
 const extents = (withAbsent: boolean): fc.Arbitrary<PlannedExtent[]> =>
   fc
     .array(
@@ -66,14 +76,7 @@ const extents = (withAbsent: boolean): fc.Arbitrary<PlannedExtent[]> =>
       ),
       { minLength: 1, maxLength: 14 },
     )
-    .map((items) => {
-      let offset = 0;
-      return items.map(([kind, pages]) => {
-        const extent = { offset, length: pages * 512, kind };
-        offset += extent.length;
-        return extent;
-      });
-    });
+    .map(inARow);
 
 const gaps = fc.integer({ min: 0, max: 13 }).map((pages) => pages * 512);
 const sizeOf = (list: readonly PlannedExtent[]) => list.reduce((sum, { length }) => sum + length, 0);
@@ -158,14 +161,7 @@ const largeExtents = fc
     ),
     { minLength: 1, maxLength: 40 },
   )
-  .map((items) => {
-    let offset = 0;
-    return items.map(([kind, pages]) => {
-      const extent = { offset, length: pages * 512, kind };
-      offset += extent.length;
-      return extent;
-    });
-  });
+  .map(inARow);
 
 t.test('extents one by one make the plan that the formula makes of all of them', (t) => {
   fc.assert(

@@ -1,6 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeImage, type ParentSpec } from '../../fixtures/vhd.js';
+import { localFiles, type Files } from '../../src/disk/file.js';
 
 /** The largest size that a sparse VHD has. */
 export const SCATTERED_SIZE = 2040 * 1024 ** 3;
@@ -56,4 +57,21 @@ async function scatter(path: string, blockSize: number, every: number): Promise<
   } finally {
     await file.close();
   }
+}
+
+/** Files of this machine; at each opening, and whenever `look` is called, it looks how much memory buffers take. */
+export function filesThatWatchMemory(): { readonly files: Files; look(): void; most(): number } {
+  const before = process.memoryUsage().arrayBuffers;
+  let most = 0;
+  const look = () => {
+    most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+  };
+  const files: Files = {
+    realPath: (at) => localFiles.realPath(at),
+    open: async (at) => {
+      look();
+      return localFiles.open(at);
+    },
+  };
+  return { files, look, most: () => most };
 }

@@ -1,13 +1,14 @@
 import t from 'tap';
 import { PASSING_FAULTS, WRITES, atRandom, mendNames } from '../support/gate.js';
 import { smallScene } from './small-scene.js';
+import { seedOfRun } from '../support/scale.js';
 
 const ROUNDS = Number(process.env['VHDUP_FAULT_ROUNDS'] ?? 4);
 
 t.test(
   'a push that meets trouble at every tenth request, at random, gets there; at no point the destination lies',
   async (t) => {
-    const seed = Number(process.env['VHDUP_SEED'] ?? Date.now() % 2 ** 31);
+    const seed = seedOfRun();
     t.comment(`seed ${seed}`);
     const { gate, azurite, pushed, endOf, assertPushed, assertHonest, assertBaseIntact } = await smallScene(t, {
       host: 'localhost',
