@@ -27,7 +27,28 @@ export interface ErrorDetail {
   /** What to do next. */
   readonly hint?: string;
   readonly cause?: unknown;
+  /** If the same call may succeed later without any other change. Default: by the code. */
+  readonly retryable?: boolean;
 }
+
+/** Something unusual that did not stop a command. */
+export interface Warning {
+  /** One word or several with hyphens; it stays the same in later versions. */
+  readonly code: string;
+  readonly message: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+
+/** The codes of errors that a repeat of the same call may mend. */
+const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
+  'transfer-failed',
+  'lease-lost',
+  'output-unwritable',
+  'destination-busy',
+  'source-changed',
+  'cancelled',
+]);
 
 /**
  * The error of all expected failures. The message says what failed and where (file, offset, blob), the hint what to do next.
@@ -38,11 +59,14 @@ export class VhdupError extends Error {
   readonly code: ErrorCode;
   /** What to do next. */
   readonly hint: string | undefined;
+  /** True if the same call may succeed later without any other change. */
+  readonly retryable: boolean;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.code = code;
     this.hint = detail.hint;
+    this.retryable = detail.retryable ?? RETRYABLE.has(code);
   }
 }
 

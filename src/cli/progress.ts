@@ -69,8 +69,16 @@ export interface ProgressView {
   run<T>(title: string, work: () => Promise<T>): Promise<T>;
 }
 
+/** How much a command prints besides its result. */
+export interface OutputMode {
+  /** Only warnings. */
+  readonly quiet?: boolean;
+  /** Requests too. */
+  readonly verbose?: boolean;
+}
+
 /** Returns a live view for a terminal, a line now and then without one or with `CI`, and only warnings if `quiet`. */
-export function progressView(quiet: boolean): ProgressView {
+export function progressView({ quiet }: OutputMode): ProgressView {
   if (quiet) return { onEvent: messagesOnly, run: (_, work) => work() };
   return process.stderr.isTTY && !process.env['CI'] ? liveView() : plainView();
 }
@@ -87,7 +95,8 @@ function plainView(): ProgressView {
   return {
     onEvent: (event) => {
       if (event.type === 'progress') line.update(event);
-      else printMessage(event.type === 'warning' ? `warning: ${event.message}` : event.message);
+      else if (event.type !== 'request')
+        printMessage(event.type === 'warning' ? `warning: ${event.message}` : event.message);
     },
     run: async (title, work) => {
       printMessage(title);
@@ -113,7 +122,7 @@ function liveView(): ProgressView {
     onEvent: (event) => {
       if (event.type === 'progress') line.update(event);
       else if (event.type === 'warning') warnings.push(event.message);
-      else note = event.message;
+      else if (event.type === 'note') note = event.message;
       show(
         [note, line.text]
           .filter((text) => text !== '')

@@ -23,7 +23,23 @@ export type SessionEvent =
       /** The part of `done` that was zero, and not sent. */
       readonly skipped?: number;
     }
+  | RequestEvent
   | { readonly type: 'note' | 'warning'; readonly message: string };
+
+/** One request to the service has ended. */
+export interface RequestEvent {
+  readonly type: 'request';
+  readonly method: string;
+  /** Without a SAS. */
+  readonly uri: string;
+  /** The range of bytes that was asked for or sent, as in the header; absent if there was none. */
+  readonly range?: string;
+  /** HTTP status; absent if there was no answer. */
+  readonly status?: number;
+  readonly milliseconds: number;
+  /** The id of the request in the service's own logs. */
+  readonly requestId?: string;
+}
 
 /** Called with each event. */
 export type Listener = (event: SessionEvent) => void;

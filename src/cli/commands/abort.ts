@@ -24,7 +24,7 @@ export const abortCommand: Command<AbortFlags> = {
   handler: async (flags) => {
     const { abortPush } = await import('../../manage/abort-push.js');
     const credentials = await credentialOptions(flags, flags.blob);
-    const { onEvent } = progressView(true);
+    const { onEvent } = progressView({ quiet: true });
     const result = await interruptible((signal) =>
       abortPush(flags.blob, {
         ...credentials,

@@ -2,7 +2,6 @@ import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import type { PullFormat, PullOptions } from '../../pull/options.js';
-import type { PullResult } from '../../pull/result.js';
 import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   diskFlags,
@@ -15,9 +14,9 @@ import {
   type WorkFlags,
 } from '../command.js';
 import { interruptible, reportStopping } from '../interrupt.js';
-import { printResult, table } from '../output.js';
+import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
-import { count, size } from '../units.js';
+import { pullLines } from '../reports/pull.js';
 
 interface PullFlags extends DiskFlags, WorkFlags, BlobFlags {
   readonly blob: string;
@@ -77,7 +76,7 @@ export const pullCommand: Command<PullFlags> = {
     // Beyond a limit on the size of files (ulimit -f) this signal would kill the process. With a listener, the write fails instead.
     process.on('SIGXFSZ', () => undefined);
     const { pull } = await import('../../pull/pull.js');
-    const view = progressView(quiet);
+    const view = progressView({ quiet });
     await interruptible(async (signal) => {
       const options: PullOptions = {
         ...credentials,
@@ -91,37 +90,7 @@ export const pullCommand: Command<PullFlags> = {
         onEvent: view.onEvent,
       };
       const result = await view.run(`Pulling ${out}`, () => pull(blob, out, options));
-      printResult(json, result, () => resultLines(result));
+      printResult(json, result, () => pullLines(result));
     }, reportStopping);
   },
 };
-
-function resultLines({
-  blob,
-  output,
-  outcome,
-  format,
-  size: bytes,
-  id,
-  fetched,
-  requests,
-  stored,
-  contentMd5,
-  checked,
-}: PullResult): string[] {
-  return [
-    `${output}: ${outcome === 'already-there' ? 'it was pulled before and is unchanged, nothing was fetched' : `complete${outcome === 'resumed' ? ', resumed' : ''}`}`,
-    ...table([
-      ['blob', blob],
-      ['format', format],
-      ['size', `${size(bytes)} (${bytes} bytes)`],
-      ['id', id ?? 'none'],
-      ['fetched', `${size(fetched)} in ${count(requests, 'request')}`],
-      ['stored', size(stored)],
-      [
-        'Content-MD5',
-        `${contentMd5 ?? 'none'}${checked === 'md5' ? ', compared' : checked === 'tree' ? '; the tree digest was compared' : ', not compared'}`,
-      ],
-    ]),
-  ];
-}

@@ -2,10 +2,8 @@ import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../azure/location.js';
-import { MAX_WRITE, REQUESTS_PER_SECOND } from '../../plan/page-blob-limits.js';
-import type { PushPlan } from '../../plan/push-plan.js';
-import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
-import type { BaseCheckMode, PushOptions } from '../../push/options.js';
+import { MAX_WRITE } from '../../plan/page-blob-limits.js';
+import type { BaseCheckMode, PushOptions, VerifyScope } from '../../push/options.js';
 import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   imageFlags,
@@ -18,10 +16,11 @@ import {
   type WorkFlags,
 } from '../command.js';
 import { interruptible, reportStopping } from '../interrupt.js';
-import { printResult, table } from '../output.js';
+import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
-import { sealFlags, sealRow, sealOption, type SealFlags } from '../seal-flags.js';
-import { amount, count, duration, grouped, size } from '../units.js';
+import { planJson, planLines, pushLines } from '../reports/push.js';
+import { sealFlags, sealOption, type SealFlags } from '../seal-flags.js';
+import { amount } from '../units.js';
 
 interface PushFlags extends ImageFlags, WorkFlags, BlobFlags, SealFlags {
   readonly disk: string;
@@ -30,7 +29,7 @@ interface PushFlags extends ImageFlags, WorkFlags, BlobFlags, SealFlags {
   readonly baseCheck: BaseCheckMode;
   readonly requireSealedBase: boolean;
   readonly overwrite: boolean;
-  readonly verify: 'sent' | 'all' | undefined;
+  readonly verify: VerifyScope | undefined;
   readonly gap: string | readonly string[] | undefined;
   readonly md5: boolean;
   readonly cache: boolean;
@@ -108,7 +107,7 @@ export const pushCommand: Command<PushFlags> = {
     await using disk = await openDisk(path, imageOptions(flags));
     // Loaded late: at start-up, the SDK takes longer than everything else.
     const { planPush, push } = await import('../../push/push.js');
-    const view = progressView(quiet);
+    const view = progressView({ quiet });
     await interruptible(async (signal) => {
       const options: PushOptions = {
         ...credentials,
@@ -131,7 +130,7 @@ export const pushCommand: Command<PushFlags> = {
         printResult(json, planJson(planned), () => planLines(planned));
       } else {
         const result = await view.run(`Pushing ${path}`, () => push(disk, options));
-        printResult(json, { ...result, verified: flags.verify }, () => resultLines(result, flags.verify));
+        printResult(json, { ...result, verified: flags.verify }, () => pushLines(result, flags.verify));
       }
     }, reportStopping);
   },
@@ -143,101 +142,4 @@ function gapOption(flags: PushFlags): number | undefined {
   if (text !== undefined && (bytes === undefined || bytes > MAX_WRITE))
     throw new VhdupError('usage', `--gap takes an amount with a unit, such as 245KiB, of at most 4 MiB; not "${text}"`);
   return bytes;
-}
-
-function resultLines(
-  {
-    destination,
-    outcome,
-    base,
-    size: bytes,
-    sent,
-    requests,
-    zeros,
-    copied,
-    cleared,
-    gaps,
-    id,
-    contentMd5,
-    seal,
-  }: PushResult,
-  verified: PushFlags['verify'],
-): string[] {
-  const verifiedRow = verified && (['verified', verified === 'all' ? 'all of it' : 'what was sent'] as const);
-  if (outcome === 'already-there')
-    return [
-      `${destination}: the same content is there already, nothing was sent`,
-      ...(seal || verifiedRow ? table([verifiedRow, seal && sealRow(seal)]) : []),
-    ];
-  return [
-    `${destination}: complete${outcome === 'resumed' ? ', resumed' : ''}`,
-    ...table([
-      ['size', `${size(bytes)} (${bytes} bytes)`],
-      ['id', id ?? 'none'],
-      ...baseRows(base),
-      [
-        'sent',
-        `${size(sent)} in ${count(requests, 'request')}${gaps > 0 ? `, at most ${size(gaps)} of it to save requests` : ''}`,
-      ],
-      base && ['copied', size(copied)],
-      base && ['cleared', size(cleared)],
-      ['zeros', `${size(zeros)} read and not sent`],
-      ['Content-MD5', contentMd5 ?? 'none'],
-      verifiedRow,
-      seal && sealRow(seal),
-    ]),
-  ];
-}
-
-function planLines({ destination, action, base, plan }: PlannedPush): string[] {
-  if (action === 'nothing') return [`${destination}: the same content is there already, nothing would be sent`];
-  const { totals } = plan;
-  return [
-    `${destination}: ${action === 'resume' ? 'would be resumed' : 'would be pushed'}`,
-    ...table([
-      ['size', `${size(plan.size)} (${plan.size} bytes)`],
-      ...baseRows(base),
-      ['send', `at most ${size(totals.send)}: zeros are found while reading, and not sent`],
-      ['  of it', `${plan.maxGap > plan.gap ? 'at most ' : ''}${size(totals.gaps)} to save requests`],
-      base && ['copy', `${size(plan.copied)}, by the service`],
-      base && ['clear', `${size(totals.clear)} in ${count(plan.clear.length, 'request')}${clearTime(plan)}`],
-      ['skip', `${size(totals.skip)} ${base ? 'that the base has' : 'of zeros'}`],
-      ['requests', `${plan.maxGap > plan.gap ? 'up to about' : 'about'} ${grouped(totals.requests)}`],
-    ]),
-  ];
-}
-
-function clearTime({ clear }: PushPlan): string {
-  const seconds = clear.length / REQUESTS_PER_SECOND;
-  return seconds < 1 ? '' : `: ${duration(seconds)} or more, at ${REQUESTS_PER_SECOND} a second`;
-}
-
-const PROOF: Readonly<Record<BaseSummary['check'], string>> = {
-  tree: 'id and tree digest',
-  md5: 'id and MD5',
-  id: 'id alone',
-};
-
-function baseRows(base: BaseSummary | undefined): (readonly [name: string, value: string])[] {
-  if (!base) return [];
-  return [
-    ['base', `${base.uri} (layer ${base.layer}, by ${PROOF[base.check]})`],
-    ['kept by', base.protection ?? 'nothing: the base can be changed'],
-  ];
-}
-
-/** Returns the plan for programs: amounts and counts. Only the library gives the ranges themselves. */
-function planJson({ destination, action, base, plan, warnings }: PlannedPush): object {
-  return {
-    destination,
-    action,
-    base,
-    size: plan.size,
-    copied: plan.copied,
-    gap: plan.gap,
-    maxGap: plan.maxGap,
-    totals: plan.totals,
-    ranges: { write: plan.write.length, clear: plan.clear.length },
-    warnings,
-  };
 }

@@ -42,7 +42,7 @@ export const sealCommand: Command<SealCommandFlags> = {
       : ({ kind: 'lease' } as const);
     const { sealBlob } = await import('../../manage/seal-blob.js');
     const credentials = await credentialOptions(flags, flags.blob);
-    const { onEvent } = progressView(true);
+    const { onEvent } = progressView({ quiet: true });
     const result = await interruptible((signal) => sealBlob(flags.blob, { ...credentials, seal, signal, onEvent }));
     printResult(flags.json, result, () => [result.uri, ...table([sealRow(result.seal)])]);
   },

@@ -2,7 +2,6 @@ import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import { openDisk } from '../../disk/open.js';
-import type { VerifyResult } from '../../verify/result.js';
 import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   imageFlags,
@@ -15,9 +14,9 @@ import {
 } from '../command.js';
 import { EXIT } from '../exit-code.js';
 import { interruptible } from '../interrupt.js';
-import { printResult, table } from '../output.js';
+import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
-import { count, size } from '../units.js';
+import { verifyLines } from '../reports/verify.js';
 
 interface VerifyFlags extends ImageFlags, WorkFlags, BlobFlags {
   readonly disk: string;
@@ -50,66 +49,13 @@ export const verifyCommand: Command<VerifyFlags> = {
     const credentials = await credentialOptions(flags, flags.blobUri);
     await using disk = await openDisk(flags.disk, imageOptions(flags));
     const { verify } = await import('../../verify/verify.js');
-    const view = progressView(flags.quiet);
+    const view = progressView(flags);
     const result = await interruptible((signal) =>
       view.run(`Comparing ${flags.disk}`, () =>
         verify(disk, flags.blobUri, { ...credentials, deep: flags.deep, ...pace, signal, onEvent: view.onEvent }),
       ),
     );
-    printResult(flags.json, result, () => resultLines(result));
+    printResult(flags.json, result, () => verifyLines(result));
     if (!result.equal) process.exitCode = EXIT.contentDiffers;
   },
 };
-
-const DIGEST_WORDS: Readonly<Record<VerifyResult['contentMd5'], string>> = {
-  equal: 'that of the disk',
-  other: 'not that of the disk',
-  absent: 'none',
-  unchecked: 'not compared',
-};
-
-function resultLines({
-  blob,
-  equal,
-  depth,
-  compared,
-  size: bytes,
-  fetched,
-  differences,
-  contentMd5,
-  tree,
-  allocation,
-  problems,
-}: VerifyResult): string[] {
-  const verdict = !equal
-    ? 'differs from the disk'
-    : depth === 'content'
-      ? 'equals the disk'
-      : 'nothing tells it from the disk; its content was not fetched';
-  const more = differences.count - differences.first.length;
-  return [
-    `${blob}: ${verdict}`,
-    ...table([
-      [
-        'compared',
-        `${size(compared)} of ${size(bytes)}${depth === 'content' ? '; the rest is zero on both sides' : ''}`,
-      ],
-      ['fetched', size(fetched)],
-      depth === 'content'
-        ? undefined
-        : [
-            'allocation',
-            `${size(allocation.onlyDisk)} on the disk alone, ${size(allocation.onlyBlob)} on the blob alone`,
-          ],
-      ['Content-MD5', DIGEST_WORDS[contentMd5]],
-      tree === 'absent' ? undefined : ['tree digest', DIGEST_WORDS[tree]],
-      differences.count === 0
-        ? undefined
-        : ['differences', `${size(differences.bytes)} in ${count(differences.count, 'range')}`],
-    ]),
-    ...(differences.count === 0 ? [] : [`  ${'offset'.padStart(15)} ${'length'.padStart(15)}`]),
-    ...differences.first.map(({ offset, length }) => `  ${String(offset).padStart(15)} ${String(length).padStart(15)}`),
-    ...(more > 0 ? [`  and ${count(more, 'more range')}`] : []),
-    ...problems.map((text) => `  problem: ${text}`),
-  ];
-}
