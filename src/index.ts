@@ -1,9 +1,9 @@
 /** The library's face: open a disk, plan a push, push it. */
-export { VhdupError, type ErrorCode } from './errors.js';
+export { VhdupError, type ErrorCode, type Warning } from './errors.js';
 export { openDisk, type OpenOptions } from './disk/open.js';
 export type { FormatName } from './disk/registry.js';
 export { checkDisk, type CheckReport, type CheckedFile } from './disk/check.js';
-export type { Problem } from './disk/findings.js';
+export type { DiskError, DiskWarning, Problem } from './disk/findings.js';
 export type { Creation, Disk, Extent, ExtentOptions, FileState, Layer, SourceFile } from './disk/disk.js';
 export { FixedStream, fixedFooterOf, parseFixedTail, type FixedTail } from './protocol/fixed-vhd.js';
 export {
@@ -44,6 +44,7 @@ export type { Seal, SealMode } from './protocol/seal.js';
 export type { BaseCheckMode, PushOptions } from './push/options.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';
 export type { Listener, Phase, SessionEvent } from './session/events.js';
+export type { Pace } from './session/session.js';
 export type { Environment } from './azure/credential.js';
 export type { RetryPolicy } from './run/retry.js';
 export { isBlobUri } from './azure/location.js';

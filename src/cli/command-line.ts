@@ -11,11 +11,28 @@ import { statusCommand } from './commands/status.js';
 import { unsealCommand } from './commands/unseal.js';
 import { verifyCommand } from './commands/verify.js';
 import { EXIT } from './exit-code.js';
+import { beginCommand } from './running-command.js';
 
 /** Parses the arguments and runs the command that they name. Throws its error, and `usage` if the arguments are wrong. */
 export async function run(args: readonly string[], version: string): Promise<void> {
   await commandLine(withDefaultValues(args), version).parseAsync();
 }
+
+/** The names of all commands. */
+const NAMES: ReadonlySet<string> = new Set(
+  [
+    pushCommand,
+    pullCommand,
+    verifyCommand,
+    infoCommand,
+    mapCommand,
+    checkCommand,
+    statusCommand,
+    abortCommand,
+    sealCommand,
+    unsealCommand,
+  ].map(({ command }) => command.replace(/ .*/, '')),
+);
 
 /** Flags with an optional value, which has to follow an equals sign, and what they mean without one. */
 const DEFAULT_VALUES: Readonly<Record<string, string>> = { '--verify': '--verify=sent', '--seal': '--seal=lease' };
@@ -41,6 +58,9 @@ function commandLine(args: readonly string[], version: string): Argv {
     .command(abortCommand)
     .command(sealCommand)
     .command(unsealCommand)
+    .middleware(({ _: [name] }) => {
+      if (typeof name === 'string' && NAMES.has(name)) beginCommand(name);
+    }, true)
     .demandCommand(1, 'name a command')
     .strict()
     .parserConfiguration({ 'greedy-arrays': false, 'parse-positional-numbers': false })

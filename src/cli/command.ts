@@ -65,6 +65,7 @@ export interface WorkFlags {
   readonly concurrency: number | undefined;
   readonly limit: string | readonly string[] | undefined;
   readonly quiet: boolean;
+  readonly verbose?: boolean;
 }
 
 /** Adds the flags to a command. */

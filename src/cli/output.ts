@@ -1,14 +1,15 @@
 import { once } from 'node:events';
-import { VhdupError, messageOf } from '../errors.js';
+import { VhdupError, messageOf, type Warning } from '../errors.js';
 import { redact } from '../redact/redact.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
+import { runningCommand } from './running-command.js';
 
 /** Version of the JSON that programs read. */
-const SCHEMA = 1;
+const SCHEMA = 2;
 
 /** Writes the result of a command: lines for people, or one object for programs. Nothing else goes to stdout. */
 export function printResult(json: boolean, result: object, lines: () => readonly string[]): void {
-  process.stdout.write(json ? jsonLine({ vhdup: SCHEMA, ...result }) : lines().map(textLine).join(''));
+  process.stdout.write(json ? jsonLine({ ...head(), ...result }) : lines().map(textLine).join(''));
 }
 
 /** A result with a list that may not fit in memory. */
@@ -23,6 +24,16 @@ export interface LongResult<Item extends object> {
   readonly line: (item: Item) => string;
 }
 
+/** Returns the members that all JSON begins with. */
+function head(): object {
+  return { vhdup: SCHEMA, command: runningCommand().command };
+}
+
+function keptWarnings(): object {
+  const { warnings } = runningCommand();
+  return warnings.length === 0 ? {} : { warnings };
+}
+
 /** The number of characters that are written at a time. */
 const WRITE_CHARS = 64 * 1024;
 
@@ -34,7 +45,7 @@ export async function printLongResult<Item extends object>(
   json: boolean,
   { result, list, items, heading, line }: LongResult<Item>,
 ): Promise<void> {
-  let text = json ? `${jsonText({ vhdup: SCHEMA, ...result }).slice(0, -1)},${jsonText(list)}:[` : textLine(heading);
+  let text = json ? `${jsonText({ ...head(), ...result }).slice(0, -1)},${jsonText(list)}:[` : textLine(heading);
   let separator = '';
   let end = ']}\n';
   try {
@@ -66,25 +77,26 @@ async function writeWithBackpressure(text: string): Promise<void> {
 export function printError(json: boolean, thrown: unknown): number {
   const { error, exitCode } = toFailure(thrown);
   if (json) {
-    process.stdout.write(jsonLine({ vhdup: SCHEMA, error, exitCode }));
+    process.stdout.write(jsonLine({ ...head(), error, exitCode, ...keptWarnings() }));
   } else {
     printMessage(`vhdup: ${error.message}`);
     if (error.hint !== undefined) printMessage(`  ${error.hint}`);
+    if (error.requestId !== undefined) printMessage(`  request id ${error.requestId}`);
   }
   return exitCode;
 }
 
 /** Returns an error in the form that programs read. */
 function toFailure(error: unknown): {
-  readonly error: Pick<VhdupError, 'code' | 'message' | 'hint'>;
+  readonly error: Pick<VhdupError, 'code' | 'message' | 'hint' | 'retryable' | 'requestId'>;
   readonly exitCode: number;
 } {
-  const { code, message, hint } =
+  const { code, message, hint, retryable, requestId } =
     error instanceof VhdupError
       ? error
       : new VhdupError('unexpected', `unexpected error: ${messageOf(error)}`, { hint: 'please report this' });
   return {
-    error: { code, message, hint },
+    error: { code, message, hint, retryable, requestId },
     exitCode: error instanceof VhdupError ? exitCodeOf(error.code) : EXIT.unexpected,
   };
 }
@@ -130,6 +142,11 @@ function jsonText(value: object | string): string {
   // Messages repeat what the user typed, which may be a URI with a SAS in the wrong place.
   const text = JSON.stringify(value, (_, member: unknown) => (typeof member === 'string' ? redact(member) : member));
   return text.replace(CONTROL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** Returns a warning as a message: the hint is on a line of its own. */
+export function warningText({ message, hint }: Warning): string {
+  return `warning: ${message}${hint === undefined ? '' : `\n${hint}`}`;
 }
 
 /** Returns lines with names and values in two columns. Rows that are `undefined` are left out. */

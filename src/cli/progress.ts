@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { redact } from '../redact/redact.js';
+import type { Warning } from '../errors.js';
 import type { Phase, SessionEvent } from '../session/events.js';
-import { printMessage, printableLine } from './output.js';
+import { printMessage, printableLine, warningText } from './output.js';
 import { duration, size } from './units.js';
 
 const TITLES: Readonly<Record<Phase, string>> = {
@@ -84,7 +85,7 @@ export function progressView({ quiet }: OutputMode): ProgressView {
 }
 
 function messagesOnly(event: SessionEvent): void {
-  if (event.type === 'warning') printMessage(`warning: ${event.message}`);
+  if (event.type === 'warning') printMessage(warningText(event));
 }
 
 const PLAIN_INTERVAL_MS = 30_000;
@@ -95,8 +96,7 @@ function plainView(): ProgressView {
   return {
     onEvent: (event) => {
       if (event.type === 'progress') line.update(event);
-      else if (event.type !== 'request')
-        printMessage(event.type === 'warning' ? `warning: ${event.message}` : event.message);
+      else if (event.type !== 'request') printMessage(event.type === 'warning' ? warningText(event) : event.message);
     },
     run: async (title, work) => {
       printMessage(title);
@@ -115,13 +115,13 @@ function plainView(): ProgressView {
 /** Shows a spinner and a moving line. Warnings are printed when the operation has ended. */
 function liveView(): ProgressView {
   const line = new ProgressLine();
-  const warnings: string[] = [];
+  const warnings: Warning[] = [];
   let note = '';
   let show: (text: string) => void = () => undefined;
   return {
     onEvent: (event) => {
       if (event.type === 'progress') line.update(event);
-      else if (event.type === 'warning') warnings.push(event.message);
+      else if (event.type === 'warning') warnings.push(event);
       else if (event.type === 'note') note = event.message;
       show(
         [note, line.text]
@@ -166,7 +166,7 @@ function liveView(): ProgressView {
         await tasks.run();
         return outcome.result as Awaited<ReturnType<typeof work>>;
       } finally {
-        for (const message of warnings) printMessage(`warning: ${message}`);
+        for (const warning of warnings) printMessage(warningText(warning));
       }
     },
   };

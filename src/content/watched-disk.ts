@@ -1,3 +1,4 @@
+import type { Warning } from '../errors.js';
 import type { Creation, Disk, Extent, ExtentOptions, FileState, Layer, SourceFile } from '../disk/disk.js';
 
 /** Checks the files of a disk while they are read. `SourceGuard` is one. */
@@ -34,7 +35,7 @@ export class WatchedDisk implements Disk {
     return this.#disk.creation;
   }
 
-  get warnings(): readonly string[] {
+  get warnings(): readonly Warning[] {
     return this.#disk.warnings;
   }
 

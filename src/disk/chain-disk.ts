@@ -1,3 +1,4 @@
+import type { Warning } from '../errors.js';
 import type { Creation, Disk, Extent, ExtentOptions, FileState, Layer, SourceFile } from './disk.js';
 import type { AllocationMap, Image } from './image.js';
 import { forEachConcurrent } from './for-each-concurrent.js';
@@ -22,11 +23,11 @@ export class ChainDisk implements Disk {
   readonly layers: readonly Layer[];
   readonly id: string | undefined;
   readonly creation: Creation;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
   readonly #images: readonly Image[];
 
   /** `images`: the top first. */
-  constructor(images: readonly Image[], warnings: readonly string[]) {
+  constructor(images: readonly Image[], warnings: readonly Warning[]) {
     const [top] = images;
     if (!top) throw new RangeError('a chain has at least one image');
     this.#images = images;

@@ -1,3 +1,4 @@
+import type { Warning } from '../errors.js';
 import { ChainDisk, closeAll } from './chain-disk.js';
 import type { Disk } from './disk.js';
 import type { Files } from './file.js';
@@ -30,7 +31,7 @@ export async function openChain(
   memory = new MemoryBudget(),
 ): Promise<Disk> {
   const images: Image[] = [];
-  const warnings: string[] = [];
+  const warnings: Warning[] = [];
   try {
     for await (const { inspection, chainProblems } of walkChain(path, files, options, memory)) {
       if (inspection?.image) images.push(inspection.image);
@@ -38,7 +39,7 @@ export async function openChain(
       const error = problems.find(isError);
       if (error) throw errorOf(error);
       if (!inspection?.image) throw new TypeError(`${path}: refused without an error`);
-      warnings.push(...chainProblems.map(({ file, problem }) => `${file}: ${problem}`));
+      warnings.push(...chainProblems.map(({ code, file, message }) => ({ code, message: `${file}: ${message}` })));
     }
     return new ChainDisk(images, warnings);
   } catch (error) {

@@ -2,7 +2,7 @@ import { walkChain } from './chain.js';
 import { closeAll } from './chain-disk.js';
 import type { Layer } from './disk.js';
 import { localFiles, type Files } from './file.js';
-import { isError, type Problem } from './findings.js';
+import { isError, type DiskError, type DiskWarning, type Problem } from './findings.js';
 import type { Image } from './image.js';
 import type { OpenOptions } from './open.js';
 
@@ -12,15 +12,15 @@ export interface CheckedFile {
   readonly type: Layer['type'] | undefined;
   readonly id: string | undefined;
   /** Virtual size in bytes. */
-  readonly size: number | undefined;
+  readonly virtualSize: number | undefined;
 }
 
 /** Everything that is wrong with a disk. `openDisk` opens it exactly if there are no errors. */
 export interface CheckReport {
   /** The files of the chain, top first, down to the first parent that was not found. */
   readonly files: readonly CheckedFile[];
-  readonly errors: readonly Problem[];
-  readonly warnings: readonly Problem[];
+  readonly errors: readonly DiskError[];
+  readonly warnings: readonly DiskWarning[];
 }
 
 /**
@@ -42,7 +42,7 @@ export async function checkDiskFrom(source: Files, path: string, options: OpenOp
       if (!inspection) continue;
       if (inspection.image) images.push(inspection.image);
       const { type, id, size } = inspection.summary ?? {};
-      files.push({ path: inspection.path, type, id, size });
+      files.push({ path: inspection.path, type, id, virtualSize: size });
     }
   } finally {
     await closeAll(images);

@@ -1,3 +1,5 @@
+import type { Warning } from '../errors.js';
+
 /**
  * A stretch of the virtual disk, half open: `[offset, offset + length)`, in bytes, multiples of 512.
  *
@@ -40,7 +42,7 @@ export interface Layer {
   /** The program that wrote the image, as the file says; printable characters only. */
   readonly creator: string;
   /** Things about this file that are unusual but do not make it unusable. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
 }
 
 /** How a disk was made, as its image records it. A conversion to a VHD keeps as much of it as the format carries. */
@@ -89,7 +91,7 @@ export interface Disk extends AsyncDisposable {
   /** How the disk was made, as the top layer says. */
   readonly creation: Creation;
   /** Unusual things about the chain as a whole (the layers have warnings of their own). */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
   /**
    * Fills `into` with the content at `offset`.
    * Takes any offset and length within the disk. Throws `disk-unreadable` if a file cannot be read.

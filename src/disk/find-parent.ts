@@ -77,7 +77,7 @@ export async function findParent(
 }
 
 function report(warnings: readonly ParentWarning[], findings: Findings): void {
-  for (const { offset, field, problem } of warnings) findings.warning(offset, field, problem);
+  for (const { offset, field, problem, code } of warnings) findings.warning(offset, field, problem, { code });
 }
 
 function candidates({ names }: ParentReference, folder: string, parentDirs: readonly string[]): string[] {

@@ -1,20 +1,28 @@
-import { VhdupError } from '../errors.js';
+import { VhdupError, type Warning } from '../errors.js';
 
 /** Something wrong or unusual about a file. An error makes the disk unusable, a warning does not. */
-export interface Problem {
-  readonly severity: 'error' | 'warning';
+export type Problem = DiskError | DiskWarning;
+
+/** What makes a disk unusable. */
+export interface DiskError extends Finding {
+  readonly severity: 'error';
+  readonly code: 'disk-unreadable' | 'disk-invalid' | 'disk-unsupported' | 'chain-broken';
+}
+
+/** Something unusual that does not make a disk unusable. */
+export interface DiskWarning extends Finding {
+  readonly severity: 'warning';
+}
+
+interface Finding extends Warning {
   readonly file: string;
   /** Offset of the field in the file, in bytes; `undefined` if the problem is about the whole file. */
   readonly offset: number | undefined;
   readonly field: string | undefined;
-  readonly problem: string;
-  readonly code: 'disk-unreadable' | 'disk-invalid' | 'disk-unsupported' | 'chain-broken';
-  /** What to do next. */
-  readonly hint: string | undefined;
-  readonly cause: unknown;
+  readonly cause?: unknown;
 }
 
-type Detail = Partial<Pick<Problem, 'code' | 'hint' | 'cause'>>;
+type Detail = Partial<Pick<DiskError, 'code' | 'hint' | 'cause'>>;
 
 /**
  * The findings of all checks of one file, in their order. All checks report here and go on; a reader refuses the file because
@@ -32,24 +40,20 @@ export class Findings {
   error(
     offset: number | undefined,
     field: string | undefined,
-    problem: string,
-    { code = 'disk-invalid', hint, cause }: Detail = {},
+    message: string,
+    { code = 'disk-invalid', ...detail }: Detail = {},
   ): void {
-    this.problems.push({ severity: 'error', file: this.file, offset, field, problem, code, hint, cause });
+    this.problems.push({ severity: 'error', file: this.file, offset, field, message, code, ...detail });
   }
 
-  /** Reports a warning; its arguments are those of `error`. */
-  warning(offset: number | undefined, field: string | undefined, problem: string): void {
-    this.problems.push({
-      severity: 'warning',
-      file: this.file,
-      offset,
-      field,
-      problem,
-      code: 'disk-invalid',
-      hint: undefined,
-      cause: undefined,
-    });
+  /** Reports a warning; its other arguments are those of `error`. */
+  warning(
+    offset: number | undefined,
+    field: string | undefined,
+    message: string,
+    { code }: Pick<DiskWarning, 'code'>,
+  ): void {
+    this.problems.push({ severity: 'warning', file: this.file, offset, field, message, code });
   }
 
   /** Sets the hint of all errors that have none. */
@@ -66,12 +70,13 @@ export class Findings {
     this.error(undefined, undefined, problem, { code: 'disk-unreadable', cause: thrown.cause });
   }
 
-  get firstError(): Problem | undefined {
+  get firstError(): DiskError | undefined {
     return this.problems.find(isError);
   }
 
-  get warnings(): readonly Problem[] {
-    return this.problems.filter((problem) => !isError(problem));
+  /** The warnings, as a layer has them. */
+  get warnings(): readonly Warning[] {
+    return this.problems.filter((problem) => !isError(problem)).map(({ code, message }) => ({ code, message }));
   }
 
   /** Throws the first error, if there is one. */
@@ -81,12 +86,12 @@ export class Findings {
 }
 
 /** Returns true for an error, false for a warning. */
-export function isError({ severity }: Problem): boolean {
-  return severity === 'error';
+export function isError(problem: Problem): problem is DiskError {
+  return problem.severity === 'error';
 }
 
 /** Returns the error for a file that cannot be used: it names the file, the field, its offset, and what is wrong with it. */
-export function errorOf({ code, file, field, offset, problem, hint, cause }: Problem): VhdupError {
+export function errorOf({ code, file, field, offset, message, hint, cause }: DiskError): VhdupError {
   const where = field === undefined ? '' : offset === undefined ? `${field}: ` : `${field} at offset ${offset}: `;
-  return new VhdupError(code, `${file}: ${where}${problem}`, { cause, ...(hint === undefined ? {} : { hint }) });
+  return new VhdupError(code, `${file}: ${where}${message}`, { cause, ...(hint === undefined ? {} : { hint }) });
 }

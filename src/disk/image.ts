@@ -36,6 +36,8 @@ export interface FieldPlace {
 
 /** Something unusual between an image and its parent. */
 export interface ParentWarning extends FieldPlace {
+  /** See `Warning`. */
+  readonly code: string;
   readonly problem: string;
 }
 

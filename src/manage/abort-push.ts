@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { VhdupError } from '../errors.js';
+import { VhdupError, type Warning } from '../errors.js';
 import { abortCopy } from '../azure/copy.js';
 import { baseLocationOf, parseBlobUri } from '../azure/location.js';
 import type { PushRecord } from '../protocol/push-record.js';
@@ -26,13 +26,14 @@ export interface AbortOptions extends ManageOptions {
 
 /** What was deleted. */
 export interface AbortResult {
-  readonly uri: string;
+  /** URI of the blob, without a SAS. */
+  readonly blob: string;
   readonly outcome: 'deleted';
   /** The state in which the push was. */
   readonly state: PushRecord['state'];
-  /** Bytes of the blob. */
-  readonly size: number;
-  readonly warnings: readonly string[];
+  /** Bytes of the blob, the footer included. */
+  readonly blobSize: number;
+  readonly warnings: readonly Warning[];
 }
 
 /**
@@ -65,10 +66,10 @@ export async function abortPush(uri: string, options: AbortOptions = {}): Promis
     await dropSnapshots(session, blob, record);
     await deleteAsSeen(blob, { ...lease.conditions, ifMatch: properties.etag });
     return {
-      uri: blob.uri,
+      blob: blob.uri,
       outcome: 'deleted',
       state: record.state,
-      size: properties.size,
+      blobSize: properties.size,
       warnings: session.warnings,
     };
   } finally {
@@ -114,6 +115,9 @@ async function dropSnapshots(session: Session, blob: PageBlob, { base, fingerpri
   } catch (error) {
     if (!(error instanceof VhdupError) || !['usage', 'not-authorised', 'destination-missing'].includes(error.code))
       throw error;
-    session.warn(`the base could not be looked at, and keeps any temporary snapshot: ${error.message}`);
+    session.warn({
+      code: 'base-not-checked',
+      message: `the base cannot be read, and keeps any temporary snapshot: ${error.message}`,
+    });
   }
 }

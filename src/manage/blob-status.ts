@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { Warning } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
 import type { PushRecord } from '../protocol/push-record.js';
 import { findProblem, judgeBlob, type Verdict } from '../protocol/verdict.js';
@@ -20,7 +21,8 @@ export interface ManageOptions extends SessionOptions {
 
 /** How far a push to a blob is, as far as the blob shows. Amounts are bytes. */
 export interface BlobStatus {
-  readonly uri: string;
+  /** URI of the blob, without a SAS. */
+  readonly blob: string;
   readonly exists: boolean;
   /** `none`: no blob, or one without a push record; `unfinished-elsewhere`: by another tool, or another version of this one. */
   readonly state: 'none' | PushRecord['state'] | 'unfinished-elsewhere';
@@ -28,7 +30,8 @@ export interface BlobStatus {
   readonly writtenSince?: string;
   /** What the push has recorded. */
   readonly push: PushRecord | undefined;
-  readonly size: number | undefined;
+  /** Bytes of the blob, the footer included. */
+  readonly blobSize: number | undefined;
   /** Bytes in pages. How much is still to be written is known only with the disk. */
   readonly allocated: number | undefined;
   /** The service's last copy to it. */
@@ -43,6 +46,7 @@ export interface BlobStatus {
   readonly lease: LeaseStatus | undefined;
   /** What keeps the blob from changing, in words. */
   readonly protection: string | undefined;
+  readonly warnings: readonly Warning[];
 }
 
 /** The lease of a blob. */
@@ -83,27 +87,28 @@ export async function blobStatus(uri: string, options: ManageOptions = {}): Prom
   const properties = await blob.properties();
   if (!properties)
     return {
-      uri: blob.uri,
+      blob: blob.uri,
       exists: false,
       state: 'none',
       push: undefined,
-      size: undefined,
+      blobSize: undefined,
       allocated: undefined,
       copy: undefined,
       lease: undefined,
       protection: undefined,
+      warnings: session.warnings,
     };
   const { type, etag, size, protection } = properties;
   const verdict = judgeBlob(properties);
   const push = verdict.record;
   const writtenSince = findProblem(verdict, 'written-since');
   return {
-    uri: blob.uri,
+    blob: blob.uri,
     exists: true,
     state: stateOf(verdict),
     ...(writtenSince ? { writtenSince: writtenSince.lastModified.toISOString() } : {}),
     push,
-    size,
+    blobSize: size,
     // While the blob is written to, its ETag changes all the time, so the pages are counted at any moment.
     allocated:
       type === 'PageBlob' && !findProblem(verdict, 'copy-pending')
@@ -112,6 +117,7 @@ export async function blobStatus(uri: string, options: ManageOptions = {}): Prom
     copy: copyOf(properties),
     lease: await leaseOf(properties, blob.uri, push, options.stateFolder ?? stateFolderIfAny()),
     protection,
+    warnings: session.warnings,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Warning } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
 import { recordedTree, type PushRecord } from '../protocol/push-record.js';
 import { readFooter } from '../protocol/read-footer.js';
@@ -10,10 +11,11 @@ import { Session } from '../session/session.js';
 
 /** What a blob is, seen as a disk. */
 export interface BlobReport {
-  readonly uri: string;
+  /** URI of the blob, without a SAS. */
+  readonly blob: string;
   readonly type: string | undefined;
-  /** Bytes, the footer included. */
-  readonly size: number;
+  /** Bytes of the blob, the footer included. */
+  readonly blobSize: number;
   /** Bytes in written pages; `undefined` if it is not a page blob. */
   readonly allocated: number | undefined;
   readonly id: string | undefined;
@@ -21,12 +23,14 @@ export interface BlobReport {
   readonly virtualSize: number | undefined;
   /** Base64. */
   readonly contentMd5: string | undefined;
+  /** Without quotes. */
   readonly etag: string;
   /** What the last push has recorded. */
   readonly push: PushRecord | undefined;
   readonly protection: string | undefined;
   /** What is wrong with it as a disk or as a base. */
   readonly problems: readonly string[];
+  readonly warnings: readonly Warning[];
 }
 
 /** Returns what the service and the footer say of a blob. Throws `destination-missing` if there is none. */
@@ -48,17 +52,18 @@ export async function inspectBlob(uri: string, options: SessionOptions = {}): Pr
     ...verdict.problems.filter((problem) => !isOfShape(problem)).map(findingOf),
   ];
   return {
-    uri: blob.uri,
+    blob: blob.uri,
     type,
-    size,
+    blobSize: size,
     allocated: type === 'PageBlob' ? totalLength(rangeSet(await blob.pageRanges({ ifMatch: etag }))) : undefined,
     id: typeof tail === 'string' ? undefined : tail.id,
     virtualSize: typeof tail === 'string' ? undefined : tail.size,
     contentMd5: contentMd5?.toString('base64'),
-    etag,
+    etag: etag.replaceAll('"', ''),
     push,
     protection,
     problems,
+    warnings: session.warnings,
   };
 }
 

@@ -1,4 +1,4 @@
-import { VhdupError } from '../errors.js';
+import { VhdupError, type Warning } from '../errors.js';
 import { breakLease, releaseInfiniteLease } from '../azure/lease-requests.js';
 import { parseBlobUri } from '../azure/location.js';
 import { requireBlob } from '../protocol/require-blob.js';
@@ -21,9 +21,10 @@ export interface SealOptions extends ManageOptions {
 
 /** A sealed blob. */
 export interface SealResult {
-  readonly uri: string;
+  /** URI of the blob, without a SAS. */
+  readonly blob: string;
   readonly seal: Seal;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
 }
 
 /** Keeps a finished blob from changing. Throws `seal-refused` for an unfinished one, and if the service has no such seal. */
@@ -39,7 +40,7 @@ export async function sealBlob(uri: string, options: SealOptions = {}): Promise<
       hint: 'finish it first: run the same push again',
     });
   const seal = await sealUnleased({ session, blob, stateFolder }, properties, options.seal ?? { kind: 'lease' });
-  return { uri: blob.uri, seal, warnings: session.warnings };
+  return { blob: blob.uri, seal, warnings: session.warnings };
 }
 
 /** How to remove a seal. */
@@ -52,10 +53,12 @@ export interface UnsealOptions extends ManageOptions {
 
 /** What became of a seal. */
 export interface UnsealResult {
-  readonly uri: string;
+  /** URI of the blob, without a SAS. */
+  readonly blob: string;
   readonly outcome: 'unsealed' | 'broken' | 'not-sealed';
   /** What still keeps the blob from changing, in words. */
   readonly protection: string | undefined;
+  readonly warnings: readonly Warning[];
 }
 
 /** Ends the infinite lease of a blob. Throws `seal-refused` if its id is not known. Other protection stays. */
@@ -70,15 +73,16 @@ export async function unsealBlob(uri: string, options: UnsealOptions = {}): Prom
   };
   if (!properties.lease.infinite) {
     await forget();
-    return { uri: blob.uri, outcome: 'not-sealed', protection: properties.protection };
+    return { blob: blob.uri, outcome: 'not-sealed', protection: properties.protection, warnings: session.warnings };
   }
   if (options.break) await breakLease(blob);
   else await release(blob, options.leaseId ?? record?.leaseId);
   await forget();
   return {
-    uri: blob.uri,
+    blob: blob.uri,
     outcome: options.break ? 'broken' : 'unsealed',
     protection: (await requireBlob(blob)).protection,
+    warnings: session.warnings,
   };
 }
 

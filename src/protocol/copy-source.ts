@@ -47,8 +47,10 @@ export async function dropCopySource(
   } catch (error) {
     // On Azurite no container SAS may delete a snapshot. It does no harm if it stays: the base has its own list of pages.
     if (!(error instanceof VhdupError) || error.code !== 'not-authorised') throw error;
-    session.warn(
-      `the temporary snapshot of ${blob.uri} could not be deleted with this SAS: delete it with the account's key`,
-    );
+    session.warn({
+      code: 'snapshot-not-deleted',
+      message: `the temporary snapshot of ${blob.uri} cannot be deleted with this SAS`,
+      hint: "delete it with the account's key",
+    });
   }
 }

@@ -101,9 +101,11 @@ async function record({ session, blob, stateFolder }: LeaseContext, leaseId: str
   try {
     return await writeSealRecord(stateFolder, { uri: blob.uri, leaseId });
   } catch (error) {
-    session.warn(
-      `the id of the seal cannot be kept on this machine (${messageOf(error)}): keep it yourself, ${leaseId}`,
-    );
+    session.warn({
+      code: 'seal-id-not-recorded',
+      message: `the id of the seal cannot be recorded on this machine (${messageOf(error)})`,
+      hint: `keep it yourself: ${leaseId}`,
+    });
     return undefined;
   }
 }

@@ -56,18 +56,25 @@ export async function chooseDigest(task: PullTask): Promise<PullResult['checked'
   } = source;
   const tree = treeDigestOf(task);
   if (!contentMd5 && !tree) {
-    session.warn(`${blob.uri} has no Content-MD5: what was pulled could not be checked`);
+    session.warn({
+      code: 'no-content-md5',
+      message: `${blob.uri} has no Content-MD5: what was pulled cannot be checked`,
+    });
     return 'none';
   }
   const written = findProblem(verdict, 'written-since');
   if (written) {
-    session.warn(
-      `${blob.uri} was written to after it was pushed, last at ${written.lastModified.toISOString()}: its digests prove nothing any longer, and were not compared`,
-    );
+    session.warn({
+      code: 'written-since',
+      message: `${blob.uri} was written to after it was pushed, last at ${written.lastModified.toISOString()}: its digests prove nothing any longer, and were not compared`,
+    });
     return 'none';
   }
   if (task.options.checkMd5 === false) {
-    session.warn(`${blob.uri}: its ${contentMd5 ? 'Content-MD5' : 'tree digest'} was not compared, as asked for`);
+    session.warn({
+      code: 'digest-not-compared',
+      message: `${blob.uri}: its ${contentMd5 ? 'Content-MD5' : 'tree digest'} was not compared, as requested`,
+    });
     return 'none';
   }
   if (!contentMd5) return 'tree';

@@ -28,7 +28,10 @@ export async function resumeEarlierPart(task: PullTask, lock: Lock): Promise<Res
     (earlier.size < record.durable.fileSize ? 'its file was cut' : undefined) ??
     (earlier.names > 1 ? 'its file has a second name (a hard link), and what has that must not change' : undefined);
   if (change !== undefined) {
-    session.warn(`an earlier pull to ${output.path} cannot be resumed, so it starts again: ${change}`);
+    session.warn({
+      code: 'pull-restarted',
+      message: `an earlier pull to ${output.path} cannot be resumed, so it starts again: ${change}`,
+    });
     return undefined;
   }
   const own = output.partPath(lock.token);

@@ -4,6 +4,7 @@ import { VhdupError } from '../errors.js';
 import { fixedFooterOf } from '../protocol/fixed-vhd.js';
 import type { Disk, SourceFile } from '../disk/disk.js';
 import { openDisk, type OpenOptions } from '../disk/open.js';
+import { warningsOf } from '../disk/warnings-of.js';
 import { timeStampOf } from '../disk/vhd/footer.js';
 import type { ParentLink } from '../disk/vhd/parent-link.js';
 import { zeroFill } from '../bytes/zero-fill.js';
@@ -42,11 +43,7 @@ export class PullParent implements AsyncDisposable {
       const guard = await SourceGuard.begin(disk, {
         hint: 'stop what writes to it, then run the same command: it starts anew',
       });
-      for (const warning of [
-        ...disk.warnings,
-        ...disk.layers.flatMap(({ path: file, warnings }) => warnings.map((text) => `${file}: ${text}`)),
-      ])
-        session.warn(warning);
+      for (const warning of warningsOf(disk)) session.warn(warning);
       const childFolder = dirname(resolve(output));
       if (isOutside(childFolder, path))
         session.note(

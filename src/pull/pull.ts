@@ -104,7 +104,8 @@ function resultOf(
     output: output.path,
     format: key.format as PullResult['format'],
     id: source.tail?.id,
-    size: source.diskSize,
+    virtualSize: source.diskSize,
+    blobSize: source.properties.size,
     fetched,
     stored,
     requests,
@@ -112,5 +113,6 @@ function resultOf(
     checked,
     outcome,
     warnings: session.warnings,
+    ...session.paceOf(fetched),
   };
 }

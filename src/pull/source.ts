@@ -57,7 +57,10 @@ export class PullSource {
         throw new VhdupError('disk-invalid', `${blob.uri}: ${refusalOf({ kind: 'not-a-vhd', reason: tail })}`, {
           hint: `${option('format', 'raw')} fetches the whole blob as it is`,
         });
-      session.warn(`${blob.uri} is no fixed VHD (${tail}): the whole blob is fetched as it is`);
+      session.warn({
+        code: 'not-a-vhd',
+        message: `${blob.uri} is not a fixed VHD (${tail}): the whole blob is fetched as it is`,
+      });
       return new PullSource(blob, properties, verdict, undefined);
     }
     const content = size - FOOTER_LENGTH;
@@ -69,9 +72,10 @@ export class PullSource {
       );
     }
     if (tail.size < content)
-      session.warn(
-        `${blob.uri} holds ${content - tail.size} bytes between the disk's ${tail.size} and the footer, as some older tools leave them${format === 'fixed' ? '' : '; they are no part of the disk'}`,
-      );
+      session.warn({
+        code: 'trailing-data',
+        message: `${blob.uri} holds ${content - tail.size} bytes between the disk's ${tail.size} and the footer, as some older tools leave them${format === 'fixed' ? '' : '; they are not part of the disk'}`,
+      });
     if (format === 'dynamic') checkSparseSize(tail.size, blob.uri);
     return new PullSource(blob, properties, verdict, tail);
   }

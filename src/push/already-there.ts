@@ -19,5 +19,8 @@ export async function alreadyThere(push: PreparedPush, seen: DestinationSnapshot
 export function warnOfMissingMd5(push: PreparedPush, seen: DestinationSnapshot): void {
   const { session, destination } = push;
   if (setsContentMd5(push) && !seen.contentMd5)
-    session.warn(`${destination.uri} has no Content-MD5: it was pushed with ${option('contentMd5', false)}`);
+    session.warn({
+      code: 'no-content-md5',
+      message: `${destination.uri} has no Content-MD5: it was pushed with ${option('contentMd5', false)}`,
+    });
 }

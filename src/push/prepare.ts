@@ -4,6 +4,7 @@ import { DiskDigests } from '../content/disk-digests.js';
 import { SourceGuard } from '../content/source-guard.js';
 import { PageBlobDestination } from '../destination/page-blob.js';
 import type { Disk } from '../disk/disk.js';
+import { warningsOf } from '../disk/warnings-of.js';
 import { FixedStream } from '../protocol/fixed-vhd.js';
 import { MAX_WRITE } from '../plan/page-blob-limits.js';
 import type { Session } from '../session/session.js';
@@ -49,15 +50,12 @@ async function openPush(session: Session, source: Disk, options: PushOptions): P
   const stream = new FixedStream(disk);
   if (stream.size > MAX_BLOB)
     throw new VhdupError('disk-unsupported', `${path}: ${disk.size} bytes do not fit in a page blob (8 TiB)`);
-  for (const warning of [
-    ...disk.warnings,
-    ...disk.layers.flatMap((layer) => layer.warnings.map((text) => `${layer.path}: ${text}`)),
-  ])
-    session.warn(warning);
+  for (const warning of warningsOf(disk)) session.warn(warning);
   if (disk.size % MIB !== 0)
-    session.warn(
-      `${path}: the size of ${disk.size} bytes is no whole number of MiB: no virtual machine of the service starts from such a disk`,
-    );
+    session.warn({
+      code: 'size-not-mib',
+      message: `${path}: the size of ${disk.size} bytes is not a multiple of 1 MiB: no virtual machine of the service starts from such a disk`,
+    });
 
   const location = destinationOf(path, options.to, options.base);
   const destination = await PageBlobDestination.at(session, location, options.stateFolder);
@@ -105,13 +103,19 @@ function requireCopyable({ destination }: PushContext, { blob, properties }: Bas
 function warnOfBase({ session, disk }: PushContext, base: Base): void {
   const { blob, properties, layer, check } = base;
   if (check === 'id')
-    session.warn(
-      `the base was taken for ${disk.layers[layer]?.path ?? ''} by its id alone; its content was not checked`,
-    );
+    session.warn({
+      code: 'base-by-id',
+      message: `only its id says that the base is ${disk.layers[layer]?.path ?? ''}; its content was not checked`,
+    });
   if (isOverUncheckedBase(base))
-    session.warn(`the base ${blob.uri} was itself pushed over a base whose content was not checked`);
+    session.warn({
+      code: 'base-over-unchecked-base',
+      message: `the base ${blob.uri} was itself pushed over a base whose content was not checked`,
+    });
   if (properties.protection === undefined)
-    session.warn(
-      `nothing keeps the base ${blob.uri} from changing: seal it with ${call('sealBlob')}, or name a snapshot of it`,
-    );
+    session.warn({
+      code: 'base-not-sealed',
+      message: `nothing keeps the base ${blob.uri} from changing`,
+      hint: `seal it with ${call('sealBlob')}, or name a snapshot of it`,
+    });
 }

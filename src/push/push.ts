@@ -66,9 +66,11 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
   const session = new Session(options);
   const { destination, base, plan, found } = await prepare(session, disk, options);
   return {
-    destination: destination.uri,
+    blob: destination.uri,
     action: found.kind === 'complete' ? 'nothing' : found.kind === 'resumable' ? 'resume' : 'push',
     base: base && summaryOf(base),
+    virtualSize: plan.footer.offset,
+    blobSize: plan.size,
     plan,
     warnings: session.warnings,
   };

@@ -1,14 +1,17 @@
+import type { Warning } from '../errors.js';
 import type { BaseCheck } from '../protocol/push-record.js';
 import { gapsOf, type PushPlan } from '../plan/push-plan.js';
 import { totalLength } from '../bytes/range.js';
 import type { Base } from './base.js';
 import type { Seal } from '../protocol/seal.js';
 import type { PreparedPush } from './context.js';
+import type { Pace } from '../session/session.js';
 import type { UploadStats } from './upload.js';
 
 /** The base of a push, for programs. */
 export interface BaseSummary {
-  readonly uri: string;
+  /** URI of the blob, without a SAS. */
+  readonly blob: string;
   readonly id: string;
   /** Index into the disk's layers of the ancestor that it equals. */
   readonly layer: number;
@@ -20,21 +23,29 @@ export interface BaseSummary {
 
 /** What a push would do. */
 export interface PlannedPush {
-  readonly destination: string;
+  /** URI of the destination, without a SAS. */
+  readonly blob: string;
   /** `nothing`: the same content is there, complete. */
   readonly action: 'push' | 'resume' | 'nothing';
   readonly base: BaseSummary | undefined;
+  /** Bytes of the disk. */
+  readonly virtualSize: number;
+  /** Bytes of the blob, the footer included. */
+  readonly blobSize: number;
   readonly plan: PushPlan;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
 }
 
 /** What a push has done. Amounts are bytes. */
-export interface PushResult {
-  readonly destination: string;
+export interface PushResult extends Pace {
+  /** URI of the destination, without a SAS. */
+  readonly blob: string;
   readonly outcome: 'pushed' | 'resumed' | 'already-there';
   readonly id: string | undefined;
+  /** Of the disk. */
+  readonly virtualSize: number;
   /** Of the blob, the footer included. */
-  readonly size: number;
+  readonly blobSize: number;
   readonly base: BaseSummary | undefined;
   /** Base64, as the blob has it. */
   readonly contentMd5: string | undefined;
@@ -51,7 +62,7 @@ export interface PushResult {
   readonly gaps: number;
   /** What keeps the blob from changing, if that was asked for. */
   readonly seal?: Seal;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
 }
 
 /** How a push has ended. */
@@ -66,7 +77,7 @@ export interface Outcome {
 /** Returns a base in the form of results. */
 export function summaryOf(base: Base): BaseSummary {
   return {
-    uri: base.blob.uri,
+    blob: base.blob.uri,
     id: base.id,
     layer: base.layer,
     check: base.check,
@@ -81,10 +92,11 @@ export function resultOf(
 ): PushResult {
   const hasWorked = outcome !== 'already-there';
   return {
-    destination: destination.uri,
+    blob: destination.uri,
     outcome,
     id: identity.id,
-    size: plan.size,
+    virtualSize: plan.footer.offset,
+    blobSize: plan.size,
     base: base && summaryOf(base),
     contentMd5: contentMd5 && Buffer.from(contentMd5).toString('base64'),
     sent: sent?.bytes ?? 0,
@@ -95,5 +107,6 @@ export function resultOf(
     gaps: sent ? plan.totals.gaps - totalLength(gapsOf(plan)) + totalLength(sent.gaps) : 0,
     ...(seal ? { seal } : {}),
     warnings: session.warnings,
+    ...session.paceOf(sent?.bytes ?? 0),
   };
 }

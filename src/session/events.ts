@@ -1,3 +1,5 @@
+import type { Warning } from '../errors.js';
+
 /** The phases of a command that take time. */
 export type Phase =
   | 'check-base'
@@ -24,7 +26,8 @@ export type SessionEvent =
       readonly skipped?: number;
     }
   | RequestEvent
-  | { readonly type: 'note' | 'warning'; readonly message: string };
+  | { readonly type: 'note'; readonly message: string }
+  | ({ readonly type: 'warning' } & Warning);
 
 /** One request to the service has ended. */
 export interface RequestEvent {

@@ -1,4 +1,4 @@
-import { VhdupError, hasCode } from '../errors.js';
+import { VhdupError, hasCode, type Warning } from '../errors.js';
 import { credentialsFor } from '../azure/credential.js';
 import { Container } from '../azure/container.js';
 import type { BlobLocation } from '../azure/location.js';
@@ -11,6 +11,14 @@ import type { SessionOptions } from './options.js';
 import type { Listener, Phase } from './events.js';
 import { RequestScheduler } from '../run/request-scheduler.js';
 
+/** How long a command took, and how fast it was. */
+export interface Pace {
+  /** Milliseconds from the call to the result. */
+  readonly durationMs: number;
+  /** Bytes of content that were sent or fetched, a second, over the whole duration. */
+  readonly bytesPerSecond: number;
+}
+
 /**
  * What all parts of a command share: how it is stopped, the events that it emits, and the connection to the service.
  */
@@ -18,7 +26,8 @@ export class Session {
   readonly stop: Stop;
   readonly scheduler: RequestScheduler;
   readonly emit: Listener;
-  readonly warnings: string[] = [];
+  readonly warnings: Warning[] = [];
+  readonly #began = performance.now();
   readonly #abort = new AbortController();
   readonly #options: SessionOptions;
   readonly #retrier: Retrier;
@@ -90,8 +99,14 @@ export class Session {
   }
 
   /** Emits a warning, and keeps it for the result. */
-  warn(message: string): void {
-    this.warnings.push(message);
-    this.emit({ type: 'warning', message });
+  warn(warning: Warning): void {
+    this.warnings.push(warning);
+    this.emit({ type: 'warning', ...warning });
+  }
+
+  /** Returns the time since the start of the command, and the rate at which it has moved `bytes` in that time. */
+  paceOf(bytes: number): Pace {
+    const durationMs = Math.round(performance.now() - this.#began);
+    return { durationMs, bytesPerSecond: Math.round((bytes * 1000) / Math.max(1, durationMs)) };
   }
 }

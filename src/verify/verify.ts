@@ -8,7 +8,7 @@ import { findProblem, findingOf, judgeBlob, refusalOf, type Verdict } from '../p
 import type { PageBlob } from '../azure/page-blob.js';
 import type { BlobProperties } from '../azure/blob-properties.js';
 import type { Disk } from '../disk/disk.js';
-import { FixedStream, FOOTER_LENGTH, fixedFooterOf, parseFixedTail } from '../protocol/fixed-vhd.js';
+import { FixedStream, FOOTER_LENGTH, fixedFooterOf, parseFixedTail, type FixedTail } from '../protocol/fixed-vhd.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 import { intersect, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../bytes/range.js';
 import { dataRanges } from '../content/data-ranges.js';
@@ -73,32 +73,37 @@ async function compareAll(
   const all = rangeSet([
     ...differences,
     ...nonZeroPadding,
-    ...(tail.differs ? [{ offset: content, length: size - content }] : []),
+    ...(tail.check !== 'equal' && size >= FOOTER_LENGTH ? [{ offset: content, length: size - content }] : []),
   ]);
   const problems = [
     // That it was written to since does not matter here: the content itself is compared.
     ...verdict.problems.filter(({ kind }) => kind !== 'written-since').map(findingOf),
     ...tail.problems,
-    ...(digests.contentMd5 === 'other' ? ['its Content-MD5 is not that of the disk'] : []),
-    ...(digests.tree === 'other' ? ['its tree digest is not that of the disk'] : []),
+    ...(digests.contentMd5Check === 'other' ? ['its Content-MD5 is not that of the disk'] : []),
+    ...(digests.treeCheck === 'other' ? ['its tree digest is not that of the disk'] : []),
   ];
   return {
     blob: blob.uri,
     equal: all.length === 0 && problems.length === 0,
+    contentEqual: deep ? differences.length + nonZeroPadding.length === 0 && content >= disk.size : undefined,
     depth: deep ? 'content' : 'records',
-    size,
+    virtualSize: disk.size,
+    blobSize: size,
     compared: totalLength(ranges),
     fetched,
     differences: { first: all.slice(0, MAX_LISTED), count: all.length, bytes: totalLength(all) },
+    footerCheck: tail.check,
     ...digests,
     allocation: { onlyDisk: totalLength(onlyDisk), onlyBlob: totalLength(onlyBlob) },
     problems,
+    warnings: session.warnings,
+    ...session.paceOf(fetched),
   };
 }
 
 /** The end of the blob, compared with the disk. */
 interface Tail {
-  readonly differs: boolean;
+  readonly check: VerifyResult['footerCheck'];
   readonly problems: readonly string[];
   /** The disk in the form that the blob has it, with the blob's footer and padding; `undefined` if the blob is not in such a form. */
   readonly stream: FixedStream | undefined;
@@ -109,25 +114,36 @@ async function tailOf(blob: PageBlob, properties: BlobProperties, disk: Disk): P
   const { size } = properties;
   const padding = size - FOOTER_LENGTH - disk.size;
   const wrongSize = padding < 0 ? [`it has ${size} bytes, the disk with its footer ${disk.size + FOOTER_LENGTH}`] : [];
-  if (size < FOOTER_LENGTH) return { differs: false, problems: wrongSize, stream: undefined };
+  if (size < FOOTER_LENGTH) return { check: 'missing', problems: wrongSize, stream: undefined };
   const bytes = await readFooter(blob, properties);
   if (padding === 0 && bytes.equals(fixedFooterOf(disk)))
-    return { differs: false, problems: [], stream: new FixedStream(disk) };
+    return { check: 'equal', problems: [], stream: new FixedStream(disk) };
   const tail = parseFixedTail(bytes);
-  const problem =
-    typeof tail === 'string'
-      ? `it ends with no footer of a fixed VHD: ${tail}`
-      : tail.id === undefined || tail.id !== disk.id
-        ? `its unique id is ${tail.id ?? 'all zeros'}, the disk's is ${disk.id ?? 'all zeros'}`
-        : tail.size !== disk.size && tail.size !== disk.size + padding
-          ? `its footer says ${tail.size} bytes, the disk has ${disk.size}`
-          : undefined;
+  const { check, problem } = judgeFooter(tail, disk, padding);
   const problems = [...wrongSize, ...(problem === undefined ? [] : [problem])];
   return {
-    differs: problem !== undefined,
+    check,
     problems,
     stream: problems.length > 0 ? undefined : new FixedStream(disk, { footer: bytes, padding }),
   };
+}
+
+/** Compares a footer with the disk. `padding`: bytes between the disk's end and the footer. */
+function judgeFooter(
+  tail: FixedTail | string,
+  disk: Disk,
+  padding: number,
+): { readonly check: VerifyResult['footerCheck']; readonly problem?: string } {
+  if (typeof tail === 'string')
+    return { check: 'missing', problem: `it does not end with the footer of a fixed VHD: ${tail}` };
+  if (tail.id === undefined || tail.id !== disk.id)
+    return {
+      check: 'other-id',
+      problem: `its unique id is ${tail.id ?? 'all zeros'}, the disk's is ${disk.id ?? 'all zeros'}`,
+    };
+  return tail.size === disk.size || tail.size === disk.size + padding
+    ? { check: 'equal' }
+    : { check: 'other-size', problem: `its footer says ${tail.size} bytes, the disk has ${disk.size}` };
 }
 
 /** Returns what of these ranges of the blob is not zero. */
@@ -148,7 +164,7 @@ async function compareDigests(
     verdict: { record },
   }: { readonly properties: BlobProperties; readonly verdict: Verdict },
   stream: FixedStream | undefined,
-): Promise<Pick<VerifyResult, 'contentMd5' | 'tree'>> {
+): Promise<Pick<VerifyResult, 'contentMd5Check' | 'treeCheck'>> {
   const recorded = recordedTree(record, contentMd5);
   const outcome = (theirs: Buffer | undefined, ours: Buffer | undefined) =>
     !theirs ? 'absent' : !ours ? 'unchecked' : theirs.equals(ours) ? 'equal' : 'other';
@@ -161,5 +177,5 @@ async function compareDigests(
       { md5: contentMd5 && stream, tree: recorded !== undefined && stream.padding === 0 },
       'digest',
     ));
-  return { contentMd5: outcome(contentMd5, ours?.md5), tree: outcome(recorded, ours?.tree) };
+  return { contentMd5Check: outcome(contentMd5, ours?.md5), treeCheck: outcome(recorded, ours?.tree) };
 }

@@ -74,8 +74,8 @@ t.test('info and map tell of a chain, to people and to programs', async (t) => {
   t.equal(info.exitCode, 0);
   t.match(info.stdout, /differencing[\s\S]*chain[\s\S]*mïddle\.vhd[\s\S]*base disk\.vhd/);
   t.match(JSON.parse((await runCli(['info', scene.child, '--json'])).stdout), {
-    vhdup: 1,
-    size: scene.content.length,
+    vhdup: 2,
+    virtualSize: scene.content.length,
     id: scene.ids.child,
     layers: [{ type: 'differencing' }, { id: scene.ids.middle }, { type: 'dynamic' }],
   });
@@ -123,7 +123,7 @@ t.test('a disk that is none: exit code 3, the error as JSON where asked for', as
   await writeFile(path, Buffer.alloc(2048, 7));
   const { exitCode, stdout } = await runCli(['info', path, '--json']);
   t.equal(exitCode, 3);
-  t.match(JSON.parse(stdout), { vhdup: 1, error: { code: 'disk-invalid', message: path }, exitCode: 3 });
+  t.match(JSON.parse(stdout), { vhdup: 2, error: { code: 'disk-invalid', message: path }, exitCode: 3 });
   t.equal((await runCli(['info', `${path}.missing`])).exitCode, 3);
 });
 

@@ -34,7 +34,7 @@ t.test('a long list is one object on one line, or lines, without secrets and con
     t.equal(exitCode, 0);
     t.equal(stdout.indexOf('\n'), stdout.length - 1);
     t.strictSame(JSON.parse(stdout), {
-      vhdup: 1,
+      vhdup: 2,
       name: 'x\u009b?sig=REDACTED',
       items: Array.from({ length: count }, (_, n) => ({ n })),
     });
@@ -54,7 +54,7 @@ t.test(
       const { stdout, exitCode } = await run({ json: true, count, broken: true });
       t.equal(exitCode, 3);
       t.match(JSON.parse(stdout), {
-        vhdup: 1,
+        vhdup: 2,
         items: { length: count },
         error: { code: 'disk-unreadable', message: 'a.vhd?sig=REDACTED broke\nvhdup: all is well' },
         exitCode: 3,

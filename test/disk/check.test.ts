@@ -54,20 +54,20 @@ t.test(
 t.test('what opens has no errors; what is odd is a warning with its place', async (t) => {
   const { path, file, id } = await dynamicImage(t);
   const sound = await checkDisk(path);
-  t.strictSame(sound, { files: [{ path, type: 'dynamic', id, size: 4 * BLOCK }], errors: [], warnings: [] });
+  t.strictSame(sound, { files: [{ path, type: 'dynamic', id, virtualSize: 4 * BLOCK }], errors: [], warnings: [] });
   file.writeUInt8(9, 300);
   await writeFile(path, file);
   t.match(await checkDisk(path), {
     errors: [],
     warnings: [
-      { file: path, offset: 64, field: 'footer checksum of the copy', problem: /copy at the start is damaged/ },
+      { file: path, offset: 64, field: 'footer checksum of the copy', message: /copy at the start is damaged/ },
     ],
   });
   setChecksum(file.subarray(0, 512), 64);
   await writeFile(path, file);
-  t.match(await checkDisk(path), { errors: [], warnings: [{ field: 'footer copy', problem: /differs/ }] });
+  t.match(await checkDisk(path), { errors: [], warnings: [{ field: 'footer copy', message: /differs/ }] });
   await writeFile(path, file.subarray(0, -100));
-  t.match(await checkDisk(path), { errors: [], warnings: [{ field: 'footer', problem: /missing or damaged/ }] });
+  t.match(await checkDisk(path), { errors: [], warnings: [{ field: 'footer', message: /missing or damaged/ }] });
 });
 
 t.test('a wrong checksum hides no wrong field behind it', async (t) => {
@@ -92,8 +92,8 @@ t.test('many wrong BAT entries are told up to a hundred, the others counted', as
   await writeFile(path, file);
   const { errors } = await checkDisk(path);
   t.equal(errors.length, 101);
-  t.match(errors[99], { field: 'BAT entry 99', offset: BAT + 99 * 4, problem: /past the end/ });
-  t.match(errors[100], { field: 'BAT', problem: /^900 more/ });
+  t.match(errors[99], { field: 'BAT entry 99', offset: BAT + 99 * 4, message: /past the end/ });
+  t.match(errors[100], { field: 'BAT', message: /^900 more/ });
 });
 
 t.test('a block whose bitmap or data is cut short by the end is told so', async (t) => {
@@ -104,7 +104,7 @@ t.test('a block whose bitmap or data is cut short by the end is told so', async 
   ] as const) {
     file.writeUInt32BE((file.length - 512) / 512 - sectors, BAT + 12);
     await writeFile(path, file);
-    t.match((await checkDisk(path)).errors, [{ field: 'BAT entry 3', problem }]);
+    t.match((await checkDisk(path)).errors, [{ field: 'BAT entry 3', message: problem }]);
   }
   // The bitmap of a block of 8 MiB has four sectors.
   const large = await writeImage({
@@ -117,7 +117,7 @@ t.test('a block whose bitmap or data is cut short by the end is told so', async 
   const bytes = await readFile(large.path);
   bytes.writeUInt32BE((bytes.length - 512) / 512 - 1, BAT);
   await writeFile(large.path, bytes);
-  t.match((await checkDisk(large.path)).errors, [{ field: 'BAT entry 0', problem: /its sector bitmap is cut short/ }]);
+  t.match((await checkDisk(large.path)).errors, [{ field: 'BAT entry 0', message: /its sector bitmap is cut short/ }]);
 });
 
 t.test('a file without its parents is checked all the same', async (t) => {
@@ -142,7 +142,7 @@ t.test('a file without its parents is checked all the same', async (t) => {
       file: child.path,
       field: 'parent unique id',
       offset: HEADER + 40,
-      problem: /gone\.vhd: no such file/,
+      message: /gone\.vhd: no such file/,
     },
   ]);
   const other = await writeImage({
@@ -154,7 +154,7 @@ t.test('a file without its parents is checked all the same', async (t) => {
     writes: [],
   });
   t.match((await checkDisk(other.path)).errors, [
-    { code: 'chain-broken', problem: /its unique id is .*the child asks for 11111111/ },
+    { code: 'chain-broken', message: /its unique id is .*the child asks for 11111111/ },
   ]);
 });
 
@@ -174,7 +174,7 @@ t.test(
       errors: [],
       warnings: [
         { file: child.path, field: 'parent time stamp', offset: HEADER + 56 },
-        { file: child.path, problem: /its size is 32768 bytes, its parent's 16384/ },
+        { file: child.path, message: /its size is 32768 bytes, its parent's 16384/ },
       ],
     });
     file.writeUInt32BE(1, BAT);
@@ -224,13 +224,13 @@ t.test('a sound parent goes before a damaged one with the same id', async (t) =>
 t.test('fixed disks, and files that are no VHD or not there', async (t) => {
   const folder = await temporaryFolder(t);
   const { path } = await writeImage({ path: join(folder, 'fixed.vhd'), type: 'fixed', size: 65536, writes: [] });
-  t.match(await checkDisk(path), { files: [{ type: 'fixed', size: 65536 }], errors: [] });
+  t.match(await checkDisk(path), { files: [{ type: 'fixed', virtualSize: 65536 }], errors: [] });
   const file = await readFile(path);
   await writeFile(path, file.subarray(512));
   t.match((await checkDisk(path)).errors, [{ code: 'disk-invalid', field: 'footer current size', offset: 65024 + 48 }]);
   await writeFile(path, Buffer.concat([Buffer.from('vhdxfile'), Buffer.alloc(4096)]));
-  t.match((await checkDisk(path)).errors, [{ code: 'disk-unsupported', problem: /VHDX/ }]);
+  t.match((await checkDisk(path)).errors, [{ code: 'disk-unsupported', message: /VHDX/ }]);
   await writeFile(path, 'short');
-  t.match((await checkDisk(path)).errors, [{ code: 'disk-invalid', problem: /too few/ }]);
-  t.match((await checkDisk(join(folder, 'none'))).errors, [{ code: 'disk-unreadable', problem: 'no such file' }]);
+  t.match((await checkDisk(path)).errors, [{ code: 'disk-invalid', message: /too few/ }]);
+  t.match((await checkDisk(join(folder, 'none'))).errors, [{ code: 'disk-unreadable', message: 'no such file' }]);
 });

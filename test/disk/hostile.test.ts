@@ -76,7 +76,7 @@ t.test('a chain of a thousand images is refused after 128, in a short message, a
   t.ok((error as Error).message.length < 2000);
   t.equal(files.opened.length, 128);
   t.equal(files.unclosed, 0);
-  t.match((await checkDiskFrom(files, '/vms/0.vhd')).errors, [{ code: 'chain-broken', problem: /deeper than 128/ }]);
+  t.match((await checkDiskFrom(files, '/vms/0.vhd')).errors, [{ code: 'chain-broken', message: /deeper than 128/ }]);
   t.equal(files.unclosed, 0);
 });
 

@@ -125,13 +125,13 @@ t.test('the variations of a push', async (t) => {
     const none = await pushed(folder, scene.base, '--base', 'auto', '--to', uri('auto/base'));
     t.match(none.result, { outcome: 'pushed', copied: 0 });
     t.match((await pushed(folder, scene.child, '--base', 'auto', '--to', uri('auto/over-base'))).result.base, {
-      uri: uri('auto/base'),
+      blob: uri('auto/base'),
       layer: 2,
     });
     t.equal((await pushed(folder, scene.middle, '--to', uri('auto/middle'))).exitCode, 0);
     await container.getBlobClient('auto/over-base').delete();
     t.match((await pushed(folder, scene.child, '--base', 'auto', '--to', uri('auto/over-middle'))).result.base, {
-      uri: uri('auto/middle'),
+      blob: uri('auto/middle'),
       layer: 1,
     });
     t.ok((await bytesOf(container, 'auto/over-middle')).subarray(0, -512).equals(scene.content));
@@ -173,7 +173,7 @@ t.test('the variations of a push', async (t) => {
       uri('by-id'),
     );
     t.equal(byId.exitCode, 0);
-    t.match(byId.result['warnings'], [/no whole number of MiB/, /id alone/, /nothing keeps the base/]);
+    t.match(byId.result['warnings'], [{ code: 'size-not-mib' }, { code: 'base-by-id' }, { code: 'base-not-sealed' }]);
     await blob.setHTTPHeaders(contentMD5 ? { blobContentMD5: contentMD5 } : {});
     const tail = await blob.downloadToBuffer((await blob.getProperties()).contentLength! - 512, 512);
     tail.fill(0, 68, 84);

@@ -86,7 +86,7 @@ t.test(
     const before = putsIn(gate.records).length;
     t.ok(before > 0, `${before} writes were served`);
     const resumed = await run(...args.slice(0, -1));
-    t.match(resumed, { exitCode: 0, outcome: 'resumed', size: 2048 * MIB + 512 });
+    t.match(resumed, { exitCode: 0, outcome: 'resumed', blobSize: 2048 * MIB + 512 });
     t.ok((resumed['sent'] as number) < nonZero, 'the rest alone is sent');
 
     const fresh = await run('push', path, '--to', uri('fresh.vhd'), '--gap', '0B');
@@ -169,7 +169,7 @@ t.test('--format raw takes what is not recognised, in each command that opens a 
   t.match(await run('push', path, '--to', uri('disk.vhd')), { exitCode: 3, error: { hint: /--format raw/ } });
   t.match(await run('push', path, '--to', uri('disk.vhd'), '--format', 'raw'), {
     exitCode: 0,
-    warnings: [/as requested/],
+    warnings: [{ message: /as requested/ }],
   });
   t.ok((await bytesOf(container, 'disk.vhd')).subarray(0, -512).equals(content));
   for (const command of ['info', 'map', 'check']) {

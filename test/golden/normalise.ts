@@ -34,6 +34,8 @@ const BY_KEY: Readonly<Record<string, Rule>> = {
   vhdup_lease: lengthOf,
   holder: (value) => (typeof value === 'string' ? value.replace(/^[^/]+\/\d+$/, '<host>/<pid>') : value),
   vhdup_holder: (value) => (typeof value === 'string' ? value.replace(/^[^/]+\/\d+$/, '<host>/<pid>') : value),
+  durationMs: named('ms'),
+  bytesPerSecond: named('rate'),
   host: named('host'),
   pid: named('pid'),
   boot: named('boot'),
@@ -66,5 +68,9 @@ export function normalisedText(text: string, { account, folder }: Places): strin
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '<time>')
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => (id.startsWith(ID_PREFIX) ? id : '<guid>'))
     .replaceAll(/(\.vhdup-part-)[0-9a-f]{16}/g, '$1<token>')
+    .replaceAll(
+      / · \d+\.\d s( · [\d.]+ [KMG]?i?B\/s)?$/gm,
+      (_, rate?: string) => ` · <s>${rate === undefined ? '' : ' · <rate>'}`,
+    )
     .replaceAll(/\S+, process \d+/g, '<host>, process <pid>');
 }

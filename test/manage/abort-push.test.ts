@@ -16,7 +16,7 @@ t.test('abort deletes an unfinished push, and what it left; the same push can be
   t.match(await abortPush(uri('half'), options), {
     outcome: 'deleted',
     state: 'writing',
-    size: scene.content.length + 512,
+    blobSize: scene.content.length + 512,
   });
   t.equal(await factsOf(container, 'half'), undefined);
   t.strictSame(await readdir(options.stateFolder), [], 'no record is left');
@@ -26,7 +26,7 @@ t.test('abort deletes an unfinished push, and what it left; the same push can be
   await unfinished('half2');
   const { exitCode, stdout } = await runCli(['abort', uri('half2'), '--yes', '--json'], env);
   t.equal(exitCode, 0, stdout);
-  t.match(JSON.parse(stdout), { vhdup: 1, outcome: 'deleted' });
+  t.match(JSON.parse(stdout), { vhdup: 2, outcome: 'deleted' });
 });
 
 t.test('abort leaves finished and foreign blobs alone', async (t) => {

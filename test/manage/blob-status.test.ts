@@ -16,7 +16,7 @@ t.test('status tells each state in which a push can be', async (t) => {
     exists: true,
     state: 'none',
     push: undefined,
-    size: 1024,
+    blobSize: 1024,
     allocated: 0,
   });
   await container.getPageBlobClient('elsewhere').create(1024, { metadata: { localmetadata: '<x/>' } });
@@ -38,7 +38,7 @@ t.test('status tells each state in which a push can be', async (t) => {
   t.match(await blobStatus(uri('writing'), options), {
     state: 'writing',
     allocated: 0,
-    size: scene.content.length + 512,
+    blobSize: scene.content.length + 512,
   });
   t.match((await factsOf(container, 'writing'))?.metadata['vhdup_holder'], new RegExp(`/${process.pid}$`));
 

@@ -208,7 +208,7 @@ t.test(
     gate.onRequest = () => undefined;
     const { outcome, warnings } = await pulled('disk', out);
     t.equal(outcome, 'pulled');
-    t.match(warnings, [/starts again: the blob has changed since/]);
+    t.match(warnings, [{ code: 'pull-restarted', message: /starts again: the blob has changed since/ }]);
     t.ok((await contentOfFile(out)).equals(scene.content));
   },
 );
@@ -234,7 +234,7 @@ t.test(
       t.equal(result.outcome, outcome, String(warning));
       if (warning)
         t.ok(
-          result.warnings.some((text) => warning.test(text)),
+          result.warnings.some(({ message }) => warning.test(message)),
           String(warning),
         );
       t.ok((options?.format === 'raw' ? await readFile(out) : await contentOfFile(out)).equals(scene.content));
@@ -311,7 +311,7 @@ t.test('an ancestor that is written to while a disk is pulled onto it ends the p
   t.match(await pulled('disk', out, { onto: scene.middle }), {
     outcome: 'pulled',
     checked: 'md5',
-    warnings: [/ancestor is another one, or was changed/],
+    warnings: [{ code: 'pull-restarted', message: /ancestor is another one, or was changed/ }],
   });
 });
 

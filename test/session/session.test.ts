@@ -38,14 +38,14 @@ t.test('events are emitted; warnings are kept for the result too', (t) => {
   session.progress('write', 1, 2);
   session.progress('write', 2, 2, 1);
   session.note('n');
-  session.warn('w');
+  session.warn({ code: 'c', message: 'w', hint: 'h' });
   t.strictSame(events, [
     { type: 'progress', phase: 'write', done: 1, total: 2 },
     { type: 'progress', phase: 'write', done: 2, total: 2, skipped: 1 },
     { type: 'note', message: 'n' },
-    { type: 'warning', message: 'w' },
+    { type: 'warning', code: 'c', message: 'w', hint: 'h' },
   ]);
-  t.strictSame(session.warnings, ['w']);
+  t.strictSame(session.warnings, [{ code: 'c', message: 'w', hint: 'h' }]);
   t.end();
 });
 

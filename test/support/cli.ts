@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { requireSchema } from './json-schema.js';
 
 const BIN = fileURLToPath(new URL('../../bin/vhdup.js', import.meta.url));
 /** As users start it: without what tap has every process of Node load, which takes longer than the tool's own start. */
@@ -50,7 +51,11 @@ export function startCli(
         resolve([code, signal]);
       }),
     ),
-  ]).then(([stdout, stderr, [exitCode, signal]]) => ({ stdout, stderr, exitCode, signal }));
+  ]).then(async ([stdout, stderr, [exitCode, signal]]) => {
+    // All tests that run the tool check its JSON this way. A process that was killed may have written a part of it.
+    if (args.includes('--json') && stdout.startsWith('{') && signal === null) await requireSchema(stdout);
+    return { stdout, stderr, exitCode, signal };
+  });
   return { child, ended };
 }
 

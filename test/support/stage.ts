@@ -59,7 +59,7 @@ export async function stage(t: Test): Promise<Stage> {
     pushed: async (path, more) => {
       await using disk = await openDisk(path);
       const result = await push(disk, { ...options, ...more });
-      const [, , inContainer, ...name] = decodeURIComponent(new URL(result.destination).pathname).split('/');
+      const [, , inContainer, ...name] = decodeURIComponent(new URL(result.blob).pathname).split('/');
       if (inContainer === 'vhds') await endBreak(container, name.join('/'));
       return result;
     },

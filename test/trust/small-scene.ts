@@ -92,7 +92,7 @@ export async function smallScene(t: Test, { emulator = false, host }: SmallScene
   const pushedFrom = async (path: string, more: PushOptions) => {
     await using disk = await openDisk(path);
     const result = await push(disk, { ...options, ...more });
-    await endBreak(container, decodeURIComponent(new URL(result.destination).pathname.split('/').at(-1) ?? ''));
+    await endBreak(container, decodeURIComponent(new URL(result.blob).pathname.split('/').at(-1) ?? ''));
     return result;
   };
   await pushedFrom(root.path, { to: uri('base') });

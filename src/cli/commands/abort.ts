@@ -4,7 +4,8 @@ import { confirm } from '../confirm.js';
 import { interruptible } from '../interrupt.js';
 import { printMessage, printResult } from '../output.js';
 import { progressView } from '../progress.js';
-import { size } from '../units.js';
+import { abortJson, abortLines } from '../reports/abort.js';
+import { keepWarnings } from '../running-command.js';
 
 interface AbortFlags extends BlobFlags {
   readonly blob: string;
@@ -29,15 +30,13 @@ export const abortCommand: Command<AbortFlags> = {
       abortPush(flags.blob, {
         ...credentials,
         signal,
-        onEvent: (event) => {
+        onEvent: keepWarnings((event) => {
           if (event.type === 'note') printMessage(event.message);
           else onEvent(event);
-        },
+        }),
         confirm: flags.yes ? undefined : (what) => confirm(`delete ${what}?`, signal),
       }),
     );
-    printResult(flags.json, result, () => [
-      `${result.uri}: deleted, an unfinished push (${result.state}) of ${size(result.size)}`,
-    ]);
+    printResult(flags.json, abortJson(result), () => abortLines(result));
   },
 };

@@ -4,7 +4,7 @@ import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import { imageFlags, imageOptions, type Command, type ImageFlags } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printResult } from '../output.js';
-import { blobLines, diskJson, diskLines } from '../reports/info.js';
+import { blobJson, blobLines, diskJson, diskLines } from '../reports/info.js';
 
 interface InfoFlags extends ImageFlags, BlobFlags {
   readonly disk: string;
@@ -25,7 +25,7 @@ export const infoCommand: Command<InfoFlags> = {
       const { inspectBlob } = await import('../../manage/inspect-blob.js');
       const credentials = await credentialOptions(flags, flags.disk);
       const report = await interruptible((signal) => inspectBlob(flags.disk, { ...credentials, signal }));
-      printResult(flags.json, report, () => blobLines(report));
+      printResult(flags.json, blobJson(report), () => blobLines(report));
       return;
     }
     await using disk = await openDisk(flags.disk, imageOptions(flags));

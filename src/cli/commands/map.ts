@@ -1,5 +1,6 @@
 import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
+import { warningsOf } from '../../disk/warnings-of.js';
 import { openDisk } from '../../disk/open.js';
 import { imageFlags, imageOptions, type Command, type ImageFlags } from '../command.js';
 import { printLongResult } from '../output.js';
@@ -18,9 +19,13 @@ export const mapCommand: Command<MapFlags> = {
     if (isBlobUri(flags.disk))
       throw new VhdupError('usage', 'map takes a local file', { hint: 'vhdup info shows what is known of a blob' });
     await using disk = await openDisk(flags.disk, imageOptions(flags));
-    const { layers, size } = disk;
+    const { layers } = disk;
     await printLongResult(flags.json, {
-      result: { size, layers: layers.map(({ path, id, type }) => ({ path, id, type })) },
+      result: {
+        virtualSize: disk.size,
+        layers: layers.map(({ path, id, type }) => ({ path, id, type })),
+        warnings: warningsOf(disk),
+      },
       list: 'extents',
       items: disk.extents(),
       heading: `${'offset'.padStart(15)} ${'length'.padStart(15)}  kind  file`,

@@ -16,7 +16,8 @@ import {
 import { interruptible, reportStopping } from '../interrupt.js';
 import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
-import { pullLines } from '../reports/pull.js';
+import { keepWarnings } from '../running-command.js';
+import { pullJson, pullLines } from '../reports/pull.js';
 
 interface PullFlags extends DiskFlags, WorkFlags, BlobFlags {
   readonly blob: string;
@@ -65,7 +66,7 @@ export const pullCommand: Command<PullFlags> = {
       )
       .epilogue('Interrupted? Run the same command again. Credentials: as for push.') as unknown as Argv<PullFlags>,
   handler: async (flags) => {
-    const { blob, out, json, quiet, format, overwrite, checkMd5 } = flags;
+    const { blob, out, json, quiet, format, overwrite, checkMd5, verbose = false } = flags;
     if (!isBlobUri(blob))
       throw new VhdupError('usage', 'the blob to pull is named by its URI', {
         hint: 'vhdup pull https://ACCOUNT.blob.core.windows.net/CONTAINER/disk.vhd disk.vhd',
@@ -87,10 +88,10 @@ export const pullCommand: Command<PullFlags> = {
         checkMd5,
         ...pace,
         signal,
-        onEvent: view.onEvent,
+        onEvent: keepWarnings(view.onEvent),
       };
       const result = await view.run(`Pulling ${out}`, () => pull(blob, out, options));
-      printResult(json, result, () => pullLines(result));
+      printResult(json, pullJson(result), () => pullLines(result, { verbose }));
     }, reportStopping);
   },
 };

@@ -18,7 +18,8 @@ import {
 import { interruptible, reportStopping } from '../interrupt.js';
 import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
-import { planJson, planLines, pushLines } from '../reports/push.js';
+import { keepWarnings } from '../running-command.js';
+import { planJson, planLines, pushJson, pushLines } from '../reports/push.js';
 import { sealFlags, sealOption, type SealFlags } from '../seal-flags.js';
 import { amount } from '../units.js';
 
@@ -96,7 +97,7 @@ export const pushCommand: Command<PushFlags> = {
         'Interrupted? Run the same command again. Credentials: a SAS in the URI, --sas-file, AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or an Azure sign-in.',
       ) as unknown as Argv<PushFlags>,
   handler: async (flags) => {
-    const { disk: path, json, quiet } = flags;
+    const { disk: path, json, quiet, verbose = false } = flags;
     if (isBlobUri(path)) throw new VhdupError('usage', 'the disk is a local file; a blob is named with --to or --base');
     const pace = paceOptions(flags);
     const gap = gapOption(flags);
@@ -123,14 +124,14 @@ export const pushCommand: Command<PushFlags> = {
         gap,
         ...pace,
         signal,
-        onEvent: view.onEvent,
+        onEvent: keepWarnings(view.onEvent),
       };
       if (flags.dryRun) {
         const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
-        printResult(json, planJson(planned), () => planLines(planned));
+        printResult(json, planJson(planned), () => planLines(planned, { verbose }));
       } else {
         const result = await view.run(`Pushing ${path}`, () => push(disk, options));
-        printResult(json, { ...result, verified: flags.verify }, () => pushLines(result, flags.verify));
+        printResult(json, pushJson(result, flags.verify), () => pushLines(result, flags.verify, { verbose }));
       }
     }, reportStopping);
   },

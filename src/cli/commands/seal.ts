@@ -2,9 +2,11 @@ import { VhdupError } from '../../errors.js';
 import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import { single, type Command } from '../command.js';
 import { interruptible } from '../interrupt.js';
-import { printResult, table } from '../output.js';
+import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
-import { sealRow, untilOf } from '../seal-flags.js';
+import { sealJson, sealLines } from '../reports/seal.js';
+import { keepWarnings } from '../running-command.js';
+import { untilOf } from '../seal-flags.js';
 
 interface SealCommandFlags extends BlobFlags {
   readonly blob: string;
@@ -43,7 +45,9 @@ export const sealCommand: Command<SealCommandFlags> = {
     const { sealBlob } = await import('../../manage/seal-blob.js');
     const credentials = await credentialOptions(flags, flags.blob);
     const { onEvent } = progressView({ quiet: true });
-    const result = await interruptible((signal) => sealBlob(flags.blob, { ...credentials, seal, signal, onEvent }));
-    printResult(flags.json, result, () => [result.uri, ...table([sealRow(result.seal)])]);
+    const result = await interruptible((signal) =>
+      sealBlob(flags.blob, { ...credentials, seal, signal, onEvent: keepWarnings(onEvent) }),
+    );
+    printResult(flags.json, sealJson(result), () => sealLines(result));
   },
 };

@@ -2,7 +2,7 @@ import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import type { Command } from '../command.js';
 import { interruptible } from '../interrupt.js';
 import { printResult } from '../output.js';
-import { statusLines } from '../reports/status.js';
+import { statusJson, statusLines } from '../reports/status.js';
 
 interface StatusFlags extends BlobFlags {
   readonly blob: string;
@@ -21,6 +21,6 @@ export const statusCommand: Command<StatusFlags> = {
     const { blobStatus } = await import('../../manage/blob-status.js');
     const credentials = await credentialOptions(flags, flags.blob);
     const status = await interruptible((signal) => blobStatus(flags.blob, { ...credentials, signal }));
-    printResult(flags.json, status, () => statusLines(status));
+    printResult(flags.json, statusJson(status), () => statusLines(status));
   },
 };

@@ -1,11 +1,11 @@
 import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
-import type { UnsealResult } from '../../manage/seal-blob.js';
 import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import { single, type Command } from '../command.js';
 import { confirm } from '../confirm.js';
 import { interruptible } from '../interrupt.js';
 import { printResult } from '../output.js';
+import { unsealJson, unsealLines } from '../reports/seal.js';
 
 interface UnsealFlags extends BlobFlags {
   readonly blob: string;
@@ -49,11 +49,6 @@ export const unsealCommand: Command<UnsealFlags> = {
         throw new VhdupError('cancelled', 'nothing was changed');
       return unsealBlob(flags.blob, { ...credentials, leaseId, break: flags.break, signal });
     });
-    printResult(flags.json, result, () => [line(result)]);
+    printResult(flags.json, unsealJson(result), () => unsealLines(result));
   },
 };
-
-function line({ uri, outcome, protection }: UnsealResult): string {
-  const rest = protection === undefined ? '' : `; still protected by ${protection}`;
-  return `${uri}: ${outcome === 'not-sealed' ? 'no infinite lease seals it' : `the seal is ${outcome === 'broken' ? 'broken' : 'off'}`}${rest}`;
-}

@@ -16,7 +16,8 @@ import { EXIT } from '../exit-code.js';
 import { interruptible } from '../interrupt.js';
 import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
-import { verifyLines } from '../reports/verify.js';
+import { keepWarnings } from '../running-command.js';
+import { verifyJson, verifyLines } from '../reports/verify.js';
 
 interface VerifyFlags extends ImageFlags, WorkFlags, BlobFlags {
   readonly disk: string;
@@ -52,10 +53,16 @@ export const verifyCommand: Command<VerifyFlags> = {
     const view = progressView(flags);
     const result = await interruptible((signal) =>
       view.run(`Comparing ${flags.disk}`, () =>
-        verify(disk, flags.blobUri, { ...credentials, deep: flags.deep, ...pace, signal, onEvent: view.onEvent }),
+        verify(disk, flags.blobUri, {
+          ...credentials,
+          deep: flags.deep,
+          ...pace,
+          signal,
+          onEvent: keepWarnings(view.onEvent),
+        }),
       ),
     );
-    printResult(flags.json, result, () => verifyLines(result));
+    printResult(flags.json, verifyJson(result), () => verifyLines(result, { verbose: flags.verbose ?? false }));
     if (!result.equal) process.exitCode = EXIT.contentDiffers;
   },
 };

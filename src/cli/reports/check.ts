@@ -6,15 +6,15 @@ import { count, size } from '../units.js';
 /** Returns the findings of a check for programs. */
 export function checkJson({ files, errors, warnings }: CheckReport): object {
   return {
-    files,
+    files: files.map(({ path, type, id, virtualSize }) => ({ path, type, id, virtualSize })),
     errors: errors.map(problemJson),
     warnings: warnings.map(problemJson),
     exitCode: errors.length > 0 ? EXIT.badDisk : EXIT.done,
   };
 }
 
-function problemJson({ severity, file, offset, field, problem, code, hint }: Problem): object {
-  return { severity, ...(severity === 'error' ? { code } : {}), file, offset, field, problem, hint };
+function problemJson({ severity, code, message, hint, file, offset, field }: Problem): object {
+  return { severity, code, message, hint, file, offset, field };
 }
 
 /** Returns the findings of a check for people. */
@@ -30,15 +30,15 @@ export function checkLines({ files, errors, warnings }: CheckReport): string[] {
   ];
 }
 
-function fileLine({ path, type, id, size: bytes }: CheckedFile): string {
+function fileLine({ path, type, id, virtualSize }: CheckedFile): string {
   if (type === undefined) return path;
-  return `${path}  ${type}, id ${id ?? 'none'}, ${bytes === undefined ? 'size unknown' : size(bytes)}`;
+  return `${path}  ${type}, id ${id ?? 'none'}, ${virtualSize === undefined ? 'size unknown' : size(virtualSize)}`;
 }
 
-function problemLines({ severity, file, offset, field, problem, hint }: Problem): string[] {
+function problemLines({ severity, file, offset, field, message, hint }: Problem): string[] {
   const where = field === undefined ? '' : offset === undefined ? `${field}: ` : `${field} at offset ${offset}: `;
   return [
-    `  ${severity}: ${file}: ${where}${problem.replaceAll('\n', '\n    ')}`,
-    ...(hint === undefined || severity === 'warning' ? [] : [`    ${hint}`]),
+    `  ${severity}: ${file}: ${where}${message.replaceAll('\n', '\n    ')}`,
+    ...(hint === undefined ? [] : [`    ${hint}`]),
   ];
 }

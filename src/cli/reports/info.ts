@@ -1,15 +1,34 @@
 import type { Disk, Layer } from '../../disk/disk.js';
 import type { BlobReport } from '../../manage/inspect-blob.js';
+import { warningsOf } from '../../disk/warnings-of.js';
 import { table } from '../output.js';
 import { size } from '../units.js';
+import { recordJson } from './push-record.js';
 
 /** Returns the properties of a disk for programs. */
-export function diskJson({ size: bytes, id, layers, warnings }: Disk): object {
-  return { size: bytes, id, layers, warnings };
+export function diskJson(disk: Disk): object {
+  return {
+    id: disk.id,
+    virtualSize: disk.size,
+    layers: disk.layers.map((layer) => ({
+      path: layer.path,
+      format: layer.format,
+      type: layer.type,
+      id: layer.id,
+      isIdDerived: layer.isIdDerived,
+      parentId: layer.parentId,
+      virtualSize: layer.size,
+      allocated: layer.allocated,
+      blockSize: layer.blockSize,
+      creator: layer.creator,
+    })),
+    warnings: warningsOf(disk),
+  };
 }
 
 /** Returns the properties of a disk for people. */
-export function diskLines({ layers, warnings, size: bytes }: Disk): string[] {
+export function diskLines(disk: Disk): string[] {
+  const { layers, size: bytes } = disk;
   const [top] = layers;
   if (!top) return [];
   return [
@@ -25,9 +44,10 @@ export function diskLines({ layers, warnings, size: bytes }: Disk): string[] {
       ['created by', top.creator === '' ? 'unknown' : top.creator],
     ]),
     ...(layers.length > 1 ? ['  chain', ...layers.map(layerLine)] : []),
-    ...[...warnings, ...layers.flatMap((layer) => layer.warnings.map((text) => `${layer.path}: ${text}`))].map(
-      (text) => `  warning: ${text}`,
-    ),
+    ...warningsOf(disk).flatMap(({ message, hint }) => [
+      `  warning: ${message}`,
+      ...(hint === undefined ? [] : [`    ${hint}`]),
+    ]),
   ];
 }
 
@@ -35,11 +55,29 @@ function layerLine({ path, type, id, size: bytes, allocated }: Layer, index: num
   return `    ${index}  ${path}  ${type}, id ${id ?? 'none'}, ${size(allocated)} of ${size(bytes)}`;
 }
 
+/** Returns the properties of a blob for programs. */
+export function blobJson(report: BlobReport): object {
+  return {
+    blob: report.blob,
+    type: report.type,
+    id: report.id,
+    virtualSize: report.virtualSize,
+    blobSize: report.blobSize,
+    allocated: report.allocated,
+    contentMd5: report.contentMd5,
+    etag: report.etag,
+    push: report.push && recordJson(report.push),
+    protection: report.protection,
+    problems: report.problems,
+    warnings: report.warnings,
+  };
+}
+
 /** Returns the properties of a blob for people. */
 export function blobLines({
-  uri,
+  blob,
   type,
-  size: bytes,
+  blobSize,
   allocated,
   id,
   virtualSize,
@@ -49,17 +87,17 @@ export function blobLines({
   problems,
 }: BlobReport): string[] {
   return [
-    uri,
+    blob,
     ...table([
       ['format', virtualSize === undefined ? (type ?? 'unknown') : 'vhd, fixed'],
       ['id', id ?? 'none'],
       virtualSize === undefined ? undefined : ['virtual size', `${size(virtualSize)} (${virtualSize} bytes)`],
-      ['blob size', `${size(bytes)} (${bytes} bytes)`],
+      ['blob size', `${size(blobSize)} (${blobSize} bytes)`],
       allocated === undefined ? undefined : ['allocated', size(allocated)],
       ['Content-MD5', contentMd5 ?? 'none'],
       push && ['push', push.state],
       push?.base && ['pushed over', `${push.base.uri} (${push.base.id})`],
-      ['protected by', protection ?? 'nothing: it can be changed'],
+      ['protected by', protection ?? 'nothing: it can change'],
     ]),
     ...problems.map((text) => `  problem: ${text}`),
   ];

@@ -5,68 +5,100 @@ import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js'
 import { table } from '../output.js';
 import { sealRow } from '../seal-flags.js';
 import { count, duration, grouped, size } from '../units.js';
+import { paceWords, share, short } from './amounts.js';
+import type { ReportOptions } from './options.js';
+
+/** Returns the result of a push for programs. `verified`: what was fetched and compared, as requested. */
+export function pushJson(result: PushResult, verified: VerifyScope | undefined): object {
+  return {
+    blob: result.blob,
+    outcome: result.outcome,
+    id: result.id,
+    virtualSize: result.virtualSize,
+    blobSize: result.blobSize,
+    base: result.base && baseJson(result.base),
+    contentMd5: result.contentMd5,
+    sent: result.sent,
+    copied: result.copied,
+    cleared: result.cleared,
+    zeros: result.zeros,
+    gaps: result.gaps,
+    requests: result.requests,
+    verified,
+    seal: result.seal,
+    durationMs: result.durationMs,
+    bytesPerSecond: result.bytesPerSecond,
+    warnings: result.warnings,
+  };
+}
 
 /** Returns the result of a push for people. */
 export function pushLines(
-  {
-    destination,
-    outcome,
-    base,
-    size: bytes,
-    sent,
-    requests,
-    zeros,
-    copied,
-    cleared,
-    gaps,
-    id,
-    contentMd5,
-    seal,
-  }: PushResult,
+  result: PushResult,
   verified: VerifyScope | undefined,
+  { verbose }: ReportOptions = { verbose: false },
 ): string[] {
-  const verifiedRow = verified && (['verified', verified === 'all' ? 'all of it' : 'what was sent'] as const);
+  const { blob, outcome, base, id, contentMd5, seal } = result;
+  const proofRows = [
+    verified && (['verified', verified === 'all' ? 'all of it' : 'what was sent'] as const),
+    seal && sealRow(seal),
+  ];
   if (outcome === 'already-there')
-    return [
-      `${destination}: the same content is there already, nothing was sent`,
-      ...(seal || verifiedRow ? table([verifiedRow, seal && sealRow(seal)]) : []),
-    ];
+    return [`${blob}: the same content is there already, nothing was sent`, ...table(proofRows)];
   return [
-    `${destination}: complete${outcome === 'resumed' ? ', resumed' : ''}`,
+    `${blob}: complete${outcome === 'resumed' ? ', resumed' : ''}`,
+    `  ${[
+      `sent ${share(result.sent, result.blobSize)}`,
+      ...(base ? [`${short(result.copied)} copied from the base`] : []),
+      ...paceWords(result),
+    ].join(' · ')}`,
     ...table([
-      ['size', `${size(bytes)} (${bytes} bytes)`],
       ['id', id ?? 'none'],
-      ...baseRows(base),
-      [
-        'sent',
-        `${size(sent)} in ${count(requests, 'request')}${gaps > 0 ? `, at most ${size(gaps)} of it to save requests` : ''}`,
-      ],
-      base && ['copied', size(copied)],
-      base && ['cleared', size(cleared)],
-      ['zeros', `${size(zeros)} read and not sent`],
+      base && baseRow(base),
       ['Content-MD5', contentMd5 ?? 'none'],
-      verifiedRow,
-      seal && sealRow(seal),
+      ...proofRows,
+      ...(verbose ? innerRows(result) : []),
     ]),
   ];
 }
 
+function innerRows({ base, virtualSize, requests, gaps, cleared, zeros }: PushResult): Rows {
+  return [
+    ['virtual size', `${size(virtualSize)} (${virtualSize} bytes)`],
+    base && layerRow(base),
+    base && protectionRow(base),
+    ['requests', grouped(requests)],
+    ['gaps', `at most ${size(gaps)} sent to save requests`],
+    base && ['cleared', size(cleared)],
+    ['zeros', `${size(zeros)} read and not sent`],
+  ];
+}
+
 /** Returns a plan for people. */
-export function planLines({ destination, action, base, plan }: PlannedPush): string[] {
-  if (action === 'nothing') return [`${destination}: the same content is there already, nothing would be sent`];
+export function planLines(planned: PlannedPush, { verbose }: ReportOptions = { verbose: false }): string[] {
+  const { blob, action, base, plan, blobSize } = planned;
+  if (action === 'nothing') return [`${blob}: the same content is there already, nothing would be sent`];
+  return [
+    `${blob}: ${action === 'resume' ? 'would be resumed' : 'would be pushed'}`,
+    `  ${[
+      `send at most ${share(plan.totals.send, blobSize)}`,
+      ...(base ? [`${short(plan.copied)} copied from the base`] : []),
+      `${plan.maxGap > plan.gap ? 'up to about' : 'about'} ${count(plan.totals.requests, 'request')}`,
+    ].join(' · ')}`,
+    ...table([base && baseRow(base), ...(verbose ? planRows(planned) : [])]),
+  ];
+}
+
+function planRows({ base, plan, virtualSize }: PlannedPush): Rows {
   const { totals } = plan;
   return [
-    `${destination}: ${action === 'resume' ? 'would be resumed' : 'would be pushed'}`,
-    ...table([
-      ['size', `${size(plan.size)} (${plan.size} bytes)`],
-      ...baseRows(base),
-      ['send', `at most ${size(totals.send)}: zeros are found while reading, and not sent`],
-      ['  of it', `${plan.maxGap > plan.gap ? 'at most ' : ''}${size(totals.gaps)} to save requests`],
-      base && ['copy', `${size(plan.copied)}, by the service`],
-      base && ['clear', `${size(totals.clear)} in ${count(plan.clear.length, 'request')}${clearTime(plan)}`],
-      ['skip', `${size(totals.skip)} ${base ? 'that the base has' : 'of zeros'}`],
-      ['requests', `${plan.maxGap > plan.gap ? 'up to about' : 'about'} ${grouped(totals.requests)}`],
-    ]),
+    ['virtual size', `${size(virtualSize)} (${virtualSize} bytes)`],
+    base && layerRow(base),
+    base && protectionRow(base),
+    ['gaps', `${plan.maxGap > plan.gap ? 'at most ' : ''}${size(totals.gaps)} sent to save requests`],
+    base && ['clear', `${size(totals.clear)} in ${count(plan.clear.length, 'request')}${clearTime(plan)}`],
+    ['skip', `${size(totals.skip)} ${base ? 'that the base has' : 'of zeros'}`],
+    ['zeros', 'found while reading, and not sent'],
   ];
 }
 
@@ -75,32 +107,46 @@ function clearTime({ clear }: PushPlan): string {
   return seconds < 1 ? '' : `: ${duration(seconds)} or more, at ${REQUESTS_PER_SECOND} a second`;
 }
 
-const PROOF: Readonly<Record<BaseSummary['check'], string>> = {
-  tree: 'id and tree digest',
-  md5: 'id and MD5',
-  id: 'id alone',
+type Row = readonly [name: string, value: string];
+type Rows = readonly (Row | undefined)[];
+
+const CHECKS: Readonly<Record<BaseSummary['check'], string>> = {
+  tree: 'tree digest compared',
+  md5: 'Content-MD5 compared',
+  id: 'only the id compared',
 };
 
-function baseRows(base: BaseSummary | undefined): (readonly [name: string, value: string])[] {
-  if (!base) return [];
-  return [
-    ['base', `${base.uri} (layer ${base.layer}, by ${PROOF[base.check]})`],
-    ['kept by', base.protection ?? 'nothing: the base can be changed'],
-  ];
+function baseRow({ blob, layer, check }: BaseSummary): Row {
+  const ancestor = layer === 0 ? 'the disk itself' : layer === 1 ? 'the parent' : `the ancestor ${layer} levels up`;
+  return ['base', `${blob} (${ancestor}; ${CHECKS[check]})`];
+}
+
+function layerRow({ layer, id }: BaseSummary): Row {
+  return ['base layer', `${layer}, id ${id}`];
+}
+
+function protectionRow({ protection }: BaseSummary): Row {
+  return ['base sealed', protection ?? 'no: nothing keeps it from changing'];
 }
 
 /** Returns the plan for programs: amounts and counts. Only the library gives the ranges themselves. */
-export function planJson({ destination, action, base, plan, warnings }: PlannedPush): object {
+export function planJson({ blob, action, base, virtualSize, blobSize, plan, warnings }: PlannedPush): object {
+  const { send, gaps, clear, skip, requests } = plan.totals;
   return {
-    destination,
+    blob,
     action,
-    base,
-    size: plan.size,
+    virtualSize,
+    blobSize,
+    base: base && baseJson(base),
     copied: plan.copied,
     gap: plan.gap,
     maxGap: plan.maxGap,
-    totals: plan.totals,
+    totals: { send, gaps, clear, skip, requests },
     ranges: { write: plan.write.length, clear: plan.clear.length },
     warnings,
   };
+}
+
+function baseJson({ blob, id, layer, check, protection }: BaseSummary): object {
+  return { blob, id, layer, check, protection };
 }

@@ -1,32 +1,68 @@
 import type { BlobStatus, LeaseStatus } from '../../manage/blob-status.js';
 import { table } from '../output.js';
 import { size } from '../units.js';
+import { recordJson } from './push-record.js';
 
 const STATES: Readonly<Record<BlobStatus['state'], string>> = {
-  none: 'none: it says nothing of a push',
-  clearing: 'clearing: not finished; parts of the base may still stand where the disk differs',
-  writing: 'writing: not finished; every page that is there is right',
+  none: 'none recorded',
+  clearing: 'clearing: not finished; the base may still show where the disk differs',
+  writing: 'writing: not finished; every page that is there is correct',
   complete: 'complete',
   'unfinished-elsewhere': 'an unfinished upload of another tool, or of another version of this one',
 };
 
+/** Returns the state of a blob for programs. */
+export function statusJson(status: BlobStatus): object {
+  return {
+    blob: status.blob,
+    exists: status.exists,
+    state: status.state,
+    writtenSince: status.writtenSince,
+    push: status.push && recordJson(status.push),
+    blobSize: status.blobSize,
+    allocated: status.allocated,
+    copy: status.copy && copyJson(status.copy),
+    lease: status.lease && leaseJson(status.lease),
+    protection: status.protection,
+    warnings: status.warnings,
+  };
+}
+
+function copyJson({ status, done, total, description }: NonNullable<BlobStatus['copy']>): object {
+  return { status, done, total, description };
+}
+
+function leaseJson({ state, infinite, holder, isSealedFromHere }: LeaseStatus): object {
+  return {
+    state,
+    infinite,
+    holder: holder && {
+      host: holder.host,
+      pid: holder.pid,
+      isThisMachine: holder.isThisMachine,
+      isAlive: holder.isAlive,
+    },
+    isSealedFromHere,
+  };
+}
+
 /** Returns the state of a blob for people. */
 export function statusLines({
-  uri,
+  blob,
   exists,
   state,
   writtenSince,
   push,
-  size: bytes,
+  blobSize,
   allocated,
   copy,
   lease,
   protection,
 }: BlobStatus): string[] {
-  if (!exists) return [`${uri}: there is no such blob`];
+  if (!exists) return [`${blob}: there is no such blob`];
   const isUnfinished = state === 'clearing' || state === 'writing';
   return [
-    uri,
+    blob,
     ...table([
       [
         'push',
@@ -34,12 +70,12 @@ export function statusLines({
       ],
       push?.id === undefined ? undefined : ['disk', push.id],
       push?.base && ['over', `${push.base.uri} (${push.base.id})`],
-      bytes === undefined ? undefined : ['blob size', `${size(bytes)} (${bytes} bytes)`],
+      blobSize === undefined ? undefined : ['blob size', `${size(blobSize)} (${blobSize} bytes)`],
       allocated === undefined ? undefined : ['in pages', size(allocated)],
       copy && copy.status !== 'success' ? ['copy', copyText(copy)] : undefined,
       lease && ['lease', leaseText(lease)],
       protection === undefined ? undefined : ['protected by', protection],
-      isUnfinished ? ['to write', 'known only with the disk: vhdup push … --dry-run tells'] : undefined,
+      isUnfinished ? ['to write', 'known only with the disk: see vhdup push … --dry-run'] : undefined,
     ]),
   ];
 }
@@ -55,12 +91,12 @@ function copyText({ status, done, total, description }: NonNullable<BlobStatus['
 function leaseText({ state, infinite, holder, isSealedFromHere }: LeaseStatus): string {
   if (state !== 'leased') return state ?? 'unknown';
   if (infinite) return `without end${isSealedFromHere ? ', sealed from this machine' : ''}`;
-  if (!holder) return 'held, and nobody says by whom';
+  if (!holder) return 'held; the holder is not known';
   const alive =
     holder.isAlive === undefined
       ? ''
       : holder.isAlive
-        ? ', which runs'
+        ? ', which is running'
         : ', which is gone: the next push takes the lease over';
   return `held by ${holder.host}, process ${holder.pid}${holder.isThisMachine ? ' on this machine' : ''}${alive}`;
 }

@@ -137,15 +137,24 @@ function warnOfContent({ size: fileSize, head, tail }: FileEnds, size: number, f
       fileSize,
       'data',
       `the size of ${fileSize} bytes is not a multiple of ${SECTOR}: the last sector is filled up with zeros`,
+      { code: 'partial-sector' },
     );
   const contents = recogniseContent(head);
   if (foreignFormat(head, tail) || hasFooter(head, tail))
-    findings.warning(undefined, undefined, 'it looks like an image of another format; it is read as raw, as requested');
+    findings.warning(
+      undefined,
+      undefined,
+      'it looks like an image of another format; it is read as raw, as requested',
+      {
+        code: 'looks-like-image',
+      },
+    );
   else if (contents.length === 0)
     findings.warning(
       undefined,
       undefined,
       'it has no partition table and no known file system; it is read as raw, as requested',
+      { code: 'unknown-content' },
     );
   for (const { name, end, sectorSize } of contents) {
     if (end !== undefined && end > size)
@@ -153,12 +162,14 @@ function warnOfContent({ size: fileSize, head, tail }: FileEnds, size: number, f
         undefined,
         undefined,
         `its ${name} says that the disk has at least ${end} bytes, the file has ${fileSize}: it may be cut short`,
+        { code: 'cut-short' },
       );
     if (sectorSize !== undefined && sectorSize !== SECTOR)
       findings.warning(
         sectorSize,
         name,
         `the partition table is for sectors of ${sectorSize} bytes: a machine with sectors of ${SECTOR} bytes finds no partitions`,
+        { code: 'sector-size' },
       );
   }
 }
@@ -185,6 +196,6 @@ function layerOf(
     allocated: size,
     blockSize: undefined,
     creator: '',
-    warnings: findings.warnings.map(({ problem }) => problem),
+    warnings: findings.warnings,
   };
 }

@@ -62,9 +62,12 @@ export async function findFooter(
     for (const { bytes, at, dataEnd, warning } of places) {
       const footer = parseFooter(bytes, { ignoreChecksum });
       if (!isFooter(footer) || (bytes === head && footer.diskType === DISK_TYPE.fixed)) continue;
-      if (warning !== undefined) findings.warning(file.size - FOOTER_LENGTH, 'footer', warning);
+      if (warning !== undefined)
+        findings.warning(file.size - FOOTER_LENGTH, 'footer', warning, { code: 'footer-place' });
       if (ignoreChecksum)
-        findings.warning(at + FOOTER.checksum[0], 'footer checksum', 'the footer checksum is wrong and was ignored');
+        findings.warning(at + FOOTER.checksum[0], 'footer checksum', 'the footer checksum is wrong and was ignored', {
+          code: 'checksum-ignored',
+        });
       if (bytes !== head && footer.diskType !== DISK_TYPE.fixed) checkCopy(head, bytes, findings);
       return { footer, at, dataEnd };
     }
@@ -116,6 +119,7 @@ function checkCopy(head: Uint8Array, footer: Uint8Array, findings: Findings): vo
       at,
       `${field} of the copy`,
       `the footer copy at the start is damaged (${field}: ${problem}): the footer at the end was used`,
+      { code: 'footer-copy' },
     );
   if (problems.length > 0) return;
   const at = head.findIndex((byte, index) => byte !== footer[index]);
@@ -123,6 +127,7 @@ function checkCopy(head: Uint8Array, footer: Uint8Array, findings: Findings): vo
     at,
     'footer copy',
     'the footer copy at the start differs from the footer at the end: the one at the end was used',
+    { code: 'footer-copy' },
   );
 }
 

@@ -95,7 +95,9 @@ function checkSelf(bytes: Uint8Array, at: number, options: ImageOptions, finding
   if (stored === right) return;
   const where = at + HEADER.checksum[0];
   if (options.ignoreChecksum)
-    findings.warning(where, 'dynamic header checksum', 'the checksum of the dynamic header is wrong and was ignored');
+    findings.warning(where, 'dynamic header checksum', 'the checksum of the dynamic header is wrong and was ignored', {
+      code: 'checksum-ignored',
+    });
   else
     findings.error(where, 'dynamic header checksum', `${hex(stored)} is wrong, the bytes sum to ${hex(right)}`, {
       hint: `the file is damaged; ${option('ignoreChecksum')} reads it all the same`,

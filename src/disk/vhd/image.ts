@@ -133,6 +133,6 @@ function layerOf(path: string, { footer, type, size, sparse }: Structure, { warn
     allocated: sparse ? Math.min(size, sparse.bat.allocatedBlocks * sparse.header.blockSize) : size,
     blockSize: sparse?.header.blockSize,
     creator: creatorName(footer),
-    warnings: warnings.map(({ problem }) => problem),
+    warnings,
   };
 }

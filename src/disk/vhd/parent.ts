@@ -37,18 +37,21 @@ export class VhdParent implements ParentReference {
     if (parentId === undefined)
       warnings.push({
         ...this.place,
+        code: 'parent-without-id',
         problem: `its parent, ${name}, is known by its name only: both ids are all zeros`,
       });
     if (stamp !== parentTimeStamp)
       warnings.push({
         offset: offset + HEADER.parentTimeStamp[0],
         field: 'parent time stamp',
+        code: 'parent-time-stamp',
         problem: `the time stamp of its parent, ${name}, is not the one it remembers; if the parent was changed after the child was made, the child is damaged`,
       });
     if (size !== undefined && this.#childSize !== undefined && size !== this.#childSize)
       warnings.push({
         offset: undefined,
         field: 'footer current size',
+        code: 'parent-size',
         problem: `its size is ${this.#childSize} bytes, its parent's ${size}`,
       });
     return warnings;

@@ -137,15 +137,17 @@ function warnOfSurprises(
       at + FOOTER.savedState[0],
       'footer saved state',
       'the disk belongs to a virtual machine in a saved state',
+      { code: 'saved-state' },
     );
   if (footer.uniqueId === undefined)
-    findings.warning(at + FOOTER.uniqueId[0], 'footer unique id', 'the unique id is all zeros');
+    findings.warning(at + FOOTER.uniqueId[0], 'footer unique id', 'the unique id is all zeros', { code: 'no-id' });
   const chs = geometrySize(footer);
   if (Math.abs(chs - size) >= cylinderSize(footer) && footer.geometry.cylinders < 65535) {
     findings.warning(
       at + FOOTER.diskGeometry[0],
       'footer disk geometry',
       `the CHS geometry gives ${chs} bytes; the current size, ${size}, is what counts`,
+      { code: 'geometry' },
     );
   }
   if (type === 'fixed' && dataEnd !== size)
@@ -153,6 +155,7 @@ function warnOfSurprises(
       size,
       'data',
       `the file holds ${dataEnd - size} bytes behind the disk's ${size}; they are no part of it`,
+      { code: 'trailing-data' },
     );
 }
 

@@ -44,7 +44,7 @@ t.test('a file with a partition table is a raw disk: its bytes are the disk', as
   for await (const extent of disk.extents()) extents.push(extent);
   t.strictSame(extents, [{ offset: 0, length: 3 * MIB, kind: 'data', layer: 0 }]);
   t.strictSame(await checkDisk(path), {
-    files: [{ path, type: 'fixed', id: disk.id, size: 3 * MIB }],
+    files: [{ path, type: 'fixed', id: disk.id, virtualSize: 3 * MIB }],
     errors: [],
     warnings: [],
   });
@@ -54,7 +54,7 @@ t.test('a size that is not a multiple of 512 is filled up with zeros, with a war
   const content = partitioned(MIB).subarray(0, MIB - 3);
   await using disk = await openDisk(await fileWith(t, content));
   t.equal(disk.size, MIB);
-  t.match(disk.layers[0]?.warnings, [/not a multiple of 512/]);
+  t.match(disk.layers[0]?.warnings, [{ code: 'partial-sector', message: /not a multiple of 512/ }]);
   t.ok((await contentOf(disk)).equals(Buffer.concat([content, Buffer.alloc(3)])));
   for (const [offset, length] of [
     [MIB - 3, 3],
@@ -101,7 +101,7 @@ t.test('what is no disk is refused, and the hint says how to have it read', asyn
   }
   const path = await fileWith(t, 'a text file\n'.repeat(500));
   await using disk = await openDisk(path, { format: 'raw' });
-  t.match(disk.layers[0]?.warnings, [/not a multiple/, /no partition table and no known file system/]);
+  t.match(disk.layers[0]?.warnings, [{ code: 'partial-sector' }, { message: /no partition table and no known file system/ }]);
   await t.rejects(openDisk(await fileWith(t, ''), { format: 'raw' }), { code: 'disk-invalid', message: /empty/ });
   await t.rejects(openDisk(path, { format: 'qcow9' as FormatName }), { code: 'usage', message: /no format qcow9/ });
 });
@@ -132,7 +132,7 @@ t.test("a raw disk that begins like another format's image is never taken as raw
     const path = await fileWith(t, content);
     await t.rejects(openDisk(path), { code: 'disk-unsupported', message: name }, String(name));
     await using disk = await openDisk(path, { format: 'raw' });
-    t.match(disk.layers, [{ format: 'raw', warnings: [/image of another format/] }]);
+    t.match(disk.layers, [{ format: 'raw', warnings: [{ code: 'looks-like-image', message: /image of another format/ }] }]);
     t.ok((await contentOf(disk)).equals(content));
   }
   const dmg = partitioned(MIB);
@@ -149,7 +149,7 @@ t.test(
     const path = await fileWith(t, content);
     {
       await using disk = await openDisk(path, { format: 'raw' });
-      t.match(disk, { size: MIB, layers: [{ format: 'raw', warnings: [/image of another format/] }] });
+      t.match(disk, { size: MIB, layers: [{ format: 'raw', warnings: [{ code: 'looks-like-image', message: /image of another format/ }] }] });
       t.ok((await contentOf(disk)).equals(content));
     }
     await using disk = await openDisk(path);
@@ -199,11 +199,11 @@ t.test(
     t.match((await checkDisk(await fileWith(t, content))).warnings, []);
     const cut = await fileWith(t, content.subarray(0, -512));
     await t.rejects(openDisk(cut), { code: 'disk-invalid', hint: /`format: 'raw'`/ });
-    t.match((await checkDisk(cut, { format: 'raw' })).warnings, [{ problem: /MBR says .* 2097152 bytes.*cut short/ }]);
+    t.match((await checkDisk(cut, { format: 'raw' })).warnings, [{ message: /MBR says .* 2097152 bytes.*cut short/ }]);
     const large = Buffer.alloc(MIB);
     large.write('EFI PART', 4096);
     large.writeBigUInt64LE(255n, 4096 + 32);
-    t.match((await checkDisk(await fileWith(t, large))).warnings, [{ problem: /sectors of 4096 bytes/ }]);
+    t.match((await checkDisk(await fileWith(t, large))).warnings, [{ message: /sectors of 4096 bytes/ }]);
   },
 );
 

@@ -151,7 +151,7 @@ t.test('a footer that is torn off is replaced by the copy at the start, with a w
     await writeFile(path, file);
     await using disk = await openDisk(path);
     t.equal(disk.size, 8 * MIB);
-    t.match(disk.layers[0]?.warnings, [/missing or damaged/]);
+    t.match(disk.layers[0]?.warnings, [{ code: 'footer-place', message: /missing or damaged/ }]);
   }
 });
 
@@ -167,7 +167,7 @@ t.test('the footer of 511 bytes of old Virtual PC is read', async (t) => {
   await using disk = await openDisk(path);
   t.equal(disk.size, MIB);
   t.equal(fixedFooterOf(disk).length, 512);
-  t.match(disk.layers[0]?.warnings, [/511 bytes/]);
+  t.match(disk.layers[0]?.warnings, [{ message: /511 bytes/ }]);
 });
 
 t.test('a fixed disk that is cut short is refused', async (t) => {
@@ -186,7 +186,7 @@ t.test('--ignore-checksum reads what a wrong checksum would refuse, with a warni
   const path = join(folder, 'bad.vhd');
   await writeFile(path, file);
   await using disk = await openDisk(path, { ignoreChecksum: true });
-  t.match(disk.layers[0]?.warnings, [/footer checksum/, /dynamic header/]);
+  t.match(disk.layers[0]?.warnings, [{ message: /footer checksum/ }, { message: /dynamic header/ }]);
 });
 
 t.test('other formats are named, a missing file, a folder and an empty file are told', async (t) => {
