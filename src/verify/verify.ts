@@ -134,8 +134,7 @@ function judgeFooter(
   disk: Disk,
   padding: number,
 ): { readonly check: VerifyResult['footerCheck']; readonly problem?: string } {
-  if (typeof tail === 'string')
-    return { check: 'missing', problem: `it does not end with the footer of a fixed VHD: ${tail}` };
+  if (typeof tail === 'string') return { check: 'missing', problem: `it ends with no footer of a fixed VHD: ${tail}` };
   if (tail.id === undefined || tail.id !== disk.id)
     return {
       check: 'other-id',

@@ -27,7 +27,7 @@ t.test('check tells people and programs, with exit code 0 without errors and 3 w
   const json = await runCli(['check', child, '--json']);
   t.equal(json.exitCode, 3);
   t.match(JSON.parse(json.stdout), {
-    vhdup: 1,
+    vhdup: 2,
     exitCode: 3,
     files: [{ path: child }, { path: middle }, { type: 'dynamic' }],
     errors: [
