@@ -123,7 +123,12 @@ t.test('a disk that is none: exit code 3, the error as JSON where asked for', as
   await writeFile(path, Buffer.alloc(2048, 7));
   const { exitCode, stdout } = await runCli(['info', path, '--json']);
   t.equal(exitCode, 3);
-  t.match(JSON.parse(stdout), { vhdup: 2, error: { code: 'disk-invalid', message: path }, exitCode: 3 });
+  t.match(JSON.parse(stdout), {
+    vhdup: 2,
+    command: 'info',
+    error: { code: 'disk-invalid', message: path, retryable: false },
+    exitCode: 3,
+  });
   t.equal((await runCli(['info', `${path}.missing`])).exitCode, 3);
 });
 

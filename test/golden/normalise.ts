@@ -68,9 +68,6 @@ export function normalisedText(text: string, { account, folder }: Places): strin
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '<time>')
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => (id.startsWith(ID_PREFIX) ? id : '<guid>'))
     .replaceAll(/(\.vhdup-part-)[0-9a-f]{16}/g, '$1<token>')
-    .replaceAll(
-      / · \d+\.\d s( · [\d.]+ [KMG]?i?B\/s)?$/gm,
-      (_, rate?: string) => ` · <s>${rate === undefined ? '' : ' · <rate>'}`,
-    )
+    .replaceAll(/ · [\d.:]+ (s|min|h)( · [\d.]+ [KMGT]?i?B\/s)?$/gm, ' · <pace>')
     .replaceAll(/\S+, process \d+/g, '<host>, process <pid>');
 }

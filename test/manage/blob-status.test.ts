@@ -52,7 +52,7 @@ t.test('status tells each state in which a push can be', async (t) => {
   t.equal(exitCode, 0);
   t.match(stdout, /clearing: not finished[\s\S]*known only with the disk: vhdup push … --dry-run/);
   t.match(JSON.parse((await runCli(['status', uri('clearing'), '--json'], env)).stdout), {
-    vhdup: 1,
+    vhdup: 2,
     state: 'clearing',
     lease: { infinite: false },
   });

@@ -139,7 +139,7 @@ t.test('all commands agree with the verdict on a blob', async (t) => {
       },
       pull: async () => {
         const { warnings } = await pull(uri(row.blob), join(folder, `${row.blob}.vhd`), options);
-        return warnings.length > 0 ? warnings.join('\n') : 'pulled';
+        return warnings.length > 0 ? warnings.map(({ message }) => message).join('\n') : 'pulled';
       },
       base: async () => (await pushed(scene.middle, { base: uri(row.blob), to: uri(`over ${row.blob}`) })).outcome,
       push: async () => (await pushed(scene.base, { to: uri(row.blob) })).outcome,

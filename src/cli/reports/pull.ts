@@ -28,7 +28,7 @@ export function pullJson(result: PullResult): object {
 const OUTCOMES: Readonly<Record<PullResult['outcome'], string>> = {
   pulled: 'complete',
   resumed: 'complete, resumed',
-  'already-there': 'pulled before and unchanged, nothing was fetched',
+  'already-there': 'it was pulled before and is unchanged, nothing was fetched',
 };
 
 const CHECKS: Readonly<Record<PullResult['checked'], string>> = {

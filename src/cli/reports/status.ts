@@ -75,7 +75,7 @@ export function statusLines({
       copy && copy.status !== 'success' ? ['copy', copyText(copy)] : undefined,
       lease && ['lease', leaseText(lease)],
       protection === undefined ? undefined : ['protected by', protection],
-      isUnfinished ? ['to write', 'known only with the disk: see vhdup push … --dry-run'] : undefined,
+      isUnfinished ? ['to write', 'known only with the disk: vhdup push … --dry-run shows it'] : undefined,
     ]),
   ];
 }
