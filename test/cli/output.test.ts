@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { requireSchema } from '../support/json-schema.js';
 
 const SOURCE = fileURLToPath(new URL('../../src/', import.meta.url));
 
@@ -70,3 +71,31 @@ t.test(
     }
   },
 );
+
+/** Runs a process that fails after a warning. */
+async function fail(json: boolean) {
+  const script = `
+    import { VhdupError } from ${JSON.stringify(`${SOURCE}errors.ts`)};
+    import { printError } from ${JSON.stringify(`${SOURCE}cli/output.ts`)};
+    import { beginCommand, keepWarnings } from ${JSON.stringify(`${SOURCE}cli/running-command.ts`)};
+    beginCommand('push');
+    keepWarnings(() => undefined)({ type: 'warning', code: 'c', message: 'w?sig=secret', hint: 'wh' });
+    const detail = { hint: 'h', retryable: false, requestId: 'r-1' };
+    printError(${json}, new VhdupError('transfer-failed', 'm', detail));`;
+  const child = spawn(process.execPath, ['--import=tsx', '--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return { stdout: await text(child.stdout), stderr: await text(child.stderr) };
+}
+
+t.test('an error names the command, whether a repeat may help, the request, and the warnings before it', async (t) => {
+  const { stdout } = await fail(true);
+  t.match(JSON.parse(stdout), {
+    vhdup: 2,
+    command: 'push',
+    error: { code: 'transfer-failed', message: 'm', hint: 'h', retryable: false, requestId: 'r-1' },
+    warnings: [{ code: 'c', message: 'w?sig=REDACTED', hint: 'wh' }],
+  });
+  await requireSchema(stdout);
+  t.match(await fail(false), { stdout: '', stderr: 'vhdup: m\n  h\n  request id r-1\n' });
+});
