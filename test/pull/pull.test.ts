@@ -396,7 +396,7 @@ t.test(
     const run = await runCli(['pull', uri('child.vhd'), out, '--onto', scene.middle, '--json', '--quiet'], gate.env);
     t.equal(run.exitCode, 0, run.stdout + run.stderr);
     t.match(JSON.parse(run.stdout), {
-      vhdup: 1,
+      vhdup: 2,
       blob: uri('child.vhd'),
       output: out,
       format: 'differencing',
