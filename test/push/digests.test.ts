@@ -157,7 +157,7 @@ t.test('--no-md5: the blob has no Content-MD5, and all else works by the tree', 
   t.match(await set.pushed(scene.base, { to: uri('base'), contentMd5: false }), { outcome: 'already-there' });
   const anew = await set.pushed(scene.base, { to: uri('base') });
   t.match(anew, { outcome: 'already-there', contentMd5: undefined });
-  t.match(anew.warnings, [{ code: 'no-content-md5' }]);
+  t.ok(anew.warnings.some(({ code }) => code === 'no-content-md5'));
 
   const child = await set.pushed(scene.child, { base: uri('base'), to: uri('child'), contentMd5: false });
   t.match(child, { outcome: 'pushed', contentMd5: undefined, base: { check: 'tree' } });
