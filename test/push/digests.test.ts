@@ -168,14 +168,22 @@ t.test('--no-md5: the blob has no Content-MD5, and all else works by the tree', 
   });
 
   await using disk = await openDisk(scene.child);
-  t.match(await verify(disk, uri('child'), set.options), { equal: true, contentMd5Check: 'absent', treeCheck: 'equal' });
+  t.match(await verify(disk, uri('child'), set.options), {
+    equal: true,
+    contentMd5Check: 'absent',
+    treeCheck: 'equal',
+  });
   for (const format of ['dynamic', 'fixed', 'raw'] as const) {
     const out = join(folder, `pulled ${format}`);
     t.equal((await set.pulled('child', out, { format })).checked, 'tree');
     if (format === 'dynamic') t.ok((await contentOfFile(out)).equals(scene.content));
   }
   await setMetadata(set, 'child', { vhdup_tree: treeOf(Buffer.alloc(512, 1)) });
-  t.match(await verify(disk, uri('child'), set.options), { equal: false, treeCheck: 'other', differences: { count: 0 } });
+  t.match(await verify(disk, uri('child'), set.options), {
+    equal: false,
+    treeCheck: 'other',
+    differences: { count: 0 },
+  });
   t.match(await verify(disk, uri('child'), { ...set.options, deep: false }), { equal: false, treeCheck: 'other' });
   await t.rejects(set.pulled('child', join(folder, 'wrong')), { code: 'content-differs', message: /tree digest/ });
 });
