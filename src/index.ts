@@ -1,6 +1,7 @@
 /** The library's face: open a disk, plan a push, push it. */
-export { VhdupError, type ErrorCode, type Warning } from './errors.js';
+export { VhdupError, type ErrorCode, type ErrorDetail, type Warning } from './errors.js';
 export { openDisk, type OpenOptions } from './disk/open.js';
+export type { ChainOptions } from './disk/chain.js';
 export type { FormatName } from './disk/registry.js';
 export { checkDisk, type CheckReport, type CheckedFile } from './disk/check.js';
 export type { DiskError, DiskWarning, Problem } from './disk/findings.js';
@@ -40,10 +41,12 @@ export {
   type UnsealOptions,
   type UnsealResult,
 } from './manage/seal-blob.js';
+export type { BaseCheck, PushRecord, RecordedBase, RecordedDigests } from './protocol/push-record.js';
 export type { Seal, SealMode } from './protocol/seal.js';
-export type { BaseCheckMode, PushOptions } from './push/options.js';
+export type { BaseCheckMode, PushOptions, VerifyScope } from './push/options.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';
-export type { Listener, Phase, SessionEvent } from './session/events.js';
+export type { SessionOptions } from './session/options.js';
+export type { Listener, Phase, RequestEvent, SessionEvent } from './session/events.js';
 export type { Pace } from './session/session.js';
 export type { Environment } from './azure/credential.js';
 export type { RetryPolicy } from './run/retry.js';

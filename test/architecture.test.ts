@@ -46,3 +46,11 @@ t.test('no file of the sources imports itself through others, not even for a typ
   const done = new Set<string>();
   t.same([...graph.keys()].map((file) => circleFrom(file, graph, [], done)).filter(Boolean), []);
 });
+
+t.test('files are renamed in one place, which tries again while Windows refuses', async (t) => {
+  const files = (await readdir(SRC, { recursive: true })).filter((name) => name.endsWith('.ts'));
+  const renaming: string[] = [];
+  for (const name of files)
+    if (/\brename(?:Sync)?\b[^;]*from 'node:fs/.test(await readFile(join(SRC, name), 'utf8'))) renaming.push(name);
+  t.same(renaming, [join('state', 'replace-file.ts')]);
+});

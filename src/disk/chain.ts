@@ -7,13 +7,22 @@ import { Findings, errorOf, isError, type Problem } from './findings.js';
 import type { Image, ImageOptions, Inspection } from './image.js';
 import { MemoryBudget } from './memory-budget.js';
 import { ParentBounds, type ParentRules } from './parent-bounds.js';
-import { formatNamed, openImage, type FormatName } from './registry.js';
+import { FORMAT_NAMES, openImage, type FormatName } from './registry.js';
+import { FLAG, TEXTS, checkOptions, oneOf, type OptionRules } from '../option-rules.js';
 
 /** How a disk and its parents are opened. */
 export interface ChainOptions extends ImageOptions, ParentRules {
   /** The format of the disk itself; its parents have the format that it names. Default: what the content says. */
   readonly format?: FormatName | undefined;
 }
+
+/** What these options have to be. */
+export const CHAIN_RULES: OptionRules<ChainOptions> = {
+  format: oneOf(...FORMAT_NAMES),
+  parentDirs: TEXTS,
+  followAbsoluteParents: FLAG,
+  ignoreChecksum: FLAG,
+};
 
 /** One image of the chain, and everything that is wrong with it and with the step that led to it. */
 export interface Link {
@@ -55,7 +64,7 @@ export async function* walkChain(
   options: ChainOptions,
   memory = new MemoryBudget(),
 ): AsyncGenerator<Link> {
-  if (options.format !== undefined) formatNamed(options.format);
+  checkOptions(options, CHAIN_RULES);
   const inspect = (at: string, format: string | undefined) => inspectFile(at, files, { format, memory, options });
   const chain = [await inspect(path, options.format)];
   yield { inspection: chain[0], chainProblems: [] };

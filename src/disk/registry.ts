@@ -7,10 +7,10 @@ import { vhd } from './vhd/image.js';
 import { option } from '../option-names.js';
 
 /** All formats, in the order in which they are probed. Raw comes last: it takes what has no mark of another format. */
-const FORMATS = [vhd, raw] as const satisfies readonly ImageFormat[];
+const FORMATS = [vhd, raw] as const satisfies readonly (ImageFormat & { readonly name: FormatName })[];
 
 /** The name of a format. */
-export type FormatName = (typeof FORMATS)[number]['name'];
+export type FormatName = 'vhd' | 'raw';
 
 /** The names of all formats. */
 export const FORMAT_NAMES: readonly FormatName[] = FORMATS.map(({ name }) => name);

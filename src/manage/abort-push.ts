@@ -15,7 +15,9 @@ import { dropCopySource } from '../protocol/copy-source.js';
 import { describeHolder } from '../protocol/holder.js';
 import { Session } from '../session/session.js';
 import { defaultStateFolder } from '../state/user-folders.js';
-import type { ManageOptions } from './blob-status.js';
+import { CALLBACK, checkOptions, type OptionRules } from '../option-rules.js';
+import type { SessionOptions } from '../session/options.js';
+import { MANAGE_RULES, type ManageOptions } from './blob-status.js';
 import { call } from '../option-names.js';
 
 /** How to abort a push. */
@@ -23,6 +25,8 @@ export interface AbortOptions extends ManageOptions {
   /** Called before anything is changed, with what would be deleted, in words. False ends the work. Default: delete. */
   readonly confirm?: ((what: string) => Promise<boolean>) | undefined;
 }
+
+const ABORT_RULES: OptionRules<AbortOptions, keyof SessionOptions> = { ...MANAGE_RULES, confirm: CALLBACK };
 
 /** What was deleted. */
 export interface AbortResult {
@@ -43,6 +47,7 @@ export interface AbortResult {
  */
 export async function abortPush(uri: string, options: AbortOptions = {}): Promise<AbortResult> {
   const session = new Session(options);
+  checkOptions(options, ABORT_RULES);
   const location = parseBlobUri(uri);
   if (location.snapshot !== undefined || location.versionId !== undefined)
     throw new VhdupError('usage', 'abort takes a blob, not a snapshot or a version of one');

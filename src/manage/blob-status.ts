@@ -6,6 +6,7 @@ import { findProblem, judgeBlob, type Verdict } from '../protocol/verdict.js';
 import type { BlobProperties } from '../azure/blob-properties.js';
 import { rangeSet, totalLength } from '../bytes/range.js';
 import { parseHolder } from '../protocol/holder.js';
+import { TEXT, checkOptions, type OptionRules } from '../option-rules.js';
 import type { SessionOptions } from '../session/options.js';
 import { Session } from '../session/session.js';
 import { readLeaseRecord } from '../state/lease-record.js';
@@ -18,6 +19,9 @@ export interface ManageOptions extends SessionOptions {
   /** Folder for this machine's records; see `docs/PROTOCOL.md`. */
   readonly stateFolder?: string | undefined;
 }
+
+/** What these options have to be, besides those of all commands. */
+export const MANAGE_RULES: OptionRules<ManageOptions, keyof SessionOptions> = { stateFolder: TEXT };
 
 /** How far a push to a blob is, as far as the blob shows. Amounts are bytes. */
 export interface BlobStatus {
@@ -83,6 +87,7 @@ function stateOf(verdict: Verdict): BlobStatus['state'] {
 /** Returns how far a push is, and changes nothing. That there is no such blob is a result too. */
 export async function blobStatus(uri: string, options: ManageOptions = {}): Promise<BlobStatus> {
   const session = new Session(options);
+  checkOptions(options, MANAGE_RULES);
   const blob = await session.blob(parseBlobUri(uri));
   const properties = await blob.properties();
   if (!properties)

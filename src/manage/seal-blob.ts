@@ -6,11 +6,13 @@ import { findProblem, judgeBlob, refusalOf } from '../protocol/verdict.js';
 import type { PageBlob } from '../azure/page-blob.js';
 import type { BlobProperties } from '../azure/blob-properties.js';
 import { releaseStaleLease } from '../protocol/release-lease.js';
-import { sealUnleased, type Seal, type SealMode } from '../protocol/seal.js';
+import { SEAL_RULE, sealUnleased, type Seal, type SealMode } from '../protocol/seal.js';
 import { Session } from '../session/session.js';
 import { defaultStateFolder } from '../state/user-folders.js';
 import { readSealRecord, restoreSealRecord } from '../state/seal-record.js';
-import type { ManageOptions } from './blob-status.js';
+import { FLAG, TEXT, checkOptions, type OptionRules } from '../option-rules.js';
+import type { SessionOptions } from '../session/options.js';
+import { MANAGE_RULES, type ManageOptions } from './blob-status.js';
 import { option } from '../option-names.js';
 
 /** How to seal a blob. */
@@ -18,6 +20,8 @@ export interface SealOptions extends ManageOptions {
   /** Default: an infinite lease. */
   readonly seal?: SealMode | undefined;
 }
+
+const SEAL_RULES: OptionRules<SealOptions, keyof SessionOptions> = { ...MANAGE_RULES, seal: SEAL_RULE };
 
 /** A sealed blob. */
 export interface SealResult {
@@ -30,6 +34,7 @@ export interface SealResult {
 /** Keeps a finished blob from changing. Throws `seal-refused` for an unfinished one, and if the service has no such seal. */
 export async function sealBlob(uri: string, options: SealOptions = {}): Promise<SealResult> {
   const session = new Session(options);
+  checkOptions(options, SEAL_RULES);
   const stateFolder = options.stateFolder ?? defaultStateFolder();
   const { blob, properties: seen } = await sealable(session, uri);
   await releaseStaleLease({ blob, stateFolder }, seen);
@@ -51,6 +56,12 @@ export interface UnsealOptions extends ManageOptions {
   readonly break?: boolean | undefined;
 }
 
+const UNSEAL_RULES: OptionRules<UnsealOptions, keyof SessionOptions> = {
+  ...MANAGE_RULES,
+  leaseId: TEXT,
+  break: FLAG,
+};
+
 /** What became of a seal. */
 export interface UnsealResult {
   /** URI of the blob, without a SAS. */
@@ -64,6 +75,7 @@ export interface UnsealResult {
 /** Ends the infinite lease of a blob. Throws `seal-refused` if its id is not known. Other protection stays. */
 export async function unsealBlob(uri: string, options: UnsealOptions = {}): Promise<UnsealResult> {
   const session = new Session(options);
+  checkOptions(options, UNSEAL_RULES);
   const stateFolder = options.stateFolder ?? defaultStateFolder();
   const { blob, properties } = await sealable(session, uri);
   const record = await readSealRecord(stateFolder, blob.uri);

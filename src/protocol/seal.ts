@@ -10,9 +10,22 @@ import { requireStillThere } from './require-blob.js';
 import { waitForBreak } from './wait-for-lease.js';
 import { readSealRecord, restoreSealRecord, writeSealRecord, type SealRecord } from '../state/seal-record.js';
 import { call, option } from '../option-names.js';
+import { rule } from '../option-rules.js';
 
 /** How to keep a finished blob from changing: under an infinite lease, or by a policy of the service until a date. */
 export type SealMode = { readonly kind: 'lease' } | { readonly kind: 'immutable'; readonly until: Date };
+
+/** What the option for a seal has to be. */
+export const SEAL_RULE = rule(
+  "{ kind: 'lease' } or { kind: 'immutable', until: a Date }",
+  (value) => typeof value === 'object' && value !== null && 'kind' in value && isSealMode(value),
+);
+
+function isSealMode(value: object & { readonly kind: unknown }): boolean {
+  if (value.kind === 'lease') return true;
+  const isUntilDate = 'until' in value && value.until instanceof Date && !Number.isNaN(value.until.getTime());
+  return value.kind === 'immutable' && isUntilDate;
+}
 
 /** What keeps a sealed blob from changing. */
 export interface Seal {

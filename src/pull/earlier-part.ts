@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { copyFile, lstat, rename, rm } from 'node:fs/promises';
+import { copyFile, lstat, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { OutputFile, unwritable } from '../disk/output-file.js';
 import { judgeWork } from '../state/announcement.js';
@@ -8,6 +8,7 @@ import { thisOwner } from '../state/owner.js';
 import type { PullOutput } from './output.js';
 import { changeOf, readPullRecord, writePullRecord, type PullRecord } from './record.js';
 import type { PullTask } from './task.js';
+import { replaceFile } from '../state/replace-file.js';
 import { hasErrorCode } from '../state/system-error.js';
 
 /**
@@ -88,7 +89,7 @@ async function findPart({ part, formerPart }: PullRecord, output: PullOutput): P
 /** Renames a part file. Returns false if it is gone: another process has taken this one for dead. */
 async function movePart(from: string, to: string): Promise<boolean> {
   try {
-    await rename(from, to);
+    await replaceFile(from, to);
     return true;
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return false;

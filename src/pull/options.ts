@@ -1,4 +1,5 @@
-import type { OpenOptions } from '../disk/open.js';
+import { OPEN_RULES, type OpenOptions } from '../disk/open.js';
+import { FLAG, TEXT, oneOf, wholeNumber, type OptionRules } from '../option-rules.js';
 import type { SessionOptions } from '../session/options.js';
 
 /** The format of a pulled disk. With `onto` the output is a differencing VHD. */
@@ -19,3 +20,14 @@ export interface PullOptions extends SessionOptions, Omit<OpenOptions, 'format'>
   /** Bytes fetched between two records of what is durable. A crash costs at most twice as many, and what was under way. Default 16 MiB. */
   readonly recordEvery?: number | undefined;
 }
+
+/** What the options of a pull have to be, besides those of all commands. */
+export const PULL_RULES: OptionRules<PullOptions, keyof SessionOptions> = {
+  ...OPEN_RULES,
+  format: oneOf('dynamic', 'fixed', 'raw'),
+  onto: TEXT,
+  overwrite: FLAG,
+  checkMd5: FLAG,
+  stateFolder: TEXT,
+  recordEvery: wholeNumber(1),
+};

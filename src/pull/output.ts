@@ -1,11 +1,12 @@
 import type { BigIntStats } from 'node:fs';
-import { lstat, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { lstat, open, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { unwritable } from '../disk/output-file.js';
 import type { Lock } from '../state/lock.js';
 import type { PullParent } from './parent.js';
 import { option } from '../option-names.js';
+import { replaceFile } from '../state/replace-file.js';
 import { hasErrorCode } from '../state/system-error.js';
 
 /** The path of a pull's output, and of the files beside it. */
@@ -114,11 +115,14 @@ export class PullOutput {
 
   /** Gives the finished part file its name, durably. Throws `destination-busy` if the lock is lost, `destination-exists`, `output-unwritable`. */
   async publish(part: string, lock: Lock): Promise<void> {
-    await this.checkFree();
-    await lock.check();
+    const check = async () => {
+      await this.checkFree();
+      await lock.check();
+    };
     try {
-      await rename(part, this.path);
+      await replaceFile(part, this.path, { check });
     } catch (error) {
+      if (error instanceof VhdupError) throw error;
       // Another process that took the lock over has removed this part file.
       if (hasErrorCode(error, 'ENOENT')) await lock.check();
       throw unwritable(this.path, 'give the finished file its name', error);

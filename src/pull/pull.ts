@@ -3,7 +3,7 @@ import { Session } from '../session/session.js';
 import { checkContent, chooseDigest } from './check.js';
 import { fetchAll, type DownloadStats } from './fetch.js';
 import { lockOutput } from './lock.js';
-import type { PullOptions } from './options.js';
+import { PULL_RULES, type PullOptions } from './options.js';
 import { PullOutput } from './output.js';
 import { PullParent } from './parent.js';
 import { PartFile, publishedFile } from './part-file.js';
@@ -12,6 +12,7 @@ import type { PullResult } from './result.js';
 import { PullSource } from './source.js';
 import type { PullTask } from './task.js';
 import { option } from '../option-names.js';
+import { checkOptions } from '../option-rules.js';
 
 /**
  * Pulls a page blob to a file: sparse, resumable, checked. The file gets its name when all of it is there, compared with
@@ -26,6 +27,7 @@ export async function pull(uri: string, path: string, options: PullOptions = {})
       `${option('onto')} makes a differencing VHD, which ${option('format', format)} is not`,
     );
   const session = new Session(options);
+  checkOptions(options, PULL_RULES);
   const source = await PullSource.open(session, uri, format);
   await using parent =
     options.onto === undefined

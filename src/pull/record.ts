@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import crc32 from 'crc-32';
 import { unwritable } from '../disk/output-file.js';
 import { readRegular } from '../state/regular-file.js';
+import { replaceFile } from '../state/replace-file.js';
 import { parseOwner, type Owner } from '../state/owner.js';
 
 /** The most bytes of a record: enough for more than 200,000 windows. */
@@ -78,7 +79,7 @@ export async function writePullRecord(path: string, record: PullRecord): Promise
     } finally {
       await file.close();
     }
-    await rename(fresh, path);
+    await replaceFile(fresh, path);
   } catch (error) {
     await rm(fresh, { force: true }).catch(() => undefined);
     throw unwritable(path, 'record what is durable', error);

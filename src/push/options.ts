@@ -1,5 +1,7 @@
 import type { SessionOptions } from '../session/options.js';
-import type { SealMode } from '../protocol/seal.js';
+import { FLAG, TEXT, oneOf, rule, wholeNumber, type OptionRules } from '../option-rules.js';
+import { MAX_WRITE } from '../plan/page-blob-limits.js';
+import { SEAL_RULE, type SealMode } from '../protocol/seal.js';
 
 /**
  * What has to prove that the base is the local ancestor. `content`: its tree digest, if a push has recorded one, else its
@@ -35,3 +37,18 @@ export interface PushOptions extends SessionOptions {
   /** Folder for the digests of files, which are not read again while they are unchanged; `false` for none. See `docs/DIGEST.md`. */
   readonly cacheFolder?: string | false | undefined;
 }
+
+/** What the options of a push have to be, besides those of all commands. */
+export const PUSH_RULES: OptionRules<PushOptions, keyof SessionOptions> = {
+  to: TEXT,
+  base: TEXT,
+  baseCheck: oneOf('content', 'md5', 'id'),
+  requireSealedBase: FLAG,
+  seal: SEAL_RULE,
+  overwrite: FLAG,
+  verify: oneOf('sent', 'all'),
+  stateFolder: TEXT,
+  gap: wholeNumber(0, MAX_WRITE),
+  contentMd5: oneOf(true, false, 'auto', 'always', 'never'),
+  cacheFolder: rule('a path or false', (value) => value === false || TEXT.accepts(value)),
+};

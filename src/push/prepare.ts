@@ -6,7 +6,6 @@ import { PageBlobDestination } from '../destination/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { warningsOf } from '../disk/warnings-of.js';
 import { FixedStream } from '../protocol/fixed-vhd.js';
-import { MAX_WRITE } from '../plan/page-blob-limits.js';
 import type { Session } from '../session/session.js';
 import { DigestCache } from '../state/digest-cache.js';
 import { defaultCacheFolder } from '../state/user-folders.js';
@@ -18,9 +17,10 @@ import type { PreparedPush, PushContext } from './context.js';
 import { destinationOf } from './destination-location.js';
 import type { DestinationState } from './destination-state.js';
 import { inspectDestination } from './inspect-destination.js';
-import type { PushOptions } from './options.js';
+import { PUSH_RULES, type PushOptions } from './options.js';
 import { planAndIdentify } from './plan-and-identity.js';
 import { call, option } from '../option-names.js';
+import { checkOptions } from '../option-rules.js';
 
 /** The largest page blob, in bytes. */
 const MAX_BLOB = 8 * 1024 ** 4;
@@ -37,9 +37,7 @@ export async function prepare(session: Session, source: Disk, options: PushOptio
 
 /** Fixes the state of the files that is pushed, and warns of anything unusual about the disk. */
 async function openPush(session: Session, source: Disk, options: PushOptions): Promise<PushContext> {
-  const { gap } = options;
-  if (gap !== undefined && !(gap >= 0 && gap <= MAX_WRITE))
-    throw new VhdupError('usage', `a gap has 0 to ${MAX_WRITE} bytes, not ${gap}`);
+  checkOptions(options, PUSH_RULES);
   const guard = await SourceGuard.begin(source, {
     onTouched: (path) => {
       session.note(`${path} was touched: what was sent is compared with the disk before the push is completed`);

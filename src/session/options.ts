@@ -1,6 +1,7 @@
 import type { Environment } from '../azure/credential.js';
 import type { RetryPolicy } from '../run/retry.js';
 import type { Listener } from './events.js';
+import { CALLBACK, FLAG, OBJECT, rule, wholeNumber, type OptionRules } from '../option-rules.js';
 
 /** Options of all commands that use the service. */
 export interface SessionOptions {
@@ -21,4 +22,36 @@ export interface SessionOptions {
   readonly onEvent?: Listener | undefined;
   /** How failed requests are tried again. Default: up to 10 attempts, about a minute. */
   readonly retry?: RetryPolicy | undefined;
+}
+
+/** The most requests at a time. */
+const MAX_CONCURRENCY = 512;
+/** The least rate, in bytes a second: below it, no request would end. */
+const MIN_LIMIT = 1024;
+
+const isNumber = (value: unknown, least: number) => typeof value === 'number' && value >= least;
+
+/** What the options of all commands have to be. */
+export const SESSION_RULES: OptionRules<SessionOptions> = {
+  concurrency: wholeNumber(1, MAX_CONCURRENCY),
+  limit: rule(`a number of bytes of at least ${MIN_LIMIT}`, (value) => isNumber(value, MIN_LIMIT)),
+  environment: OBJECT,
+  allowHttp: FLAG,
+  signal: rule('an AbortSignal', (value) => value instanceof AbortSignal),
+  onEvent: CALLBACK,
+  retry: rule('a policy with at least one attempt and delays in milliseconds', isRetryPolicy),
+};
+
+function isRetryPolicy(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { attempts, firstDelayMs, maxDelayMs, deadlineMs, floorWindowMs } = value as Partial<
+    Record<keyof RetryPolicy, unknown>
+  >;
+  return (
+    Number.isInteger(attempts) &&
+    isNumber(attempts, 1) &&
+    isNumber(firstDelayMs, 0) &&
+    isNumber(maxDelayMs, 0) &&
+    [deadlineMs, floorWindowMs].every((time) => time === undefined || isNumber(time, 1))
+  );
 }

@@ -1,4 +1,5 @@
-import { VhdupError, hasCode, type Warning } from '../errors.js';
+import { hasCode, type Warning } from '../errors.js';
+import { checkOptions } from '../option-rules.js';
 import { credentialsFor } from '../azure/credential.js';
 import { Container } from '../azure/container.js';
 import type { BlobLocation } from '../azure/location.js';
@@ -7,7 +8,7 @@ import { FLOOR_BYTES_PER_SECOND, ThroughputFloor } from '../azure/throughput-flo
 import { AZURE_ERRORS } from '../azure/service-error.js';
 import { Retrier } from '../run/retry.js';
 import { throwIfStopped, type Stop } from '../run/stop.js';
-import type { SessionOptions } from './options.js';
+import { SESSION_RULES, type SessionOptions } from './options.js';
 import type { Listener, Phase } from './events.js';
 import { RequestScheduler } from '../run/request-scheduler.js';
 
@@ -33,9 +34,9 @@ export class Session {
   readonly #retrier: Retrier;
   readonly #floor: ThroughputFloor;
 
-  /** Throws `usage` if the concurrency is no number. */
+  /** Throws `usage` if an option has a value that it does not take. */
   constructor(options: SessionOptions) {
-    if (Number.isNaN(options.concurrency)) throw new VhdupError('usage', 'the concurrency is not a number');
+    checkOptions(options, SESSION_RULES);
     this.#options = options;
     this.stop = { cancel: options.signal ?? new AbortController().signal, abort: this.#abort.signal };
     this.scheduler = new RequestScheduler(this.stop, options.concurrency, options.limit);

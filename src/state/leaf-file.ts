@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { lutimes, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { lutimes, mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openRegular } from './regular-file.js';
+import { replaceFile } from './replace-file.js';
 
 /** The length of a leaf's value. */
 const VALUE_BYTES = 32;
@@ -139,7 +140,7 @@ export class LeafFileWriter {
       await this.#handle.write(Buffer.concat([MAGIC, hashOf(key), digest]), 0, HEADER_BYTES, 0);
       await this.#handle.sync();
       await this.#handle.close();
-      await rename(this.#unfinished, leafPath(this.#folder, key));
+      await replaceFile(this.#unfinished, leafPath(this.#folder, key));
     } catch (error) {
       await this.discard();
       throw error;

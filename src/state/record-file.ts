@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import crc32 from 'crc-32';
 import { readRegular } from './regular-file.js';
+import { replaceFile } from './replace-file.js';
 import { withLock } from './lock.js';
 
 /** A longer file, in bytes, is not a record. */
@@ -55,7 +56,7 @@ export async function writeRecord<R extends object>(
       flag: 'wx',
       flush: true,
     });
-    await rename(fresh, path);
+    await replaceFile(fresh, path);
   } catch (error) {
     await rm(fresh, { force: true }).catch(() => undefined);
     throw error;

@@ -17,7 +17,8 @@ import { Session } from '../session/session.js';
 import { SourceGuard } from '../content/source-guard.js';
 import { digestsOf } from '../content/running-digest.js';
 import { compare } from '../content/compare.js';
-import type { VerifyOptions } from './options.js';
+import { checkOptions } from '../option-rules.js';
+import { VERIFY_RULES, type VerifyOptions } from './options.js';
 import type { VerifyResult } from './result.js';
 
 /** How many differing ranges the result lists. */
@@ -30,6 +31,7 @@ const MAX_LISTED = 20;
  */
 export async function verify(disk: Disk, uri: string, options: VerifyOptions = {}): Promise<VerifyResult> {
   const session = new Session(options);
+  checkOptions(options, VERIFY_RULES);
   const guard = await SourceGuard.begin(disk, {
     onTouched: (path) => {
       session.note(`${path} was touched: all is compared again`);
