@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'seal-refused'
   | 'blob-unfinished'
   | 'not-authorised'
+  | 'service-unreachable'
   | 'transfer-failed'
   | 'lease-lost'
   | 'output-unwritable'
@@ -29,6 +30,8 @@ export interface ErrorDetail {
   readonly cause?: unknown;
   /** If the same call may succeed later without any other change. Default: by the code. */
   readonly retryable?: boolean;
+  /** The id of the request that failed, in the service's own logs. */
+  readonly requestId?: string | undefined;
 }
 
 /** Something unusual that did not stop a command. */
@@ -61,12 +64,15 @@ export class VhdupError extends Error {
   readonly hint: string | undefined;
   /** True if the same call may succeed later without any other change. */
   readonly retryable: boolean;
+  /** The id of the request that failed, in the service's own logs. */
+  readonly requestId: string | undefined;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.code = code;
     this.hint = detail.hint;
     this.retryable = detail.retryable ?? RETRYABLE.has(code);
+    this.requestId = detail.requestId;
   }
 }
 

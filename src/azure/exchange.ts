@@ -3,6 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { RestError, type WebResource } from '@azure/storage-blob';
 import { sendBody } from './request-body.js';
 import type { RequestLimits } from './request-limits.js';
+import { requestLog } from './request-log.js';
 import { watchHead } from './response-head.js';
 
 /**
@@ -38,7 +39,7 @@ export function exchange({
   options,
   body,
   signal,
-  limits: { deadlineMs, floor },
+  limits: { deadlineMs, floor, onRequest },
 }: OutgoingRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
@@ -51,6 +52,7 @@ export function exchange({
       timeout: deadlineMs + (body?.length ?? 0) / MIN_DRAIN_BYTES_PER_MS,
       ...options,
     };
+    const log = requestLog(options, onRequest);
     const outgoing = isPlain ? httpRequest(settings) : httpsRequest(settings);
     let answer: IncomingMessage | undefined;
     const fail = (error: Error) => {
@@ -76,6 +78,7 @@ export function exchange({
     outgoing.once('timeout', failStalled);
     let endBody: () => void = () => undefined;
     outgoing.once('close', () => {
+      log?.(answer);
       endBody();
       endHead();
       clearTimeout(untilSocket);
@@ -92,6 +95,10 @@ export function exchange({
     outgoing.once('response', (incoming) => {
       outgoing.setTimeout(deadlineMs);
       answer = incoming;
+      if (log)
+        incoming.once('end', () => {
+          log(incoming);
+        });
       endBody();
       endHead();
       const { socket, headers } = incoming;

@@ -19,6 +19,8 @@ export interface SessionOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with each event. */
   readonly onEvent?: Listener | undefined;
+  /** If true, an event is emitted for each request to the service. Default false. */
+  readonly requestEvents?: boolean | undefined;
   /** How failed requests are tried again. Default: up to 10 attempts, about a minute. */
   readonly retry?: RetryPolicy | undefined;
 }

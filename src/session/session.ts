@@ -4,6 +4,7 @@ import { Container } from '../azure/container.js';
 import type { BlobLocation } from '../azure/location.js';
 import { PageBlob } from '../azure/page-blob.js';
 import { FLOOR_BYTES_PER_SECOND, ThroughputFloor } from '../azure/throughput-floor.js';
+import { expiryWarning } from '../azure/sas.js';
 import { AZURE_ERRORS } from '../azure/service-error.js';
 import { Retrier } from '../run/retry.js';
 import { throwIfStopped, type Stop } from '../run/stop.js';
@@ -69,6 +70,11 @@ export class Session {
         allowHttp: this.#options.allowHttp,
         deadlineMs: this.#options.retry?.deadlineMs,
         floor: this.#floor,
+        onRequest: this.#options.requestEvents
+          ? (record) => {
+              this.emit({ type: 'request', ...record });
+            }
+          : undefined,
       }),
       this.#retrier,
     );
@@ -77,6 +83,12 @@ export class Session {
   /** Returns the container of a blob. */
   containerOf({ location, credentials }: PageBlob): Container {
     return new Container(location, credentials, this.#retrier);
+  }
+
+  /** Warns if the SAS of a blob ends soon, or before `bytes` of content are likely to be moved. */
+  warnOfExpiry({ uri, credentials: { sas } }: PageBlob, bytes: number): void {
+    const warning = sas === undefined ? undefined : expiryWarning(sas, bytes);
+    if (warning !== undefined) this.warn(`${uri}: ${warning}`);
   }
 
   /** Emits how far a phase is, in bytes. */

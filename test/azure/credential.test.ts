@@ -12,12 +12,12 @@ const SAS = {
 
 t.test('over plain http a SAS or a key goes to this machine only, unless that is allowed', async (t) => {
   for (const [uri, environment] of [
-    ['http://azurite:10000/acct/c/b?sv=1&sig=abcdefghij', {}],
-    ['http://acct.blob.core.windows.net/c/b?sv=1&sig=abcdefghij', {}],
-    ['http://localhost.example.com/c/b?sv=1&sig=abcdefghij', {}],
-    ['http://127.0.0.1.example.com/c/b?sv=1&sig=abcdefghij', {}],
-    ['http://azurite:10000/acct/c/b', KEY],
-    ['http://azurite:10000/acct/c/b', SAS],
+    ['http://azurite:10000/acct/vhds/b?sv=1&sig=abcdefghij', {}],
+    ['http://acct.blob.core.windows.net/vhds/b?sv=1&sig=abcdefghij', {}],
+    ['http://localhost.example.com/vhds/b?sv=1&sig=abcdefghij', {}],
+    ['http://127.0.0.1.example.com/vhds/b?sv=1&sig=abcdefghij', {}],
+    ['http://azurite:10000/acct/vhds/b', KEY],
+    ['http://azurite:10000/acct/vhds/b', SAS],
   ] as const) {
     const error: unknown = await credentialsFor(parseBlobUri(uri), environment).catch((caught: unknown) => caught);
     t.match(error, { code: 'not-authorised', hint: /`allowHttp`/ }, uri);
@@ -29,17 +29,17 @@ t.test('over plain http a SAS or a key goes to this machine only, unless that is
     );
   }
   for (const host of ['127.0.0.1:10000', '127.8.8.8', 'localhost:10000', '[::1]:10000']) {
-    t.equal((await credentialsFor(parseBlobUri(`http://${host}/acct/c/b?sig=abcdefghij`), {})).kind, 'sas', host);
+    t.equal((await credentialsFor(parseBlobUri(`http://${host}/acct/vhds/b?sig=abcdefghij`), {})).kind, 'sas', host);
   }
 });
 
 t.test(
   'to allow http opens no other door: a credential stays with its account, a token with the service',
   async (t) => {
-    await t.rejects(credentialsFor(parseBlobUri('http://elsewhere:10000/acct/c/b'), KEY, { allowHttp: true }), {
+    await t.rejects(credentialsFor(parseBlobUri('http://elsewhere:10000/acct/vhds/b'), KEY, { allowHttp: true }), {
       code: 'not-authorised',
     });
-    await t.rejects(credentialsFor(parseBlobUri('http://acct.blob.core.windows.net/c/b'), {}, { allowHttp: true }), {
+    await t.rejects(credentialsFor(parseBlobUri('http://acct.blob.core.windows.net/vhds/b'), {}, { allowHttp: true }), {
       code: 'not-authorised',
     });
   },
@@ -49,6 +49,6 @@ t.test("a host of one's own gets what its own endpoint names", async (t) => {
   const own = {
     AZURE_STORAGE_CONNECTION_STRING: 'BlobEndpoint=https://disks.example.com;SharedAccessSignature=sv=1&sig=abcdefghij',
   };
-  t.equal((await credentialsFor(parseBlobUri('https://disks.example.com/c/b'), own)).kind, 'sas');
-  await t.rejects(credentialsFor(parseBlobUri('https://others.example.com/c/b'), own), { code: 'not-authorised' });
+  t.equal((await credentialsFor(parseBlobUri('https://disks.example.com/vhds/b'), own)).kind, 'sas');
+  await t.rejects(credentialsFor(parseBlobUri('https://others.example.com/vhds/b'), own), { code: 'not-authorised' });
 });

@@ -33,7 +33,7 @@ async function blobOn(
   { abort = new AbortController(), deadlineMs = DEADLINE } = {},
 ): Promise<PageBlob> {
   const { port } = (await serverOf(t, listener)).address() as AddressInfo;
-  const location = parseBlobUri(`http://127.0.0.1:${port}/acct/c/b?sig=c2VjcmV0c2VjcmV0`);
+  const location = parseBlobUri(`http://127.0.0.1:${port}/acct/vhds/b?sig=c2VjcmV0c2VjcmV0`);
   const retrier = new Retrier({ cancel: new AbortController().signal, abort: abort.signal }, AZURE_ERRORS, {
     policy: { attempts: 1, firstDelayMs: 1, maxDelayMs: 1 },
   });

@@ -48,7 +48,7 @@ t.test('pages are written and cleared under conditions, signed with the key', as
 });
 
 t.test('the SDK sends the pages if the credential is a token, or there is a proxy', async (t) => {
-  const url = 'https://acct.blob.core.windows.net/c/b';
+  const url = 'https://acct.blob.core.windows.net/vhds/b';
   const sas = await credentialsFor(parseBlobUri(`${url}?sig=c2VjcmV0`), {});
   const token = await credentialsFor(parseBlobUri(url), {});
   t.equal(token.kind, 'token');

@@ -57,7 +57,7 @@ t.test('help and version go to stdout; wrong words are told on stderr, with exit
     ['push', 'x.vhd', '--nonsense'],
     ['frobnicate'],
     ['push', 'x.vhd', '--to', 'nowhere'],
-    ['push', 'x.vhd', '--to', 'https://a.blob.core.windows.net/c/b', '--concurrency', 'many'],
+    ['push', 'x.vhd', '--to', 'https://a.blob.core.windows.net/vhds/b', '--concurrency', 'many'],
     ['push', 'https://a/b/c', '--to', 'x'],
   ]) {
     const { exitCode, stdout, stderr } = await runCli(args.map((arg) => (arg === 'x.vhd' ? scene.child : arg)));
@@ -109,9 +109,9 @@ t.test('--parent-dir may be given more than once; --to may not', async (t) => {
         ...dirs,
         scene.child,
         '--to',
-        'https://a.blob.core.windows.net/c/x',
+        'https://a.blob.core.windows.net/vhds/x',
         '--to',
-        'https://a.blob.core.windows.net/c/y',
+        'https://a.blob.core.windows.net/vhds/y',
       ])
     ).exitCode,
     2,
