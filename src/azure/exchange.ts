@@ -56,6 +56,7 @@ export function exchange({
     const outgoing = isPlain ? httpRequest(settings) : httpsRequest(settings);
     let answer: IncomingMessage | undefined;
     const fail = (error: Error) => {
+      log?.(answer);
       reject(error);
       // The promise is settled if the answer has begun; then its reader gets the error.
       answer?.destroy(error);
@@ -90,6 +91,7 @@ export function exchange({
     });
     // The message of a socket names host and port only.
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      log?.(answer);
       reject(new RestError(error.message, { code: error.code ?? RestError.REQUEST_SEND_ERROR }));
     });
     outgoing.once('response', (incoming) => {

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { credentialsFor } from '../../src/azure/credential.js';
+import { explained } from '../../src/azure/identity.js';
 import { parseBlobUri } from '../../src/azure/location.js';
 import { VhdupError } from '../../src/index.js';
 
@@ -51,4 +52,46 @@ t.test("a host of one's own gets what its own endpoint names", async (t) => {
   };
   t.equal((await credentialsFor(parseBlobUri('https://disks.example.com/vhds/b'), own)).kind, 'sas');
   await t.rejects(credentialsFor(parseBlobUri('https://others.example.com/vhds/b'), own), { code: 'not-authorised' });
+});
+
+t.test('without a credential the error lists where it was looked for, and why each was skipped', async (t) => {
+  const elsewhere = {
+    AZURE_STORAGE_CONNECTION_STRING: 'AccountName=other;AccountKey=a2V5a2V5a2V5;EndpointSuffix=core.windows.net',
+    AZURE_STORAGE_KEY: 'a2V5a2V5',
+  };
+  const error: unknown = await credentialsFor(parseBlobUri('http://azurite:10000/acct/vhds/b'), elsewhere).catch(
+    (caught: unknown) => caught,
+  );
+  t.match(error, {
+    code: 'not-authorised',
+    hint: /AZURE_STORAGE_CONNECTION_STRING: is for account other\n.*AZURE_STORAGE_KEY: set, but AZURE_STORAGE_ACCOUNT is not.*\n.*AZURE_STORAGE_SAS_TOKEN: not set\n.*only for https hosts/,
+  });
+  t.ok(error instanceof VhdupError && !/a2V5/.test(error.hint ?? ''));
+});
+
+t.test('what the identity chain says is in the hint, a line each; other failures stay as they are', async (t) => {
+  const unavailable = Object.assign(new Error('chain failed'), {
+    name: 'AggregateAuthenticationError',
+    errors: [new Error('EnvironmentCredential is unavailable.\nmore'), new Error('Azure CLI could not be found.')],
+  });
+  const chain = (error: Error) => explained({ getToken: () => Promise.reject(error) }, 'https://acct', [], 1000);
+  await t.rejects(chain(unavailable).getToken('scope'), {
+    code: 'not-authorised',
+    message: 'no credential for https://acct',
+    hint: /EnvironmentCredential is unavailable\.\n.*Azure CLI could not be found\.\n.*az login/,
+  });
+  const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
+  await t.rejects(chain(reset).getToken('scope'), reset);
+});
+
+t.test('a credential for another account is passed over for the next one', async (t) => {
+  const both = {
+    AZURE_STORAGE_CONNECTION_STRING: 'AccountName=other;AccountKey=a2V5a2V5a2V5;EndpointSuffix=core.windows.net',
+    AZURE_STORAGE_ACCOUNT: 'acct',
+    AZURE_STORAGE_KEY: 'a2V5a2V5',
+  };
+  t.match(await credentialsFor(parseBlobUri('https://acct.blob.core.windows.net/vhds/b'), both), {
+    kind: 'account-key',
+    source: 'AZURE_STORAGE_KEY',
+  });
 });

@@ -59,7 +59,7 @@ t.test('secrets go to the account that they belong to, and nowhere else', async 
     'account-key',
   );
   for (const impostor of [
-    'https://acct.blob.core.evil.example/c/b',
+    'https://acct.blob.core.evil.example/vhds/b',
     'http://acct.blob.core.windows.net/vhds/b',
     'http://10.0.0.1/acct/vhds/b',
   ]) {

@@ -29,9 +29,12 @@ t.test('exit codes are what the documents say, and stay so', (t) => {
     'output-unwritable': 7,
     'source-changed': 8,
     'content-differs': 9,
+    'service-unreachable': 10,
     cancelled: 130,
   } as const;
   for (const [code, exit] of Object.entries(codes)) t.equal(exitCodeOf(code as keyof typeof codes), exit, code);
+  for (const code of ['transfer-failed', 'output-unwritable'] as const)
+    t.equal(exitCodeOf(code, false), 10, `${code}, and a repeat does not help`);
   t.end();
 });
 

@@ -285,7 +285,7 @@ t.test(
   async (t) => {
     const { folder, container, scene, pushed, pulled, uri } = await pullScene(t);
     const out = join(folder, 'out.vhd');
-    await t.rejects(pulled('nothing', out), { code: 'destination-missing' });
+    await t.rejects(pulled('nothing', out), { code: 'disk-unreadable' });
     await container.getBlockBlobClient('block').uploadData(randomBytes(4096));
     await t.rejects(pulled('block', out, { format: 'raw' }), { code: 'disk-unsupported', message: /BlockBlob/ });
     const content = await rawBlob(container, 'raw');
