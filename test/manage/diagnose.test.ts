@@ -39,7 +39,7 @@ t.test('a server that is not there fails, and nothing is thrown', async (t) => {
   await t.rejects(diagnose('nowhere'), { code: 'usage' });
 });
 
-t.test('clocks that differ are told before the service refuses signatures', (t) => {
+t.test('clocks that differ are reported before the service refuses signatures', (t) => {
   t.match(clockCheck(500), { state: 'ok' });
   t.match(clockCheck(120_000), { state: 'warning', message: '120 s behind the clock of the server' });
   t.match(clockCheck(-960_000), { state: 'failed', code: 'not-authorised', message: /ahead of/ });

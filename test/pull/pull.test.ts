@@ -261,6 +261,7 @@ t.test('an output that cannot be is refused, each in words of its own', async (t
   await t.rejects(pulled('base.vhd', join(folder, 'no', 'such', 'out.vhd')), {
     code: 'output-unwritable',
     message: /no such folder/,
+    retryable: false,
   });
   await t.rejects(pulled('base.vhd', '/dev/null', { overwrite: true }), {
     code: 'usage',
