@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'seal-refused'
   | 'blob-unfinished'
   | 'not-authorised'
+  | 'service-unreachable'
   | 'transfer-failed'
   | 'lease-lost'
   | 'output-unwritable'
@@ -30,7 +31,7 @@ export interface ErrorDetail {
   /** If the same call may succeed later without any other change. Default: by the code. */
   readonly retryable?: boolean;
   /** The id of the request that failed, in the service's own logs. */
-  readonly requestId?: string;
+  readonly requestId?: string | undefined;
 }
 
 /** Something unusual that did not stop a command. */

@@ -32,6 +32,8 @@ export {
   type LeaseStatus,
   type ManageOptions,
 } from './manage/blob-status.js';
+export { diagnose, type Diagnosis } from './manage/diagnose.js';
+export type { Check } from './manage/check.js';
 export { abortPush, type AbortOptions, type AbortResult } from './manage/abort-push.js';
 export {
   sealBlob,

@@ -3,6 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { RestError, type WebResource } from '@azure/storage-blob';
 import { sendBody } from './request-body.js';
 import type { RequestLimits } from './request-limits.js';
+import { requestLog } from './request-log.js';
 import { watchHead } from './response-head.js';
 
 /**
@@ -38,7 +39,7 @@ export function exchange({
   options,
   body,
   signal,
-  limits: { deadlineMs, floor },
+  limits: { deadlineMs, floor, onRequest },
 }: OutgoingRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
@@ -51,9 +52,11 @@ export function exchange({
       timeout: deadlineMs + (body?.length ?? 0) / MIN_DRAIN_BYTES_PER_MS,
       ...options,
     };
+    const log = requestLog(options, onRequest);
     const outgoing = isPlain ? httpRequest(settings) : httpsRequest(settings);
     let answer: IncomingMessage | undefined;
     const fail = (error: Error) => {
+      log?.(answer);
       reject(error);
       // The promise is settled if the answer has begun; then its reader gets the error.
       answer?.destroy(error);
@@ -76,6 +79,7 @@ export function exchange({
     outgoing.once('timeout', failStalled);
     let endBody: () => void = () => undefined;
     outgoing.once('close', () => {
+      log?.(answer);
       endBody();
       endHead();
       clearTimeout(untilSocket);
@@ -87,11 +91,16 @@ export function exchange({
     });
     // The message of a socket names host and port only.
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      log?.(answer);
       reject(new RestError(error.message, { code: error.code ?? RestError.REQUEST_SEND_ERROR }));
     });
     outgoing.once('response', (incoming) => {
       outgoing.setTimeout(deadlineMs);
       answer = incoming;
+      if (log)
+        incoming.once('end', () => {
+          log(incoming);
+        });
       endBody();
       endHead();
       const { socket, headers } = incoming;

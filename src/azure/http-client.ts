@@ -9,6 +9,7 @@ import {
 import { isCompleteListing, isListing } from './complete-listing.js';
 import { exchange, requestOptionsFor } from './exchange.js';
 import { DEADLINE_MS, type RequestLimits } from './request-limits.js';
+import type { OnRequest } from './request-log.js';
 import { startsAtRequestedOffset } from './requested-range.js';
 import { readText } from './response-text.js';
 import { ThroughputFloor } from './throughput-floor.js';
@@ -18,8 +19,12 @@ import { ThroughputFloor } from './throughput-floor.js';
  * request, with the code `ETIMEDOUT`, if no byte has moved in either direction for `deadlineMs`. A request that is slow but moves
  * goes on, as long as all requests together stay above the floor.
  */
-export function httpClient(deadlineMs = DEADLINE_MS, floor = new ThroughputFloor()): IHttpClient {
-  return { sendRequest: (request) => send(request, { deadlineMs, floor }) };
+export function httpClient(
+  deadlineMs = DEADLINE_MS,
+  floor = new ThroughputFloor(),
+  onRequest?: OnRequest,
+): IHttpClient {
+  return { sendRequest: (request) => send(request, { deadlineMs, floor, onRequest }) };
 }
 
 async function send(request: WebResource, limits: RequestLimits): Promise<HttpOperationResponse> {

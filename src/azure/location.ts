@@ -1,4 +1,5 @@
 import { VhdupError } from '../errors.js';
+import { requireValidNames } from './names.js';
 
 /** The location of a blob. Only `sas` is secret. No URI or message of this module contains it. */
 export interface BlobLocation {
@@ -20,7 +21,7 @@ export function isBlobUri(text: string): boolean {
   return /^\s*https?:\/\//i.test(text);
 }
 
-/** Parses the URI of a blob, with or without a SAS. Throws `usage` if it is not one. */
+/** Parses the URI of a blob, with or without a SAS. Throws `usage` if it is not one, or the service allows no such name. */
 export function parseBlobUri(uri: string): BlobLocation {
   const withoutQuery = uri.replace(/\?.*$/s, '');
   let url: URL;
@@ -43,6 +44,7 @@ export function parseBlobUri(uri: string): BlobLocation {
   const name = rest.join('/');
   if (!container || name === '')
     throw new VhdupError('usage', `"${withoutQuery}" does not name a blob`, { hint: EXAMPLE });
+  requireValidNames(container, name);
   const query = url.searchParams;
   const snapshot = query.get('snapshot') ?? undefined;
   const versionId = query.get('versionid') ?? query.get('versionId') ?? undefined;

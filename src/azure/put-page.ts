@@ -1,9 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import type { Range } from '../bytes/range.js';
 import type { Conditions } from './conditions.js';
 import type { Credentials } from './credential.js';
 import { exchange, requestOptionsFor } from './exchange.js';
 import { readText } from './response-text.js';
+import { accessBy } from './refused-access.js';
 import { HttpError } from './service-error.js';
 
 /** Version of the service's interface. Put Page has not changed for long before it. */
@@ -20,10 +20,10 @@ export type PutPage = (
 /**
  * Returns a function that sends Put Page without the SDK. A push sends thousands of these requests, and for a small write the SDK
  * takes three times as long as the request itself. `url` includes the SAS if there is one. Returns `undefined` if the SDK is
- * needed: for tokens, which it renews, and for proxies. Specification: Put Page; Authorize with Shared Key.
+ * needed: for proxies. Specification: Put Page; Authorize with Shared Key; Authorize with Microsoft Entra ID (bearer challenge).
  */
-export function putPageFor(url: string, { kind, sign, limits }: Credentials): PutPage | undefined {
-  if (kind === 'token' || usesProxy(process.env)) return undefined;
+export function putPageFor(url: string, { sas, sign, token, limits }: Credentials): PutPage | undefined {
+  if (usesProxy(process.env)) return undefined;
   const target = requestOptionsFor(`${url}${url.includes('?') ? '&' : '?'}comp=page`);
   const path = new URL(url).pathname;
   return async ({ offset, length }, content, { ifMatch, ifNoneMatch, leaseId }, signal) => {
@@ -40,8 +40,24 @@ export function putPageFor(url: string, { kind, sign, limits }: Credentials): Pu
       'x-ms-range': `bytes=${offset}-${offset + length - 1}`,
       'x-ms-version': VERSION,
     };
-    if (sign) headers['authorization'] = sign(stringToSign(headers), path);
-    await requireCreated(await exchange({ options: { ...target, method: 'PUT', headers }, body, signal, limits }));
+    const send = async (authorization: string | undefined) => {
+      const authorized = authorization === undefined ? headers : { ...headers, authorization };
+      const answer = await exchange({
+        options: { ...target, method: 'PUT', headers: authorized },
+        body,
+        signal,
+        limits,
+      });
+      return { answer, text: await readText(answer), authorization };
+    };
+    let sent = await send(sign ? sign(stringToSign(headers), path) : await token?.authorization(signal));
+    // The token has expired or was withdrawn, or the service names another tenant. The SDK too tries once more.
+    if (token && sent.answer.statusCode === 401 && sent.authorization !== undefined) {
+      token.refuse(sent.authorization, sent.answer.headers['www-authenticate']);
+      sent = await send(await token.authorization(signal));
+    }
+    if (sent.answer.statusCode !== 201)
+      throw new HttpError(sent.answer, sent.text, accessBy({ sas, token, method: 'PUT' }));
   };
 }
 
@@ -71,14 +87,8 @@ function signedValue(name: string, value = ''): string {
   return name === 'content-length' && value === '0' ? '' : value;
 }
 
-/** Reads the answer. Throws an `HttpError` if its status is not 201. */
-async function requireCreated(answer: IncomingMessage): Promise<void> {
-  const text = await readText(answer);
-  if (answer.statusCode !== 201) throw new HttpError(answer, text);
-}
-
 /** Returns true if the environment names a proxy. Only the SDK supports one. */
-function usesProxy(environment: Readonly<Record<string, string | undefined>>): boolean {
+export function usesProxy(environment: Readonly<Record<string, string | undefined>>): boolean {
   return ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY'].some((name) =>
     Boolean(environment[name] || environment[name.toLowerCase()]),
   );

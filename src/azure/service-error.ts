@@ -2,6 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { RestError } from '@azure/storage-blob';
 import { VhdupError, messageOf, type ErrorCode } from '../errors.js';
 import { redact } from '../redact/redact.js';
+import { connectionProblem, isCertificateError } from './connection-problem.js';
+import { isSignInError } from './identity.js';
+import { accessOf, refusalHint, type RequestAccess } from './refused-access.js';
 import type { Attempt, Failure, ServiceErrors } from '../run/retry.js';
 
 /** The most characters of a server's message in a cause. The stack is cut to the same length, because it begins with the message. */
@@ -42,11 +45,13 @@ export class HttpError extends Error implements Failure {
   readonly code: string | undefined;
   readonly retryAfter: number | undefined;
   readonly requestId: string | undefined;
+  readonly access: RequestAccess | undefined;
 
-  /** `text`: the body of the answer, XML. */
-  constructor({ statusCode, headers }: IncomingMessage, text: string) {
+  /** `text`: the body of the answer, XML; `access`: how the request was authorized. */
+  constructor({ statusCode, headers }: IncomingMessage, text: string, access?: RequestAccess) {
     super(/<Message>([^<]*)/.exec(text)?.[1] ?? `the service answered ${statusCode ?? 'nothing'}`);
     const [code, requestId] = ['x-ms-error-code', 'x-ms-request-id'].map((name) => headers[name]);
+    this.access = access;
     this.status = statusCode;
     this.code = validCode(typeof code === 'string' ? code : /<Code>([^<]*)/.exec(text)?.[1]);
     this.requestId = typeof requestId === 'string' ? requestId : undefined;
@@ -102,10 +107,11 @@ function isUnreadable(error: unknown): boolean {
 /** Returns true if the same request may succeed later. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof VhdupError) return false;
-  const { status } = failureOf(error);
+  const { status, code } = failureOf(error);
   // The request succeeded, but the answer was damaged on the way.
   if (status === 200 && isUnreadable(error)) return true;
   if (status !== undefined) return TRANSIENT_STATUS.has(status);
+  if (isCertificateError(code)) return false;
   // There was no answer: the socket failed, the name was not found, or time ran out. The SDK reports an answer that is cut short as
   // AbortError, and one that is complete but too short as a plain error.
   return (
@@ -147,16 +153,18 @@ const MAX_MESSAGE = 500;
 /** Interprets errors of the SDK and of the service. */
 export const AZURE_ERRORS: ServiceErrors = { failureOf, isTransient, isThrottled, toError: serviceError };
 
-/** Returns a `VhdupError` for an error of the SDK: what was attempted, on which blob, and the service's message, without secrets. */
-export function serviceError(error: unknown, { what, uri }: Attempt): VhdupError {
+/**
+ * Returns a `VhdupError` for an error of the SDK: what was attempted, on which blob, and the service's message, without secrets.
+ * `isReached`: if the server has answered before; if not, an address that does not exist is `service-unreachable`.
+ */
+export function serviceError(error: unknown, { what, uri }: Attempt, isReached = true): VhdupError {
   if (error instanceof VhdupError) return error;
   const { status, code } = failureOf(error);
   const known = code === undefined ? undefined : BY_CODE[code];
-  const unauthorised =
-    status === 401 ||
-    status === 403 ||
-    (error instanceof Error && /^(CredentialUnavailable|Authentication|AggregateAuthentication)/.test(error.name));
-  const resumable = isTransient(error);
+  const unauthorised = status === 401 || status === 403 || isSignInError(error);
+  const problem = status === undefined ? connectionProblem(code) : undefined;
+  const unreachable = problem !== undefined && !isReached;
+  const resumable = isTransient(error) || problem !== undefined;
   // Secrets are removed before the text is cut to one line: a secret that is folded over two lines is found only as a whole.
   const message = (redact(serverMessage(error), MAX_MESSAGE).split(/[\r\n\v\f\u0085\u2028\u2029]/, 1)[0] ?? '').slice(
     0,
@@ -165,31 +173,31 @@ export function serviceError(error: unknown, { what, uri }: Attempt): VhdupError
   const answer = [[status, code].filter((part) => part !== undefined).join(' '), message]
     .filter((part) => part !== '')
     .join(': ');
+  const cause = new ServiceFailure(error);
+  const access = error instanceof HttpError ? error.access : accessOf(error);
+  const hint = unreachable
+    ? problem
+    : unauthorised && known === undefined
+      ? refusalHint(code, access)
+      : hintFor(known, resumable, message);
   return new VhdupError(
-    known ?? (unauthorised ? 'not-authorised' : resumable ? 'transfer-failed' : 'unexpected'),
+    known ??
+      (unauthorised
+        ? 'not-authorised'
+        : unreachable
+          ? 'service-unreachable'
+          : resumable
+            ? 'transfer-failed'
+            : 'unexpected'),
     `${uri}: cannot ${what}: ${answer}`,
-    {
-      cause: new ServiceFailure(error),
-      ...hintFor(known, unauthorised, resumable, message),
-    },
+    { cause, requestId: cause.requestId, ...(hint === undefined ? {} : { hint }) },
   );
 }
 
-function hintFor(
-  known: ErrorCode | undefined,
-  unauthorised: boolean,
-  resumable: boolean,
-  message: string,
-): { hint?: string } {
-  if (/API version .* is not supported by Azurite/.test(message))
-    return { hint: 'start Azurite with --skipApiVersionCheck' };
-  if (known === 'destination-missing') return { hint: 'create the container first, and check the name' };
+function hintFor(known: ErrorCode | undefined, resumable: boolean, message: string): string | undefined {
+  if (/API version .* is not supported by Azurite/.test(message)) return 'start Azurite with --skipApiVersionCheck';
+  if (known === 'destination-missing') return 'create the container first, and check the name';
   if (known === 'destination-busy')
-    return { hint: 'wait for whoever writes to it, or break its lease if you know that nobody does' };
-  if (unauthorised)
-    return {
-      hint: 'check that the credential is for this account, has not expired, and allows reading and writing blobs',
-    };
-  if (resumable) return { hint: 'run the same command to resume' };
-  return {};
+    return 'wait until its writer is done, or break its lease if you know that nothing writes to it';
+  return resumable ? 'run the same command to resume' : undefined;
 }

@@ -2,6 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
 import { abortCommand } from './commands/abort.js';
 import { checkCommand } from './commands/check.js';
+import { doctorCommand } from './commands/doctor.js';
 import { infoCommand } from './commands/info.js';
 import { mapCommand } from './commands/map.js';
 import { pullCommand } from './commands/pull.js';
@@ -61,6 +62,7 @@ function commandLine(args: readonly string[], version: string): Argv {
     .middleware(({ _: [name] }) => {
       if (typeof name === 'string' && NAMES.has(name)) beginCommand(name);
     }, true)
+    .command(doctorCommand)
     .demandCommand(1, 'name a command')
     .strict()
     .parserConfiguration({ 'greedy-arrays': false, 'parse-positional-numbers': false })

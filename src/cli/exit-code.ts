@@ -12,6 +12,7 @@ export const EXIT = {
   resumable: 7,
   sourceChanged: 8,
   contentDiffers: 9,
+  failedForGood: 10,
   interrupted: 130,
 } as const;
 
@@ -28,6 +29,7 @@ const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
   'seal-refused': EXIT.destinationInTheWay,
   'blob-unfinished': EXIT.destinationInTheWay,
   'not-authorised': EXIT.notAuthorised,
+  'service-unreachable': EXIT.failedForGood,
   'transfer-failed': EXIT.resumable,
   'lease-lost': EXIT.resumable,
   'output-unwritable': EXIT.resumable,
@@ -37,7 +39,8 @@ const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
   unexpected: EXIT.unexpected,
 };
 
-/** Returns the exit code for an error. */
-export function exitCodeOf(code: ErrorCode): number {
-  return BY_ERROR[code];
+/** Returns the exit code for an error. `retryable`: false if the same command cannot succeed without another change. */
+export function exitCodeOf(code: ErrorCode, retryable = true): number {
+  const exitCode = BY_ERROR[code];
+  return exitCode === EXIT.resumable && !retryable ? EXIT.failedForGood : exitCode;
 }

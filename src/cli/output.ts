@@ -97,7 +97,7 @@ function toFailure(error: unknown): {
       : new VhdupError('unexpected', `unexpected error: ${messageOf(error)}`, { hint: 'please report this' });
   return {
     error: { code, message, hint, retryable, requestId },
-    exitCode: error instanceof VhdupError ? exitCodeOf(error.code) : EXIT.unexpected,
+    exitCode: error instanceof VhdupError ? exitCodeOf(error.code, error.retryable) : EXIT.unexpected,
   };
 }
 

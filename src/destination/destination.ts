@@ -64,6 +64,8 @@ export interface Destination {
   readonly can: Capabilities;
   /** A base is looked for beside it, and may be named relative to it. */
   readonly location: BlobLocation;
+  /** Warns if the credential ends soon, or before `bytes` of content are likely to be sent. */
+  warnOfExpiry(bytes: number): void;
   /** Lists the blobs beside it that may be bases. */
   neighbours(): Promise<readonly ListedBlob[]>;
   /** Returns what is there; `undefined` if nothing is. */

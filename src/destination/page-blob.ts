@@ -52,6 +52,10 @@ export class PageBlobDestination implements Destination {
     return this.#blob.location;
   }
 
+  warnOfExpiry(bytes: number): void {
+    this.#session.warnOfExpiry(this.#blob, bytes);
+  }
+
   neighbours(): Promise<readonly ListedBlob[]> {
     return this.#session.containerOf(this.#blob).pageBlobs();
   }

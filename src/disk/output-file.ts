@@ -1,6 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { VhdupError, messageOf } from '../errors.js';
 import { openRegular } from '../state/regular-file.js';
+import { hasErrorCode } from '../state/system-error.js';
 import { option } from '../option-names.js';
 
 /**
@@ -93,8 +94,25 @@ export class OutputFile implements AsyncDisposable {
 /** Returns the error for a failure to write; `what` completes "cannot …". */
 export function unwritable(path: string, what: string, error: unknown): VhdupError {
   const [reason, hint] = reasonOf(error);
-  return new VhdupError('output-unwritable', `${path}: cannot ${what}: ${reason}`, { cause: error, hint });
+  return new VhdupError('output-unwritable', `${path}: cannot ${what}: ${reason}`, {
+    cause: error,
+    hint,
+    retryable: !hasErrorCode(error, ...LASTING),
+  });
 }
+
+/** Failures that stay until somebody changes the path, the permissions or the file system. */
+const LASTING = [
+  'ENOENT',
+  'ENOTDIR',
+  'EISDIR',
+  'ERR_FS_EISDIR',
+  'ENOTEMPTY',
+  'EACCES',
+  'EROFS',
+  'ELOOP',
+  'ENAMETOOLONG',
+];
 
 function reasonOf(error: unknown): readonly [reason: string, hint: string] {
   switch ((error as NodeJS.ErrnoException).code) {

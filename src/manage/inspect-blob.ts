@@ -2,7 +2,7 @@ import type { Warning } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
 import { recordedTree, type PushRecord } from '../protocol/push-record.js';
 import { readFooter } from '../protocol/read-footer.js';
-import { requireBlob } from '../protocol/require-blob.js';
+import { requireSource } from '../protocol/require-blob.js';
 import { findingOf, judgeBlob, type BlobProblem } from '../protocol/verdict.js';
 import { FOOTER_LENGTH, parseFixedTail } from '../protocol/fixed-vhd.js';
 import { rangeSet, totalLength } from '../bytes/range.js';
@@ -33,11 +33,11 @@ export interface BlobReport {
   readonly warnings: readonly Warning[];
 }
 
-/** Returns what the service and the footer say of a blob. Throws `destination-missing` if there is none. */
+/** Returns what the service and the footer say of a blob. Throws `disk-unreadable` if there is none. */
 export async function inspectBlob(uri: string, options: SessionOptions = {}): Promise<BlobReport> {
   const session = new Session(options);
   const blob = await session.blob(parseBlobUri(uri));
-  const properties = await requireBlob(blob);
+  const properties = await requireSource(blob);
   const { type, size, etag, contentMd5, protection } = properties;
   const tail =
     size >= FOOTER_LENGTH ? parseFixedTail(await readFooter(blob, properties)) : 'the blob is too small for a footer';

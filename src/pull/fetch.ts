@@ -40,6 +40,7 @@ export async function fetchAll(task: PullTask, part: PartFile): Promise<Download
   const localPool = new BufferPool(WINDOW);
   const blobPool = new BufferPool(WINDOW);
   const total = totalLength(pages);
+  session.warnOfExpiry(source.blob, total);
   let fetched = 0;
   let stored = 0;
   let requests = 0;

@@ -1,7 +1,7 @@
 import { VhdupError } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
 import { readFooter } from '../protocol/read-footer.js';
-import { requireBlob } from '../protocol/require-blob.js';
+import { requireSource } from '../protocol/require-blob.js';
 import { findProblem, judgeBlob, refusalOf, type Verdict } from '../protocol/verdict.js';
 import type { BlobProperties } from '../azure/blob-properties.js';
 import type { PageBlob } from '../azure/page-blob.js';
@@ -30,12 +30,12 @@ export class PullSource {
   }
 
   /**
-   * Opens a blob. Throws `destination-missing` if there is none, `blob-unfinished` if it is not complete, `disk-unsupported` or
+   * Opens a blob. Throws `disk-unreadable` if there is none, `blob-unfinished` if it is not complete, `disk-unsupported` or
    * `disk-invalid` if it cannot be pulled in this format.
    */
   static async open(session: Session, uri: string, format: PullFormat): Promise<PullSource> {
     const blob = await session.blob(parseBlobUri(uri));
-    const properties = await requireBlob(blob);
+    const properties = await requireSource(blob);
     const { size } = properties;
     const verdict = judgeBlob(properties);
     const other = findProblem(verdict, 'not-a-page-blob');

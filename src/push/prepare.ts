@@ -29,6 +29,16 @@ const MIB = 1024 ** 2;
 /** Decides what a push has to do: reads the disk's structures, the base and the destination, and changes nothing. */
 export async function prepare(session: Session, source: Disk, options: PushOptions): Promise<PreparedPush> {
   const context = await openPush(session, source, options);
+  const prepared = await decideOnOneState(context);
+  const { destination, base, plan, found } = prepared;
+  if (found.kind !== 'complete') {
+    destination.warnOfExpiry(plan.totals.send);
+    if (base) session.warnOfExpiry(base.blob, 0);
+  }
+  return prepared;
+}
+
+async function decideOnOneState(context: PushContext): Promise<PreparedPush> {
   const prepared = await decide(context);
   // Only a complete destination needs one state of the files here: a push proves that before it completes the blob.
   if (prepared.found.kind !== 'complete' || (await context.guard.isUntouched())) return prepared;

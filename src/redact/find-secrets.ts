@@ -29,8 +29,9 @@ const MAY_MATCH = /=|key|signature|bearer|authorization|eyJ|:\/\/|username|passw
 
 /** Patterns of text that looks like a secret; the last group is the value. */
 const SECRET_PATTERNS: readonly RegExp[] = [
-  /[?&;](?:se|sp|sv|sr|skoid|sktid)=([^&\s"'<>]+)/dgi,
-  /\bsig=([^&\s"'<>]+)/dgi,
+  /[?&;](?:se|sp|sv|sr|skoid|sktid)=(?!\xe2\x80\xa6(?:[&\s"'<>,.)]|$))([^&\s"'<>]+)/dgi,
+  // Not the dots of an example, `sig=…`; here they are three characters, the bytes of UTF-8.
+  /\bsig=(?!\xe2\x80\xa6(?:[&\s"'<>,.)]|$))([^&\s"'<>]+)/dgi,
   /(?:AccountKey|SharedAccessSignature)["']?\s{0,8}[:=]\s{0,8}["']?([^\s"'<>]+)/dgi,
   // Not the next word of a sentence.
   /(?:AccountKey|SharedAccessSignature|Bearer|SharedKey)[=: ]+(?!(?<= )[a-z]{1,5} )([^\s"'<>]+)/dgi,

@@ -33,8 +33,8 @@ export interface ServiceErrors {
   isTransient(error: unknown): boolean;
   /** Returns true if fewer requests at a time may help. */
   isThrottled(error: unknown): boolean;
-  /** Returns the error to throw. */
-  toError(error: unknown, attempt: Attempt): Error;
+  /** Returns the error to throw. `isReached`: if the server has answered a request of this retrier before. */
+  toError(error: unknown, attempt: Attempt, isReached: boolean): Error;
 }
 
 /** The longest wait that the service may ask for. */
@@ -83,7 +83,7 @@ export interface RetryOptions {
 }
 
 /**
- * Attempts before the service has answered for the first time: a wrong address is then likelier than a failure that
+ * Attempts before a server has answered for the first time: a wrong address is then likelier than a failure that
  * passes.
  */
 const ATTEMPTS_UNTIL_REACHED = 4;
@@ -99,7 +99,8 @@ export class Retrier {
   readonly #policy: RetryPolicy;
   readonly #onRetry: (message: string) => void;
   readonly #pacer: Pacer;
-  #isReached = false;
+  /** The hosts that have answered. */
+  readonly #reached = new Set<string>();
 
   constructor(
     stop: Stop,
@@ -120,22 +121,23 @@ export class Retrier {
    * error is not transient or no attempt is left; throws as `throwIfStopped` does if the work is stopped.
    */
   async run<T>(attempted: Attempt, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { what, bytes = 0 } = attempted;
+    const { what, uri, bytes = 0 } = attempted;
+    const host = uri.split('/', 3).join('/');
     const { firstDelayMs, maxDelayMs } = this.#policy;
     for (let attempt = 1; ; attempt++) {
       throwIfStopped(this.stop);
       try {
         const result = await this.#paced(bytes, request);
-        this.#isReached = true;
+        this.#reached.add(host);
         return result;
       } catch (error) {
         throwIfAborted(this.stop.abort);
         const { status, code, retryAfter } = this.#errors.failureOf(error);
-        this.#isReached ||= status !== undefined;
-        const attempts = this.#isReached
-          ? this.#policy.attempts
-          : Math.min(ATTEMPTS_UNTIL_REACHED, this.#policy.attempts);
-        if (!this.#errors.isTransient(error) || attempt >= attempts) throw this.#errors.toError(error, attempted);
+        if (status !== undefined) this.#reached.add(host);
+        const isReached = this.#reached.has(host);
+        const attempts = isReached ? this.#policy.attempts : Math.min(ATTEMPTS_UNTIL_REACHED, this.#policy.attempts);
+        if (!this.#errors.isTransient(error) || attempt >= attempts)
+          throw this.#errors.toError(error, attempted, isReached);
         const backOff = Math.min(maxDelayMs, firstDelayMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
         if (attempt > 1)
           this.#onRetry(

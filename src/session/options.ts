@@ -20,6 +20,8 @@ export interface SessionOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with each event. */
   readonly onEvent?: Listener | undefined;
+  /** If true, an event is emitted for each request to the service. Default false. */
+  readonly requestEvents?: boolean | undefined;
   /** How failed requests are tried again. Default: up to 10 attempts, about a minute. */
   readonly retry?: RetryPolicy | undefined;
 }
@@ -39,6 +41,7 @@ export const SESSION_RULES: OptionRules<SessionOptions> = {
   allowHttp: FLAG,
   signal: rule('an AbortSignal', (value) => value instanceof AbortSignal),
   onEvent: CALLBACK,
+  requestEvents: FLAG,
   retry: rule('a policy with at least one attempt and delays in milliseconds', isRetryPolicy),
 };
 

@@ -5,6 +5,7 @@ import { Container } from '../azure/container.js';
 import type { BlobLocation } from '../azure/location.js';
 import { PageBlob } from '../azure/page-blob.js';
 import { FLOOR_BYTES_PER_SECOND, ThroughputFloor } from '../azure/throughput-floor.js';
+import { expiryWarning } from '../azure/sas.js';
 import { AZURE_ERRORS } from '../azure/service-error.js';
 import { Retrier } from '../run/retry.js';
 import { throwIfStopped, type Stop } from '../run/stop.js';
@@ -30,6 +31,8 @@ export class Session {
   readonly warnings: Warning[] = [];
   readonly #began = performance.now();
   readonly #abort = new AbortController();
+  /** Each SAS that a warning has named. */
+  readonly #expiring = new Set<string>();
   readonly #options: SessionOptions;
   readonly #retrier: Retrier;
   readonly #floor: ThroughputFloor;
@@ -79,6 +82,11 @@ export class Session {
         allowHttp: this.#options.allowHttp,
         deadlineMs: this.#options.retry?.deadlineMs,
         floor: this.#floor,
+        onRequest: this.#options.requestEvents
+          ? (record) => {
+              this.emit({ type: 'request', ...record });
+            }
+          : undefined,
       }),
       this.#retrier,
     );
@@ -87,6 +95,14 @@ export class Session {
   /** Returns the container of a blob. */
   containerOf({ location, credentials }: PageBlob): Container {
     return new Container(location, credentials, this.#retrier);
+  }
+
+  /** Warns if the SAS of a blob ends soon, or before `bytes` of content are likely to be moved. */
+  warnOfExpiry({ uri, credentials: { sas } }: PageBlob, bytes: number): void {
+    const warning = sas === undefined ? undefined : expiryWarning(sas, bytes);
+    if (sas === undefined || warning === undefined || this.#expiring.has(sas)) return;
+    this.#expiring.add(sas);
+    this.warn({ code: 'sas-expires-soon', message: `${uri}: ${warning}` });
   }
 
   /** Emits how far a phase is, in bytes. */

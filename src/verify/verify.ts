@@ -2,7 +2,7 @@ import { VhdupError } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
 import { recordedTree } from '../protocol/push-record.js';
 import { readFooter } from '../protocol/read-footer.js';
-import { requireBlob } from '../protocol/require-blob.js';
+import { requireSource } from '../protocol/require-blob.js';
 import { SeenBlob } from '../protocol/seen-blob.js';
 import { findProblem, findingOf, judgeBlob, refusalOf, type Verdict } from '../protocol/verdict.js';
 import type { PageBlob } from '../azure/page-blob.js';
@@ -26,7 +26,7 @@ const MAX_LISTED = 20;
 
 /**
  * Compares a disk with a blob: every byte that one of them has; with `deep: false` only what can be compared without fetching
- * content. Returns the differences. Throws `destination-missing`, `destination-exists` if it is not a page blob, `source-changed`
+ * content. Returns the differences. Throws `disk-unreadable`, `disk-unsupported` if it is not a page blob, `source-changed`
  * if the blob or the disk changes meanwhile, and whatever reading them may throw.
  */
 export async function verify(disk: Disk, uri: string, options: VerifyOptions = {}): Promise<VerifyResult> {
@@ -48,10 +48,10 @@ async function compareAll(
   blob: PageBlob,
   { deep = true }: VerifyOptions,
 ): Promise<VerifyResult> {
-  const properties = await requireBlob(blob);
+  const properties = await requireSource(blob);
   const verdict = judgeBlob(properties);
   const other = findProblem(verdict, 'not-a-page-blob');
-  if (other) throw new VhdupError('destination-exists', `${blob.uri}: ${refusalOf(other)}`);
+  if (other) throw new VhdupError('disk-unsupported', `${blob.uri}: ${refusalOf(other)}`);
   const seen = new SeenBlob(blob, properties);
   const { size } = properties;
   const content = Math.max(0, size - FOOTER_LENGTH);
@@ -64,6 +64,7 @@ async function compareAll(
   const onlyBlob = subtract(intersect(pages, both), data);
   // Without the blob's content, what only the disk has can still be compared: there the blob is zero.
   const ranges = intersect(deep ? rangeSet([...data, ...pages]) : onlyDisk, both);
+  session.warnOfExpiry(blob, totalLength(ranges));
   const [{ differences, fetched }, digests] = await awaitBoth(
     compare(session, { disk, blob: seen, ranges, pages: deep ? pages : [], phase: 'compare' }),
     compareDigests(session, { properties, verdict }, tail.stream),

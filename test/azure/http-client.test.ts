@@ -9,6 +9,7 @@ import { httpClient } from '../../src/azure/http-client.js';
 import { parseBlobUri } from '../../src/azure/location.js';
 import { PageBlob } from '../../src/azure/page-blob.js';
 import { Retrier } from '../../src/run/retry.js';
+import type { RequestRecord } from '../../src/azure/request-log.js';
 import { AZURE_ERRORS } from '../../src/azure/service-error.js';
 import type { IHttpClient, WebResource } from '@azure/storage-blob';
 import { headOf, pour } from '../support/slow-server.js';
@@ -33,7 +34,7 @@ async function blobOn(
   { abort = new AbortController(), deadlineMs = DEADLINE } = {},
 ): Promise<PageBlob> {
   const { port } = (await serverOf(t, listener)).address() as AddressInfo;
-  const location = parseBlobUri(`http://127.0.0.1:${port}/acct/c/b?sig=c2VjcmV0c2VjcmV0`);
+  const location = parseBlobUri(`http://127.0.0.1:${port}/acct/vhds/b?sig=c2VjcmV0c2VjcmV0`);
   const retrier = new Retrier({ cancel: new AbortController().signal, abort: abort.signal }, AZURE_ERRORS, {
     policy: { attempts: 1, firstDelayMs: 1, maxDelayMs: 1 },
   });
@@ -296,3 +297,32 @@ async function accessVia(client: IHttpClient) {
   const { AnonymousCredential, newPipeline } = await import('@azure/storage-blob');
   return newPipeline(new AnonymousCredential(), { httpClient: client, retryOptions: { maxTries: 1 } });
 }
+
+t.test('each request is logged with method, range, status and id, and without a secret', async (t) => {
+  const { port } = (
+    await serverOf(t, (request, response) => {
+      request.resume();
+      if (request.method === 'HEAD') response.writeHead(200, { ...headOf(0), 'x-ms-request-id': 'id-1' }).end();
+      else if (request.method === 'PUT') response.writeHead(201, { 'x-ms-request-id': 'id-2' }).end();
+      else request.socket.destroy();
+    })
+  ).address() as AddressInfo;
+  const location = parseBlobUri(`http://127.0.0.1:${port}/acct/vhds/b?sv=1&sp=rw&sig=c2VjcmV0c2VjcmV0`);
+  const records: RequestRecord[] = [];
+  const credentials = await credentialsFor(location, {}, { onRequest: (record) => records.push(record) });
+  const stop = { cancel: new AbortController().signal, abort: new AbortController().signal };
+  const policy = { attempts: 2, firstDelayMs: 1, maxDelayMs: 1 };
+  const blob = new PageBlob(location, credentials, new Retrier(stop, AZURE_ERRORS, { policy }));
+  await blob.properties();
+  await blob.clear({ offset: 512, length: 512 }, {});
+  await t.rejects(blob.pageRanges({}));
+  const uri = `http://127.0.0.1:${port}/acct/vhds/b`;
+  t.match(records, [
+    { method: 'HEAD', uri, status: 200, requestId: 'id-1' },
+    { method: 'PUT', uri: `${uri}?comp=page`, range: 'bytes=512-1023', status: 201, requestId: 'id-2' },
+    { method: 'GET', uri: `${uri}?comp=pagelist`, status: undefined },
+    { method: 'GET', uri: `${uri}?comp=pagelist`, status: undefined },
+  ]);
+  t.equal(records.length, 4, 'each attempt is one');
+  t.notMatch(JSON.stringify(records), /sig|sp=|c2VjcmV0/);
+});

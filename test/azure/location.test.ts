@@ -16,23 +16,23 @@ t.test('a blob URI is taken apart and put together again, without its SAS', (t) 
   });
   t.notMatch(uriOf(blob), /SECRET/);
   t.ok(isSameBlob(blob, parseBlobUri(uriOf(blob))));
-  t.match(parseBlobUri('http://127.0.0.1:10000/devstoreaccount1/c/x.vhd'), {
+  t.match(parseBlobUri('http://127.0.0.1:10000/devstoreaccount1/vhds/x.vhd'), {
     endpoint: 'http://127.0.0.1:10000/devstoreaccount1',
     account: 'devstoreaccount1',
-    container: 'c',
+    container: 'vhds',
     name: 'x.vhd',
   });
-  t.match(parseBlobUri('https://disks.example.com/c/x.vhd'), {
+  t.match(parseBlobUri('https://disks.example.com/vhds/x.vhd'), {
     endpoint: 'https://disks.example.com',
     account: undefined,
-    container: 'c',
+    container: 'vhds',
   });
   for (const wrong of [
     'disk.vhd',
     'ftp://a/b/c',
     'https://acct.blob.core.windows.net/',
-    'https://acct.blob.core.windows.net/c',
-    'https://user:pw@acct.blob.core.windows.net/c/b',
+    'https://acct.blob.core.windows.net/vhds',
+    'https://user:pw@acct.blob.core.windows.net/vhds/b',
   ]) {
     t.throws(() => parseBlobUri(wrong), { code: 'usage' }, wrong);
   }
@@ -40,9 +40,9 @@ t.test('a blob URI is taken apart and put together again, without its SAS', (t) 
 });
 
 t.test('secrets go to the account that they belong to, and nowhere else', async (t) => {
-  const here = parseBlobUri('https://acct.blob.core.windows.net/c/b');
-  const other = parseBlobUri('https://other.blob.core.windows.net/c/b');
-  const local = parseBlobUri('http://127.0.0.1:10000/someone/c/b');
+  const here = parseBlobUri('https://acct.blob.core.windows.net/vhds/b');
+  const other = parseBlobUri('https://other.blob.core.windows.net/vhds/b');
+  const local = parseBlobUri('http://127.0.0.1:10000/someone/vhds/b');
   const key = { AZURE_STORAGE_ACCOUNT: 'acct', AZURE_STORAGE_KEY: 'a2V5' };
   const sas = { AZURE_STORAGE_ACCOUNT: 'acct', AZURE_STORAGE_SAS_TOKEN: '?sig=x' };
   t.equal((await credentialsFor(here, key)).kind, 'account-key');
@@ -59,9 +59,9 @@ t.test('secrets go to the account that they belong to, and nowhere else', async 
     'account-key',
   );
   for (const impostor of [
-    'https://acct.blob.core.evil.example/c/b',
-    'http://acct.blob.core.windows.net/c/b',
-    'http://10.0.0.1/acct/c/b',
+    'https://acct.blob.core.evil.example/vhds/b',
+    'http://acct.blob.core.windows.net/vhds/b',
+    'http://10.0.0.1/acct/vhds/b',
   ]) {
     await t.rejects(credentialsFor(parseBlobUri(impostor), sas), { code: 'not-authorised' }, impostor);
     await t.rejects(credentialsFor(parseBlobUri(impostor), key), { code: 'not-authorised' }, impostor);

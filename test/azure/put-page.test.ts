@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { credentialsFor } from '../../src/azure/credential.js';
 import { parseBlobUri } from '../../src/azure/location.js';
 import { putPageFor } from '../../src/azure/put-page.js';
+import { CachedToken } from '../../src/azure/token.js';
 import { azureScene } from '../support/azure-scene.js';
 import { bytesOf } from '../support/blobs.js';
 
@@ -47,19 +51,64 @@ t.test('pages are written and cleared under conditions, signed with the key', as
   });
 });
 
-t.test('the SDK sends the pages if the credential is a token, or there is a proxy', async (t) => {
-  const url = 'https://acct.blob.core.windows.net/c/b';
+t.test(
+  'a token goes the same fast way, and one that is refused is renewed once, in the tenant that the service names',
+  async (t) => {
+    const TENANT = '6d0d4a2e-0000-4000-8000-000000000000';
+    const seen: (string | undefined)[] = [];
+    const server = createServer((request, response) => {
+      request.resume();
+      seen.push(request.headers.authorization);
+      if (request.headers.authorization === 'Bearer token-2') response.writeHead(201).end();
+      else
+        response
+          .writeHead(401, {
+            'www-authenticate': `Bearer authorization_uri=https://login.microsoftonline.com/${TENANT}/oauth2/authorize resource_id=https://storage.azure.com`,
+          })
+          .end();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.teardown(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const asked: (string | undefined)[] = [];
+    const token = new CachedToken({
+      getToken: (_, options) => {
+        asked.push(options?.tenantId);
+        return Promise.resolve({ token: `token-${asked.length}`, expiresOnTimestamp: Date.now() + 3_600_000 });
+      },
+    });
+    const { port } = server.address() as AddressInfo;
+    const { pipeline, limits } = await credentialsFor(
+      parseBlobUri('https://acct.blob.core.windows.net/vhds/b?sig=c2VjcmV0'),
+      {},
+    );
+    const credentials = { pipeline, limits, sas: undefined, kind: 'token', token, source: 'a test' } as const;
+    const put = putPageFor(`http://127.0.0.1:${port}/acct/vhds/b`, credentials);
+    const { signal } = new AbortController();
+    for (const offset of [0, 512]) await put?.({ offset, length: 512 }, 'zeros', {}, signal);
+    t.strictSame(seen, ['Bearer token-1', 'Bearer token-2', 'Bearer token-2']);
+    t.strictSame(asked, [undefined, TENANT]);
+  },
+);
+
+t.test('the SDK sends the pages if there is a proxy; else tokens too go without it', async (t) => {
+  const url = 'https://acct.blob.core.windows.net/vhds/b';
   const sas = await credentialsFor(parseBlobUri(`${url}?sig=c2VjcmV0`), {});
   const token = await credentialsFor(parseBlobUri(url), {});
-  t.equal(token.kind, 'token');
-  t.equal(putPageFor(url, token), undefined);
-  t.type(putPageFor(`${url}?sig=c2VjcmV0`, sas), 'function');
   const before = { ...process.env };
   t.teardown(() => {
     process.env = before;
   });
+  process.env = { ...before, ...NO_PROXY, https_proxy: undefined, http_proxy: undefined, all_proxy: undefined };
+  t.equal(token.kind, 'token');
+  t.type(putPageFor(url, token), 'function');
+  t.type(putPageFor(`${url}?sig=c2VjcmV0`, sas), 'function');
   for (const name of [...Object.keys(NO_PROXY), 'https_proxy']) {
     process.env = { ...before, ...NO_PROXY, [name]: 'http://127.0.0.1:9' };
     t.equal(putPageFor(url, sas), undefined, name);
+    t.equal(putPageFor(url, token), undefined, name);
   }
 });

@@ -107,3 +107,30 @@ t.test('of a message one line is repeated, without secrets, and no header or bod
   );
   t.end();
 });
+
+t.test('a server that never answered is unreachable for good; one that did may come back', (t) => {
+  for (const [code, isTried] of [
+    ['ENOTFOUND', true],
+    ['ECONNREFUSED', true],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', false],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', false],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', false],
+  ] as const) {
+    const failed = new RestError('failed', { code });
+    t.match(serviceError(failed, ATTEMPT, false), { code: 'service-unreachable', retryable: false, hint: /./ }, code);
+    t.match(serviceError(failed, ATTEMPT, true), { code: 'transfer-failed', retryable: true }, code);
+    t.equal(isTransient(failed), isTried, code);
+  }
+  for (const code of ['EAI_AGAIN', 'ECONNRESET', 'ETIMEDOUT'])
+    t.match(serviceError(new RestError('failed', { code }), ATTEMPT, false), {
+      code: 'transfer-failed',
+      retryable: true,
+    });
+  t.end();
+});
+
+t.test('an error has the id of its request', (t) => {
+  const error = serviceError(httpError(500, { 'x-ms-request-id': 'id-1' }), ATTEMPT);
+  t.equal(error.requestId, 'id-1');
+  t.end();
+});

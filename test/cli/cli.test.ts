@@ -29,9 +29,12 @@ t.test('exit codes are what the documents say, and stay so', (t) => {
     'output-unwritable': 7,
     'source-changed': 8,
     'content-differs': 9,
+    'service-unreachable': 10,
     cancelled: 130,
   } as const;
   for (const [code, exit] of Object.entries(codes)) t.equal(exitCodeOf(code as keyof typeof codes), exit, code);
+  for (const code of ['transfer-failed', 'output-unwritable'] as const)
+    t.equal(exitCodeOf(code, false), 10, `${code}, and a repeat does not help`);
   t.end();
 });
 
@@ -57,7 +60,7 @@ t.test('help and version go to stdout; wrong words are told on stderr, with exit
     ['push', 'x.vhd', '--nonsense'],
     ['frobnicate'],
     ['push', 'x.vhd', '--to', 'nowhere'],
-    ['push', 'x.vhd', '--to', 'https://a.blob.core.windows.net/c/b', '--concurrency', 'many'],
+    ['push', 'x.vhd', '--to', 'https://a.blob.core.windows.net/vhds/b', '--concurrency', 'many'],
     ['push', 'https://a/b/c', '--to', 'x'],
   ]) {
     const { exitCode, stdout, stderr } = await runCli(args.map((arg) => (arg === 'x.vhd' ? scene.child : arg)));
@@ -109,9 +112,9 @@ t.test('--parent-dir may be given more than once; --to may not', async (t) => {
         ...dirs,
         scene.child,
         '--to',
-        'https://a.blob.core.windows.net/c/x',
+        'https://a.blob.core.windows.net/vhds/x',
         '--to',
-        'https://a.blob.core.windows.net/c/y',
+        'https://a.blob.core.windows.net/vhds/y',
       ])
     ).exitCode,
     2,

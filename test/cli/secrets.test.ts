@@ -183,7 +183,7 @@ t.test('the password of a proxy is in no log, whole, in parts or in base64', asy
   t.teardown(() => proxy.close());
   const { port } = proxy.address() as AddressInfo;
   const { exitCode, stdout, stderr } = await runCli(
-    ['status', 'https://acct.blob.core.windows.net/c/b?sv=1&sig=abcdefghij'],
+    ['status', 'https://acct.blob.core.windows.net/vhds/b?sv=1&sig=abcdefghij'],
     {
       HTTPS_PROXY: `http://proxyuser:${password}@127.0.0.1:${port}`,
       DEBUG: '*',

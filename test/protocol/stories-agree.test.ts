@@ -23,6 +23,7 @@ interface Row {
 }
 
 const MISSING = /destination-missing: .*: there is no such blob/;
+const NO_SOURCE = /disk-unreadable: .*: there is no such blob/;
 const OTHER = /it is a BlockBlob, not a page blob/;
 const COPIED = /it is still being copied to/;
 const UNFINISHED = /an unfinished push \(writing\)/;
@@ -31,7 +32,7 @@ const ELSEWHERE_TOO = /another tool has not finished its upload/;
 
 const rows: readonly Row[] = [
   {
-    ...{ blob: 'missing', state: 'missing', status: /^none$/, info: MISSING, verify: MISSING, pull: MISSING },
+    ...{ blob: 'missing', state: 'missing', status: /^none$/, info: NO_SOURCE, verify: NO_SOURCE, pull: NO_SOURCE },
     ...{ base: /there is no such blob/, push: /^pushed$/, abort: MISSING, seal: MISSING },
   },
   {

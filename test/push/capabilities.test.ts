@@ -25,7 +25,7 @@ t.test('what a destination cannot do is refused before anything is done', (t) =>
 
 t.test('Content-MD5 is set by default, if the destination can keep one', async (t) => {
   const session = new Session({ environment: { AZURE_STORAGE_KEY: 'a2V5' } });
-  const location = parseBlobUri('https://acct.blob.core.windows.net/c/b');
+  const location = parseBlobUri('https://acct.blob.core.windows.net/vhds/b');
   const blob = await PageBlobDestination.at(session, location, undefined);
   t.strictSame(blob.can, all, 'a page blob can do all');
   t.equal(setsContentMd5({ destination: blob, options: {} }), true);

@@ -31,7 +31,7 @@ export async function serveBlob(
   const session = new Session({ environment: {}, limit, retry: { firstDelayMs: 1, maxDelayMs: 1, ...retry } });
   return {
     blob: await session.blob(
-      parseBlobUri(`http://127.0.0.1:${(server.address() as AddressInfo).port}/acct/c/b?sig=c2VjcmV0c2VjcmV0`),
+      parseBlobUri(`http://127.0.0.1:${(server.address() as AddressInfo).port}/acct/vhds/b?sig=c2VjcmV0c2VjcmV0`),
     ),
     requests: () => requests,
   };

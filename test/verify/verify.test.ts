@@ -153,7 +153,9 @@ t.test('another footer, another size, an unfinished push and a stale Content-MD5
     equal: false,
     problems: [/unfinished/, /it has 5242880 bytes, the disk with its footer/, /no footer/],
   });
-  await t.rejects(compared(scene.child, 'nowhere'), { code: 'destination-missing' });
+  await t.rejects(compared(scene.child, 'nowhere'), { code: 'disk-unreadable' });
+  await container.getBlockBlobClient('block').upload('text', 4);
+  await t.rejects(compared(scene.child, 'block'), { code: 'disk-unsupported', message: /BlockBlob/ });
 });
 
 t.test(

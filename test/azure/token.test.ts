@@ -1,0 +1,70 @@
+import t from 'tap';
+import { CachedToken } from '../../src/azure/token.js';
+
+const HOUR = 3_600_000;
+const SCOPE = 'https://storage.azure.com/.default';
+
+/** A credential whose tokens last an hour, and a clock that the test moves. */
+function scene() {
+  const clock = { now: 0, isDown: false, signIns: 0 };
+  const token = new CachedToken(
+    {
+      getToken: () => {
+        if (clock.isDown) return Promise.reject(new Error('no network'));
+        clock.signIns++;
+        return Promise.resolve({ token: `t${clock.signIns}`, expiresOnTimestamp: clock.now + HOUR });
+      },
+    },
+    () => clock.now,
+  );
+  return { clock, token };
+}
+
+t.test('many requests at a time, with the SDK and without, cause one sign-in', async (t) => {
+  const { clock, token } = scene();
+  const { signal } = new AbortController();
+  const all = await Promise.all([token.getToken([SCOPE]), token.getToken(SCOPE), token.authorization(signal)]);
+  t.match(all, [{ token: 't1' }, { token: 't1' }, 'Bearer t1']);
+  t.equal(clock.signIns, 1);
+});
+
+t.test('a token is renewed before it expires, while requests go on with the old one', async (t) => {
+  const { clock, token } = scene();
+  await token.getToken(SCOPE);
+  clock.now = HOUR - 6 * 60_000;
+  t.match(await token.getToken(SCOPE), { token: 't1' });
+  t.equal(clock.signIns, 1, 'not yet');
+  clock.now = HOUR - 4 * 60_000;
+  t.match(await token.getToken(SCOPE), { token: 't1' });
+  t.match(await token.getToken(SCOPE), { token: 't2' });
+  t.equal(clock.signIns, 2);
+});
+
+t.test('a failure to renew fails no request until the token can no longer be used', async (t) => {
+  const { clock, token } = scene();
+  await token.getToken(SCOPE);
+  clock.isDown = true;
+  clock.now = HOUR - 4 * 60_000;
+  t.match(await token.getToken(SCOPE), { token: 't1' });
+  clock.now = HOUR - 5_000;
+  await t.rejects(token.getToken(SCOPE), { message: 'no network' });
+});
+
+t.test('only the token that was refused is forgotten: another request may have renewed it already', async (t) => {
+  const { clock, token } = scene();
+  const { signal } = new AbortController();
+  await token.authorization(signal);
+  token.refuse('Bearer t0', undefined);
+  t.equal(await token.authorization(signal), 'Bearer t1');
+  token.refuse('Bearer t1', undefined);
+  t.equal(await token.authorization(signal), 'Bearer t2');
+  t.equal(clock.signIns, 2);
+});
+
+t.test('a stopped request does not wait for a sign-in', async (t) => {
+  const token = new CachedToken({ getToken: () => new Promise(() => undefined) });
+  const abort = new AbortController();
+  const waiting = token.authorization(abort.signal);
+  abort.abort();
+  await t.rejects(waiting, { name: 'AbortError' });
+});
