@@ -41,7 +41,8 @@ export {
   type UnsealResult,
 } from './manage/seal-blob.js';
 export type { Seal, SealMode } from './protocol/seal.js';
-export type { BaseCheckMode, PushOptions } from './push/options.js';
+export type { BaseCheckMode, ContentMd5Mode, PushOptions } from './push/options.js';
+export type { ContentMd5Omission } from './push/content-md5.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';
 export type { Listener, Phase, SessionEvent } from './session/events.js';
 export type { Environment } from './azure/credential.js';

@@ -5,6 +5,7 @@ import { SourceGuard } from '../content/source-guard.js';
 import { PageBlobDestination } from '../destination/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../protocol/fixed-vhd.js';
+import type { PushIdentity } from '../protocol/push-record.js';
 import { MAX_WRITE } from '../plan/page-blob-limits.js';
 import type { Session } from '../session/session.js';
 import { DigestCache } from '../state/digest-cache.js';
@@ -13,11 +14,12 @@ import { isOverUncheckedBase, type Base } from './base.js';
 import { requireCapabilities } from './capabilities.js';
 import { checkBase } from './check-base.js';
 import { chooseBase } from './choose-base.js';
+import { omitsContentMd5 } from './content-md5.js';
 import type { PreparedPush, PushContext } from './context.js';
 import { destinationOf } from './destination-location.js';
 import type { DestinationState } from './destination-state.js';
 import { inspectDestination } from './inspect-destination.js';
-import type { PushOptions } from './options.js';
+import { CONTENT_MD5_MODES, type PushOptions } from './options.js';
 import { planAndIdentify } from './plan-and-identity.js';
 import { call, option } from '../option-names.js';
 
@@ -36,9 +38,11 @@ export async function prepare(session: Session, source: Disk, options: PushOptio
 
 /** Fixes the state of the files that is pushed, and warns of anything unusual about the disk. */
 async function openPush(session: Session, source: Disk, options: PushOptions): Promise<PushContext> {
-  const { gap } = options;
+  const { gap, contentMd5 = 'auto' } = options;
   if (gap !== undefined && !(gap >= 0 && gap <= MAX_WRITE))
     throw new VhdupError('usage', `a gap has 0 to ${MAX_WRITE} bytes, not ${gap}`);
+  if (!CONTENT_MD5_MODES.includes(contentMd5))
+    throw new VhdupError('usage', `contentMd5 is ${CONTENT_MD5_MODES.join(', ')}, not ${String(contentMd5)}`);
   const guard = await SourceGuard.begin(source, {
     onTouched: (path) => {
       session.note(`${path} was touched: what was sent is compared with the disk before the push is completed`);
@@ -71,8 +75,14 @@ async function decide(context: PushContext): Promise<PreparedPush> {
     options.cacheFolder === false ? undefined : new DigestCache(options.cacheFolder ?? defaultCacheFolder());
   const digests = new DiskDigests(session, disk, cache);
   const { base, isChecked } = await chooseBase(context, digests);
-  const { plan, identity } = await planAndIdentify(context, base);
-  const found = await inspectDestination({ destination, identity, stream, digests }, options.overwrite ?? false);
+  const { plan, identity: planned } = await planAndIdentify(context, base);
+  const found = await inspectDestination(
+    { destination, identity: planned, stream, digests },
+    options.overwrite ?? false,
+  );
+  const identity: PushIdentity = omitsContentMd5(context, { plan, base, found })
+    ? { ...planned, contentMd5Omitted: true }
+    : planned;
 
   // What an earlier run of this very push has checked needs no second check, if nothing touched the files since.
   const wasChecked = isChecked || (found.kind === 'resumable' && found.record.times === identity.times);

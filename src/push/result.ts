@@ -2,6 +2,7 @@ import type { BaseCheck } from '../protocol/push-record.js';
 import { gapsOf, type PushPlan } from '../plan/push-plan.js';
 import { totalLength } from '../bytes/range.js';
 import type { Base } from './base.js';
+import { contentMd5Omission, type ContentMd5Omission } from './content-md5.js';
 import type { Seal } from '../protocol/seal.js';
 import type { PreparedPush } from './context.js';
 import type { UploadStats } from './upload.js';
@@ -25,6 +26,13 @@ export interface PlannedPush {
   readonly action: 'push' | 'resume' | 'nothing';
   readonly base: BaseSummary | undefined;
   readonly plan: PushPlan;
+  /**
+   * Bytes that are left to write, at most, the footer not counted. Only if an interrupted push would be resumed, and is not being
+   * written to at the moment.
+   */
+  readonly left?: number;
+  /** Why Content-MD5 would be left out; absent if it would be set, or if nothing would be done. */
+  readonly contentMd5Omitted?: ContentMd5Omission;
   readonly warnings: readonly string[];
 }
 
@@ -38,6 +46,8 @@ export interface PushResult {
   readonly base: BaseSummary | undefined;
   /** Base64, as the blob has it. */
   readonly contentMd5: string | undefined;
+  /** Why this push left out Content-MD5; absent if the blob has one. */
+  readonly contentMd5Omitted?: ContentMd5Omission;
   /** Sent by this run, the footer included. */
   readonly sent: number;
   /** Put Page requests of this run. */
@@ -75,10 +85,8 @@ export function summaryOf(base: Base): BaseSummary {
 }
 
 /** Returns the result of a push. */
-export function resultOf(
-  { session, destination, base, plan, identity }: PreparedPush,
-  { outcome, contentMd5, sent, seal }: Outcome,
-): PushResult {
+export function resultOf(push: PreparedPush, { outcome, contentMd5, sent, seal }: Outcome): PushResult {
+  const { session, destination, base, plan, identity } = push;
   const hasWorked = outcome !== 'already-there';
   return {
     destination: destination.uri,
@@ -87,6 +95,7 @@ export function resultOf(
     size: plan.size,
     base: base && summaryOf(base),
     contentMd5: contentMd5 && Buffer.from(contentMd5).toString('base64'),
+    ...(contentMd5 ? {} : contentMd5Omission(push)),
     sent: sent?.bytes ?? 0,
     requests: sent?.requests ?? 0,
     zeros: sent?.zeros ?? 0,

@@ -74,7 +74,7 @@ t.test(
     await rewriteData(other);
     await pushed(other, { to: uri('memo') });
     meddle(() => rewriteData(scene.base), 'create', 'onRequest');
-    t.equal((await pushed(scene.base, { to: uri('memo'), overwrite: true, contentMd5: false })).outcome, 'pushed');
+    t.equal((await pushed(scene.base, { to: uri('memo'), overwrite: true, contentMd5: 'never' })).outcome, 'pushed');
     const bytes = await bytesOf(container, 'memo');
     t.ok(bytes.subarray(0, -512).equals(await contentOfFile(scene.base)));
     t.equal((await factsOf(container, 'memo'))?.metadata['vhdup_tree'], treeOf(bytes.subarray(0, -512)));
@@ -320,7 +320,7 @@ t.test('a change early in a long push ends it long before the end', async (t) =>
     await utimes(path, OLD, OLD);
     return undefined;
   };
-  await t.rejects(pushed(path, { to: uri('long'), concurrency: 2, contentMd5: false, gap: 0 }), {
+  await t.rejects(pushed(path, { to: uri('long'), concurrency: 2, contentMd5: 'never', gap: 0 }), {
     code: 'source-changed',
     message: /long\.vhd: it was written to/,
   });

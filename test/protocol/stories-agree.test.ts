@@ -107,7 +107,7 @@ t.test('all commands agree with the verdict on a blob', async (t) => {
   const { folder, container, gate, scene, options, uri, pushed, unfinished } = await manageScene(t);
   await pushed(scene.base, { to: uri('finished') });
   await pushed(scene.base, { to: uri('written') });
-  await unfinished('writing', { contentMd5: false });
+  await unfinished('writing', { contentMd5: 'never' });
   await container.getBlockBlobClient('block').upload('text', 4);
   await container.getPageBlobClient('elsewhere').create(1024, { metadata: { localmetadata: '<x/>' } });
   await rawBlob(container, 'raw');
