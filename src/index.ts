@@ -40,6 +40,7 @@ export {
   type UnsealOptions,
   type UnsealResult,
 } from './manage/seal-blob.js';
+export type { PushState } from './protocol/verdict.js';
 export type { Seal, SealMode } from './protocol/seal.js';
 export type { BaseCheckMode, ContentMd5Mode, PushOptions } from './push/options.js';
 export type { ContentMd5Omission } from './push/content-md5.js';

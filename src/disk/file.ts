@@ -184,7 +184,7 @@ function reason(error: unknown): string {
     case 'ENAMETOOLONG':
       return 'the name is too long';
     case 'ELOOP':
-      return 'symbolic links go round in a circle';
+      return 'its symbolic links form a loop';
     default:
       return messageOf(error);
   }

@@ -21,7 +21,7 @@ for (const moment of ['onRequest', 'onAnswer'] as const) {
       const torn = meddle(() => rewriteData(scene.middle), 'put-page', moment);
       await t.rejects(pushed(scene.child, { to: uri('full') }), {
         code: 'source-changed',
-        message: /mïddle\.vhd: it is not what was sent/,
+        message: /mïddle\.vhd: it differs from what was sent/,
         hint: /same command/,
       });
       t.ok(torn.isDone);
@@ -88,7 +88,7 @@ t.test('the same of a push over a base: a layer above the ancestor', async (t) =
     meddle(() => rewriteData(path));
     await t.rejects(pushed(scene.child, { base: uri('base.vhd'), to }), {
       code: 'source-changed',
-      message: /it is not what was sent/,
+      message: /it differs from what was sent/,
     });
     await assertUnfinished(path === scene.middle ? 'middle' : 'child');
     t.equal((await pushed(scene.child, { base: uri('base.vhd'), to })).outcome, 'resumed');
@@ -103,7 +103,7 @@ t.test('an ancestor that is rewritten: its base is no longer what it was checked
     meddle(() => rewriteData(scene.base));
     await t.rejects(pushed(scene.child, { ...to, overwrite: true, baseCheck }), {
       code: 'source-changed',
-      message: /base disk\.vhd: the base is no longer what the ancestor is/,
+      message: /base disk\.vhd: the base no longer equals the ancestor/,
     });
     await assertUnfinished('over');
     await t.rejects(
@@ -130,7 +130,7 @@ t.test('sector bitmaps that are rewritten: the plan is another one', async (t) =
       {
         code: 'source-changed',
         message:
-          base === undefined ? /child\.vhd: it is not what was sent/ : /child\.vhd: its sector bitmaps are others/,
+          base === undefined ? /child\.vhd: it differs from what was sent/ : /child\.vhd: its sector bitmaps changed/,
       },
       name,
     );

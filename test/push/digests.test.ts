@@ -129,7 +129,7 @@ t.test('where Content-MD5 is not the one that the push set, its tree counts no l
   await container.getPageBlobClient('base').setHTTPHeaders({ blobContentMD5: md5(Buffer.from('other')) });
   await t.rejects(set.pushed(scene.child, { base: uri('base'), to: uri('child') }), {
     code: 'base-mismatch',
-    message: /Content-MD5 is not that/,
+    message: /Content-MD5 differs from that/,
   });
   await container.getPageBlobClient('base').setHTTPHeaders({});
   await t.rejects(set.pushed(scene.child, { base: uri('base'), to: uri('child') }), {
@@ -165,6 +165,7 @@ t.test('--no-md5: the blob has no Content-MD5, and all else works by the tree', 
   await t.rejects(set.pushed(scene.child, { base: uri('base'), to: uri('other'), baseCheck: 'md5' }), {
     code: 'base-mismatch',
     message: /no Content-MD5/,
+    hint: /leave out `baseCheck: 'md5'`.* under another name with `contentMd5: 'always'`/,
   });
 
   await using disk = await openDisk(scene.child);

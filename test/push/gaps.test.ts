@@ -348,7 +348,7 @@ t.test(
     for (const gap of [undefined, 0, 245 * KIB])
       await t.rejects(over('other', { gap }), {
         code: 'destination-exists',
-        message: /an unfinished push of something else .*another `gap`/,
+        message: /an unfinished push is there, and not this one: .*`gap`/,
       });
     t.strictSame(await factsOf(container, 'other'), before);
     gate.records = [];

@@ -2,6 +2,7 @@ import type { Disk, Layer } from '../../disk/disk.js';
 import type { BlobReport } from '../../manage/inspect-blob.js';
 import { table } from '../output.js';
 import { size } from '../units.js';
+import { PUSH_STATES } from './status.js';
 
 /** Returns the properties of a disk for programs. */
 export function diskJson({ size: bytes, id, layers, warnings }: Disk): object {
@@ -44,6 +45,7 @@ export function blobLines({
   id,
   virtualSize,
   contentMd5,
+  state,
   push,
   protection,
   problems,
@@ -57,7 +59,7 @@ export function blobLines({
       ['blob size', `${size(bytes)} (${bytes} bytes)`],
       allocated === undefined ? undefined : ['allocated', size(allocated)],
       ['Content-MD5', contentMd5 ?? 'none'],
-      push && ['push', push.state],
+      push && ['push', PUSH_STATES[state]],
       push?.base && ['pushed over', `${push.base.uri} (${push.base.id})`],
       ['protected by', protection ?? 'nothing: it can be changed'],
     ]),

@@ -1,3 +1,4 @@
+import { totalLength } from '../../bytes/range.js';
 import { REQUESTS_PER_SECOND } from '../../plan/page-blob-limits.js';
 import type { PushPlan } from '../../plan/push-plan.js';
 import type { VerifyScope } from '../../push/options.js';
@@ -52,7 +53,7 @@ export function pushLines(
 }
 
 /** Returns a plan for people. */
-export function planLines({ destination, action, base, plan }: PlannedPush): string[] {
+export function planLines({ destination, action, base, plan, left, contentMd5Omitted }: PlannedPush): string[] {
   if (action === 'nothing') return [`${destination}: the same content is there already, nothing would be sent`];
   const { totals } = plan;
   return [
@@ -60,11 +61,13 @@ export function planLines({ destination, action, base, plan }: PlannedPush): str
     ...table([
       ['size', `${size(plan.size)} (${plan.size} bytes)`],
       ...baseRows(base),
+      left === undefined ? undefined : ['left', `at most ${size(left)} of ${size(totalLength(plan.write))}`],
       ['send', `at most ${size(totals.send)}: zeros are found while reading, and not sent`],
       ['  of it', `${plan.maxGap > plan.gap ? 'at most ' : ''}${size(totals.gaps)} to save requests`],
       base && ['copy', `${size(plan.copied)}, by the service`],
       base && ['clear', `${size(totals.clear)} in ${count(plan.clear.length, 'request')}${clearTime(plan)}`],
       ['skip', `${size(totals.skip)} ${base ? 'that the base has' : 'of zeros'}`],
+      contentMd5Omitted && ['Content-MD5', 'left out'],
       ['requests', `${plan.maxGap > plan.gap ? 'up to about' : 'about'} ${grouped(totals.requests)}`],
     ]),
   ];
@@ -90,13 +93,15 @@ function baseRows(base: BaseSummary | undefined): (readonly [name: string, value
 }
 
 /** Returns the plan for programs: amounts and counts. Only the library gives the ranges themselves. */
-export function planJson({ destination, action, base, plan, warnings }: PlannedPush): object {
+export function planJson({ destination, action, base, plan, left, contentMd5Omitted, warnings }: PlannedPush): object {
   return {
     destination,
     action,
     base,
     size: plan.size,
     copied: plan.copied,
+    left,
+    contentMd5Omitted,
     gap: plan.gap,
     maxGap: plan.maxGap,
     totals: plan.totals,

@@ -145,14 +145,14 @@ function warnOfSurprises(
     findings.warning(
       at + FOOTER.diskGeometry[0],
       'footer disk geometry',
-      `the CHS geometry gives ${chs} bytes; the current size, ${size}, is what counts`,
+      `the CHS geometry gives ${chs} bytes; the current size, ${size}, is used`,
     );
   }
   if (type === 'fixed' && dataEnd !== size)
     findings.warning(
       size,
       'data',
-      `the file holds ${dataEnd - size} bytes behind the disk's ${size}; they are no part of it`,
+      `the file holds ${dataEnd - size} bytes after the disk's ${size}; they are not part of it`,
     );
 }
 
