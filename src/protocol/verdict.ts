@@ -46,7 +46,8 @@ function* problemsOf(
   if (copy?.status === 'pending') yield { kind: 'copy-pending' };
   if (record && record.state !== 'complete') yield { kind: 'unfinished-push', record };
   // While another blob is copied to it, a finished record is that of the copy's source.
-  if (record && copy?.status !== 'pending' && isWrittenSince(record, lastModified)) yield { kind: 'written-since', lastModified };
+  if (record && copy?.status !== 'pending' && isWrittenSince(record, lastModified))
+    yield { kind: 'written-since', lastModified };
   if (hasUnknownPushRecord(metadata) || (!contentMd5 && hasUploadMarks(metadata)))
     yield { kind: 'unfinished-elsewhere' };
 }

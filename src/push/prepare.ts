@@ -42,7 +42,7 @@ async function openPush(session: Session, source: Disk, options: PushOptions): P
   if (gap !== undefined && !(gap >= 0 && gap <= MAX_WRITE))
     throw new VhdupError('usage', `a gap has 0 to ${MAX_WRITE} bytes, not ${gap}`);
   if (!CONTENT_MD5_MODES.includes(contentMd5))
-    throw new VhdupError('usage', `contentMd5 is ${CONTENT_MD5_MODES.join(', ')}, not ${String(contentMd5)}`);
+    throw new VhdupError('usage', `contentMd5 is ${CONTENT_MD5_MODES.join(', ')}, not ${contentMd5}`);
   const guard = await SourceGuard.begin(source, {
     onTouched: (path) => {
       session.note(`${path} was touched: what was sent is compared with the disk before the push is completed`);
