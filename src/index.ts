@@ -44,8 +44,10 @@ export {
   type UnsealResult,
 } from './manage/seal-blob.js';
 export type { BaseCheck, PushRecord, RecordedBase, RecordedDigests } from './protocol/push-record.js';
+export type { PushState } from './protocol/verdict.js';
 export type { Seal, SealMode } from './protocol/seal.js';
-export type { BaseCheckMode, PushOptions, VerifyScope } from './push/options.js';
+export type { BaseCheckMode, ContentMd5Mode, PushOptions, VerifyScope } from './push/options.js';
+export type { ContentMd5Omission } from './push/content-md5.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';
 export type { SessionOptions } from './session/options.js';
 export type { Listener, Phase, RequestEvent, SessionEvent } from './session/events.js';

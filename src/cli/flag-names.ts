@@ -1,12 +1,12 @@
 import { nameOptionsBy } from '../option-names.js';
 
 /** The flags that are not named like their option, with hyphens. */
-const FLAGS: Readonly<Record<string, string>> = { contentMd5: 'md5', parentDirs: 'parent-dir' };
+const FLAGS: Readonly<Record<string, string>> = { parentDirs: 'parent-dir' };
 
 /** The commands of functions. */
 const COMMANDS: Readonly<Record<string, string>> = { sealBlob: 'seal', blobStatus: 'status' };
 
-/** Makes the messages of the library name flags and commands: `--base-check id`, `--no-md5`, `vhdup seal`. */
+/** Makes the messages of the library name flags and commands: `--base-check id`, `--no-check-md5`, `vhdup seal`. */
 export function nameFlags(): void {
   nameOptionsBy({
     option: (name, value) => {

@@ -60,7 +60,7 @@ export class RunningDigest implements AsyncDisposable {
     this.#isSeparate = isSeparate;
     const control: AbortControl = {
       throwIfStopped: () => {
-        if (this.#isDisposed) throw new VhdupError('cancelled', 'the digests are not wanted any longer');
+        if (this.#isDisposed) throw new VhdupError('cancelled', 'the digests are no longer needed');
         session.throwIfStopped();
       },
       fail: (error) => {

@@ -31,7 +31,7 @@ export class LocalHashing implements Hashing {
   }
 
   md5(bytes: Uint8Array): Promise<Uint8Array> {
-    return Promise.resolve(md5(bytes));
+    return md5(bytes);
   }
 
   leaves(bytes: Uint8Array): Promise<Uint8Array> {
@@ -47,6 +47,11 @@ export class LocalHashing implements Hashing {
 export class LocalMd5 implements Md5Stream {
   readonly #hasher = startMd5();
   #last: Promise<void> = Promise.resolve();
+
+  constructor() {
+    // The first step that needs the hasher reports that there is none.
+    this.#hasher.catch(() => undefined);
+  }
 
   update(bytes: Uint8Array): Promise<void> {
     return this.#then(async () => void (await this.#hasher).update(bytes));

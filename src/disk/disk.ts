@@ -67,6 +67,8 @@ export interface FileState {
   readonly mtimeNs: bigint;
   /** Time of the last change of content or inode, nanoseconds since the epoch: it cannot be set back. */
   readonly ctimeNs: bigint;
+  /** Bytes that the file system stores for it, at most `size`: less than `size` if the file has holes. */
+  readonly allocated: number;
   /** When the times were read, by this machine's clock, milliseconds since the epoch. */
   readonly seenMs: number;
 }

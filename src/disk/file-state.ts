@@ -14,6 +14,6 @@ export function openedState(file: SourceHandle, times: FileTimes): FileState {
   return stateOf(file.path, { ...times, identity: file.identity, size: file.size });
 }
 
-function stateOf(path: string, { identity, size, mtimeNs, ctimeNs }: FileTimes): FileState {
-  return { path, fileId: identity, size, mtimeNs, ctimeNs, seenMs: Date.now() };
+function stateOf(path: string, { identity, size, mtimeNs, ctimeNs, allocated = size }: FileTimes): FileState {
+  return { path, fileId: identity, size, mtimeNs, ctimeNs, allocated: Math.min(allocated, size), seenMs: Date.now() };
 }

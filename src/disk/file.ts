@@ -12,6 +12,8 @@ export interface FileTimes {
   /** Nanoseconds since the epoch, as is `ctimeNs`. */
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
+  /** Bytes that the file system stores for it; absent if it does not say. */
+  readonly allocated?: number | undefined;
 }
 
 /** A file opened for reading at positions. A short read is an error, never silent zeros. */
@@ -129,8 +131,16 @@ class LocalFile implements SourceHandle {
 
   async statPath(): Promise<FileTimes> {
     try {
-      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(this.path, { bigint: true });
-      return { identity: `${dev}:${ino}`, size: Number(size), mtimeNs, ctimeNs };
+      const { dev, ino, size, mtimeNs, ctimeNs, blocks } = await stat(this.path, { bigint: true });
+      // Not every platform counts blocks, whatever the types say; the unit is always 512 bytes.
+      const allocated = Number(blocks) * 512;
+      return {
+        identity: `${dev}:${ino}`,
+        size: Number(size),
+        mtimeNs,
+        ctimeNs,
+        ...(Number.isFinite(allocated) ? { allocated } : {}),
+      };
     } catch (error) {
       throw unreadable(this.path, error);
     }
@@ -174,7 +184,7 @@ function reason(error: unknown): string {
     case 'ENAMETOOLONG':
       return 'the name is too long';
     case 'ELOOP':
-      return 'symbolic links go round in a circle';
+      return 'its symbolic links form a loop';
     default:
       return messageOf(error);
   }

@@ -128,7 +128,7 @@ function reasonOf(error: unknown): readonly [reason: string, hint: string] {
     case 'ENOENT':
       return ['there is no such folder', 'make the folder, then run the same command'];
     case 'ENOTDIR':
-      return ['a part of the path is no folder', 'name a file in a folder'];
+      return ['a part of the path is not a folder', 'name a file in a folder'];
     case 'EISDIR':
     case 'ERR_FS_EISDIR':
     case 'ENOTEMPTY':

@@ -38,6 +38,6 @@ export async function openImage(
 export function formatNamed(name: string): ImageFormat {
   const format = FORMATS.find((candidate) => candidate.name === name);
   if (!format)
-    throw new VhdupError('usage', `there is no format ${name} for images; there are ${FORMAT_NAMES.join(', ')}`);
+    throw new VhdupError('usage', `unknown image format ${name}; the formats are ${FORMAT_NAMES.join(', ')}`);
   return format;
 }

@@ -90,7 +90,7 @@ async function unfinished(blob: PageBlob): Promise<{ record: PushRecord; propert
   if (push) return { record: push.record, properties };
   const other = findProblem(verdict, 'unfinished-elsewhere');
   const what = verdict.record ? 'a finished push' : other ? findingOf(other) : 'no push of vhdup';
-  throw new VhdupError('destination-exists', `${blob.uri}: it is ${what}, and is left alone`, {
+  throw new VhdupError('destination-exists', `${blob.uri}: it is ${what}, and was not deleted`, {
     hint: `abort deletes only what ${call('push')} has begun and not finished`,
   });
 }
@@ -101,7 +101,7 @@ async function deleteAsSeen(blob: PageBlob, conditions: Conditions): Promise<voi
     await blob.delete(conditions);
   } catch (error) {
     if (!(error instanceof VhdupError) || failureOf(error.cause).code !== 'ConditionNotMet') throw error;
-    throw new VhdupError('destination-busy', `${blob.uri}: it was written to meanwhile, and is left alone`, {
+    throw new VhdupError('destination-busy', `${blob.uri}: it was written to meanwhile, and was not deleted`, {
       cause: error,
       hint: `${call('blobStatus')} shows what it is now`,
     });

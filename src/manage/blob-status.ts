@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { Warning } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
 import type { PushRecord } from '../protocol/push-record.js';
-import { findProblem, judgeBlob, type Verdict } from '../protocol/verdict.js';
+import { findProblem, judgeBlob, pushStateOf, type PushState } from '../protocol/verdict.js';
 import type { BlobProperties } from '../azure/blob-properties.js';
 import { rangeSet, totalLength } from '../bytes/range.js';
 import { parseHolder } from '../protocol/holder.js';
@@ -28,16 +28,24 @@ export interface BlobStatus {
   /** URI of the blob, without a SAS. */
   readonly blob: string;
   readonly exists: boolean;
-  /** `none`: no blob, or one without a push record; `unfinished-elsewhere`: by another tool, or another version of this one. */
-  readonly state: 'none' | PushRecord['state'] | 'unfinished-elsewhere';
-  /** When the blob was last written to, ISO 8601; only if that was after the push was completed: then its digests prove nothing. */
+  /**
+   * `none`: no blob, or one without a push record; `written-since`: the push was completed, and the blob was written to later;
+   * `unfinished-elsewhere`: by another tool, or another version of this one.
+   */
+  readonly state: PushState;
+  /** When the blob was last written to, ISO 8601; only in state `written-since`: then its digests prove nothing. */
   readonly writtenSince?: string;
   /** What the push has recorded. */
   readonly push: PushRecord | undefined;
   /** Bytes of the blob, the footer included. */
   readonly blobSize: number | undefined;
-  /** Bytes in pages. How much is still to be written is known only with the disk. */
+  /** Bytes in pages. */
   readonly allocated: number | undefined;
+  /**
+   * About how many bytes of an unfinished push are left to write, at most; over a base all that the push may write, because the
+   * blob does not show what of it is there. `planPush` knows more: it has the disk. Absent if an older version made the record.
+   */
+  readonly left?: number;
   /** The service's last copy to it. */
   readonly copy:
     | {
@@ -74,14 +82,12 @@ export interface LeaseHolder {
 }
 
 /**
- * Returns the state of the push. While another blob is copied to the destination, it has the metadata of the copy's source: a
- * record in state `complete` is then the source's.
+ * Returns about how many bytes are left to write, at most. What turns out to be zero is not sent. Without a base all pages are
+ * the push's own, so what is there counts as written; over a base, pages of the base are there too.
  */
-function stateOf(verdict: Verdict): BlobStatus['state'] {
-  const { record } = verdict;
-  const isOfSource = record?.state === 'complete' && findProblem(verdict, 'copy-pending') !== undefined;
-  if (record && !isOfSource) return record.state;
-  return isOfSource || findProblem(verdict, 'unfinished-elsewhere') ? 'unfinished-elsewhere' : 'none';
+function leftOf(push: PushRecord | undefined, allocated: number | undefined): number | undefined {
+  if (push?.toWrite === undefined) return undefined;
+  return push.base ? push.toWrite : Math.max(0, push.toWrite - (allocated ?? 0));
 }
 
 /** Returns how far a push is, and changes nothing. That there is no such blob is a result too. */
@@ -107,18 +113,21 @@ export async function blobStatus(uri: string, options: ManageOptions = {}): Prom
   const verdict = judgeBlob(properties);
   const push = verdict.record;
   const writtenSince = findProblem(verdict, 'written-since');
+  // While the blob is written to, its ETag changes all the time, so the pages are counted at any moment.
+  const allocated =
+    type === 'PageBlob' && !findProblem(verdict, 'copy-pending')
+      ? totalLength(rangeSet(await blob.pageRanges(properties.lease.state === 'leased' ? {} : { ifMatch: etag })))
+      : undefined;
+  const left = findProblem(verdict, 'unfinished-push') && leftOf(push, allocated);
   return {
     blob: blob.uri,
     exists: true,
-    state: stateOf(verdict),
+    state: pushStateOf(verdict),
     ...(writtenSince ? { writtenSince: writtenSince.lastModified.toISOString() } : {}),
     push,
     blobSize: size,
-    // While the blob is written to, its ETag changes all the time, so the pages are counted at any moment.
-    allocated:
-      type === 'PageBlob' && !findProblem(verdict, 'copy-pending')
-        ? totalLength(rangeSet(await blob.pageRanges(properties.lease.state === 'leased' ? {} : { ifMatch: etag })))
-        : undefined,
+    allocated,
+    ...(left === undefined ? {} : { left }),
     copy: copyOf(properties),
     lease: await leaseOf(properties, blob.uri, push, options.stateFolder ?? stateFolderIfAny()),
     protection,

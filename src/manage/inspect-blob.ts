@@ -3,7 +3,7 @@ import { parseBlobUri } from '../azure/location.js';
 import { recordedTree, type PushRecord } from '../protocol/push-record.js';
 import { readFooter } from '../protocol/read-footer.js';
 import { requireSource } from '../protocol/require-blob.js';
-import { findingOf, judgeBlob, type BlobProblem } from '../protocol/verdict.js';
+import { findingOf, judgeBlob, pushStateOf, type BlobProblem, type PushState } from '../protocol/verdict.js';
 import { FOOTER_LENGTH, parseFixedTail } from '../protocol/fixed-vhd.js';
 import { rangeSet, totalLength } from '../bytes/range.js';
 import type { SessionOptions } from '../session/options.js';
@@ -25,6 +25,8 @@ export interface BlobReport {
   readonly contentMd5: string | undefined;
   /** Without quotes. */
   readonly etag: string;
+  /** How far the push is, as `blobStatus` has it. */
+  readonly state: PushState;
   /** What the last push has recorded. */
   readonly push: PushRecord | undefined;
   readonly protection: string | undefined;
@@ -60,6 +62,7 @@ export async function inspectBlob(uri: string, options: SessionOptions = {}): Pr
     virtualSize: typeof tail === 'string' ? undefined : tail.size,
     contentMd5: contentMd5?.toString('base64'),
     etag: etag.replaceAll('"', ''),
+    state: pushStateOf(verdict),
     push,
     protection,
     problems,

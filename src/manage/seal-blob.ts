@@ -114,7 +114,7 @@ async function release(blob: PageBlob, id: string | undefined): Promise<void> {
 async function sealable(session: Session, uri: string): Promise<{ blob: PageBlob; properties: BlobProperties }> {
   const location = parseBlobUri(uri);
   if (location.snapshot !== undefined || location.versionId !== undefined)
-    throw new VhdupError('usage', 'a snapshot or a version needs no seal: nobody can write to it');
+    throw new VhdupError('usage', 'a snapshot or a version needs no seal: it cannot be written to');
   const blob = await session.blob(location);
   return { blob, properties: await requireBlob(blob) };
 }

@@ -12,6 +12,6 @@ export function busy(
   const holder = describeHolder(record?.holder);
   return new VhdupError('destination-busy', `${uri}: ${problem}${holder === undefined ? '' : ` (held by ${holder})`}`, {
     cause,
-    hint: 'wait for it to end, or break the lease if you know that nobody uses the blob',
+    hint: 'wait for it to end, or break the lease if you know that nothing uses the blob',
   });
 }

@@ -20,6 +20,10 @@ export interface PushRecord {
   readonly completedAt?: Date | undefined;
   /** How much later than `completedAt` the push itself may have modified the blob, in milliseconds: 0; absent if an older version completed it. */
   readonly completedSlackMs?: number;
+  /** Bytes that the plan may write, the footer not counted. Only while the push is unfinished, and not from older versions. */
+  readonly toWrite?: number | undefined;
+  /** True if this push leaves out Content-MD5: a run that resumes it follows. Only while the push is unfinished. */
+  readonly contentMd5Omitted?: true | undefined;
   /** The digests of the disk; only in state `complete`. */
   readonly digests?: RecordedDigests | undefined;
   /** The process that writes to the blob, or did last: see `holder.ts`. Absent once the push is complete. */
@@ -52,13 +56,15 @@ export type BaseCheck = 'tree' | 'md5' | 'id';
 
 const PREFIX = 'vhdup_';
 const VERSION = '1';
+/** The value of `vhdup_content_md5`. Without the key Content-MD5 is set: older versions set it unless an option forbade it. */
+const OMITTED = 'omitted';
+/** What a finished push has no use for. */
+const COMPLETE: Pick<PushRecord, 'holder' | 'lease' | 'toWrite' | 'contentMd5Omitted'> = { holder: undefined };
 
 /** Returns metadata with this push record in place of any other; keys of other tools are kept. */
-export function withPushRecord(
-  metadata: Metadata,
-  { state, fingerprint, times, id, parentId, base, holder, lease, completedAt, completedSlackMs, digests }: PushRecord,
-): Metadata {
-  const isComplete = state === 'complete';
+export function withPushRecord(metadata: Metadata, record: PushRecord): Metadata {
+  const { state, fingerprint, times, id, parentId, base, completedAt, completedSlackMs, digests } = record;
+  const { holder, lease, toWrite, contentMd5Omitted } = state === 'complete' ? COMPLETE : record;
   const ours = {
     version: VERSION,
     state,
@@ -70,8 +76,10 @@ export function withPushRecord(
     base_etag: base?.etag.replaceAll('"', ''),
     base_id: base?.id,
     base_check: base?.check,
-    holder: isComplete ? undefined : holder,
-    lease: isComplete ? undefined : lease,
+    holder,
+    lease,
+    to_write: toWrite?.toString(),
+    content_md5: contentMd5Omitted ? OMITTED : undefined,
     completed: completedAt?.toISOString(),
     completed_slack: completedSlackMs === 0 ? '0' : undefined,
     tree: digests?.tree,
@@ -94,6 +102,7 @@ export function parsePushRecord(metadata: Metadata): PushRecord | undefined {
   if (state !== 'clearing' && state !== 'writing' && state !== 'complete') return undefined;
   const uri = value('base');
   const lease = value('lease');
+  const toWrite = parseBytes(value('to_write'));
   return {
     state,
     fingerprint,
@@ -114,6 +123,8 @@ export function parsePushRecord(metadata: Metadata): PushRecord | undefined {
     digests: parseDigests(value('tree'), value('md5')),
     holder: value('holder'),
     ...(lease === undefined ? {} : { lease }),
+    ...(toWrite === undefined ? {} : { toWrite }),
+    ...(value('content_md5') === OMITTED ? { contentMd5Omitted: true } : {}),
   };
 }
 
@@ -132,6 +143,10 @@ function parseBaseCheck(text: string | undefined): BaseCheck {
 
 function parseDigests(tree: string | undefined, md5: string | undefined): RecordedDigests | undefined {
   return tree !== undefined && /^[0-9a-f]{64}$/.test(tree) ? { tree, md5 } : undefined;
+}
+
+function parseBytes(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 function parseDate(text: string | undefined): Date | undefined {

@@ -105,7 +105,7 @@ async function completeSeal(blob: PageBlob, id: string, etag: string): Promise<b
 function changed({ uri }: PageBlob, cause?: unknown): VhdupError {
   return new VhdupError('seal-refused', `${uri}: it was changed before it could be sealed`, {
     cause,
-    hint: 'see who writes to it, then run the same command',
+    hint: 'find out what writes to it, then run the same command',
   });
 }
 
@@ -130,7 +130,7 @@ async function sealUntil(blob: PageBlob, until: Date): Promise<Seal> {
     if (!(error instanceof VhdupError) || error.code !== 'unexpected') throw error;
     throw new VhdupError('seal-refused', `${error.message}; the blob is complete, but not sealed`, {
       cause: error,
-      hint: `the account or container has to have version-level immutability; seal it by an infinite lease instead (${option('seal', 'lease')}, or ${call('sealBlob')}), or run the same command once it has`,
+      hint: `the account or container has to have version-level immutability; seal it with an infinite lease instead (${option('seal', 'lease')}, or ${call('sealBlob')}), or run the same command once it has`,
     });
   }
   return { kind: 'immutable', until: until.toISOString() };

@@ -45,7 +45,9 @@ function* problemsOf(
   if (typeof footer === 'string') yield { kind: 'not-a-vhd', reason: footer };
   if (copy?.status === 'pending') yield { kind: 'copy-pending' };
   if (record && record.state !== 'complete') yield { kind: 'unfinished-push', record };
-  if (record && isWrittenSince(record, lastModified)) yield { kind: 'written-since', lastModified };
+  // While another blob is copied to it, a finished record is that of the copy's source.
+  if (record && copy?.status !== 'pending' && isWrittenSince(record, lastModified))
+    yield { kind: 'written-since', lastModified };
   if (hasUnknownPushRecord(metadata) || (!contentMd5 && hasUploadMarks(metadata)))
     yield { kind: 'unfinished-elsewhere' };
 }
@@ -72,6 +74,20 @@ export function findProblem<K extends BlobProblem['kind']>(
   return undefined;
 }
 
+/** How far the push to a blob is; `none`: no push is known. */
+export type PushState = 'none' | PushRecord['state'] | 'written-since' | 'unfinished-elsewhere';
+
+/**
+ * Returns how far the push to a blob is. While another blob is copied to it, it has the metadata of the copy's source: a record in
+ * state `complete` is then the source's.
+ */
+export function pushStateOf(verdict: Verdict): PushState {
+  const { record } = verdict;
+  const isOfSource = record?.state === 'complete' && findProblem(verdict, 'copy-pending') !== undefined;
+  if (record && !isOfSource) return findProblem(verdict, 'written-since') ? 'written-since' : record.state;
+  return isOfSource || findProblem(verdict, 'unfinished-elsewhere') ? 'unfinished-elsewhere' : 'none';
+}
+
 /** Returns a problem as a reason to refuse a blob, to be put after its URI: `it is …`. */
 export function refusalOf(problem: BlobProblem): string {
   switch (problem.kind) {
@@ -80,13 +96,13 @@ export function refusalOf(problem: BlobProblem): string {
     case 'not-a-page-blob':
       return `it is a ${problem.type ?? 'blob of unknown type'}, not a page blob`;
     case 'not-a-vhd':
-      return `it is no fixed VHD: ${problem.reason}`;
+      return `it is not a fixed VHD: ${problem.reason}`;
     case 'copy-pending':
       return 'it is still being copied to';
     case 'unfinished-push':
       return `it is an unfinished push (${problem.record.state})`;
     case 'written-since':
-      return `it was written to after it was completed, last at ${problem.lastModified.toISOString()}: its digests prove nothing any longer`;
+      return `it was written to after it was completed, last at ${problem.lastModified.toISOString()}: its digests no longer prove anything`;
     case 'unfinished-elsewhere':
       return 'another tool has not finished its upload';
   }
@@ -96,11 +112,11 @@ export function refusalOf(problem: BlobProblem): string {
 export function findingOf(problem: BlobProblem): string {
   switch (problem.kind) {
     case 'not-a-vhd':
-      return `no fixed VHD: ${problem.reason}`;
+      return `not a fixed VHD: ${problem.reason}`;
     case 'unfinished-push':
       return `an unfinished push (${problem.record.state}): run the same push again to resume it`;
     case 'written-since':
-      return `written to after the push was completed, last at ${problem.lastModified.toISOString()}: its digests prove nothing any longer`;
+      return `written to after the push was completed, last at ${problem.lastModified.toISOString()}: its digests no longer prove anything`;
     case 'unfinished-elsewhere':
       return 'an unfinished upload of another tool';
     case 'missing':

@@ -37,11 +37,11 @@ export async function waitForLease<T>(
     const result = await attempt(properties);
     if (result !== undefined) return result;
     const { lease, metadata } = properties;
-    if (lease.infinite) throw busy(blob, 'it is leased without end', parsePushRecord(metadata));
+    if (lease.infinite) throw busy(blob, 'it has an infinite lease', parsePushRecord(metadata));
     if (performance.now() > deadline) throw busy(blob, ifHeld, parsePushRecord(metadata));
     if (looks === 0 && lease.state === 'leased')
       session.note(
-        `${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case it is by a push that was interrupted`,
+        `${blob.uri} is leased: waiting up to ${LEASE_SECONDS} s, in case the lease is that of an interrupted push`,
       );
     await pause(POLL_MS, session.stop);
   }

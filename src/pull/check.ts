@@ -36,7 +36,7 @@ export async function checkContent(
   const [name, encoding] = kind === 'md5' ? (['Content-MD5', 'base64'] as const) : (['tree digest', 'hex'] as const);
   throw new VhdupError(
     'content-differs',
-    `${blob.uri}: its ${name} (${expected?.toString(encoding) ?? ''}) does not fit its bytes (${found?.toString(encoding) ?? ''}): they were changed after it was set, or the transfer was wrong`,
+    `${blob.uri}: its ${name} (${expected?.toString(encoding) ?? ''}) does not match its bytes (${found?.toString(encoding) ?? ''}): they were changed after it was set, or the transfer was wrong`,
     {
       hint: `run the same command to fetch all of it once more; ${option('checkMd5', false)} accepts the bytes as they are`,
     },

@@ -99,7 +99,7 @@ async function movePart(from: string, to: string): Promise<boolean> {
 
 /** Makes a durable copy of a part file. Returns false if that is not possible, or would fill holes. */
 async function copyPart({ session, format }: PullTask, from: string, to: string): Promise<boolean> {
-  session.note(`a process that may still run has ${from} open: its content is taken over into another file`);
+  session.note(`a process that may still run has ${from} open: its content is copied to another file`);
   const hasHoles = format !== 'dynamic';
   const isCopied =
     (await makeCopy(from, to, constants.COPYFILE_FICLONE_FORCE)) || (!hasHoles && (await makeCopy(from, to, 0)));

@@ -127,7 +127,7 @@ function requireZeroTail({ source, format }: PullTask, tail: Uint8Array): void {
   if (nonZeroRanges(tail, 0).length === 0) return;
   throw new VhdupError(
     'disk-unsupported',
-    `${source.blob.uri}: there is data behind the disk's ${source.diskSize} bytes, which ${option('format', format)} would lose`,
+    `${source.blob.uri}: there is data after the disk's ${source.diskSize} bytes, which ${option('format', format)} would lose`,
     { hint: `${option('format', 'fixed')} keeps it` },
   );
 }

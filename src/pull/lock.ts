@@ -25,7 +25,7 @@ async function acquire(session: Session, path: string): Promise<Lock | Busy> {
     return await Lock.acquire(path, {
       signal: session.stop.cancel,
       onWait: () => {
-        session.note(`${path}: another process may be pulling to it: waiting about 10 s for a sign of life`);
+        session.note(`${path}: another process may be pulling to it: waiting about 10 s to see if it still runs`);
       },
     });
   } catch (error) {

@@ -98,7 +98,7 @@ export class PullOutput {
         });
       }
     } catch (error) {
-      throw unwritable(this.path, 'remove what an earlier pull has left beside it', error);
+      throw unwritable(this.path, 'remove what an earlier pull left beside it', error);
     }
   }
 

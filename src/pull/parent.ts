@@ -41,13 +41,13 @@ export class PullParent implements AsyncDisposable {
     const disk = await openDisk(path, { ...options, format: 'vhd' });
     try {
       const guard = await SourceGuard.begin(disk, {
-        hint: 'stop what writes to it, then run the same command: it starts anew',
+        hint: 'stop what writes to it, then run the same command: it starts from the beginning',
       });
       for (const warning of warningsOf(disk)) session.warn(warning);
       const childFolder = dirname(resolve(output));
       if (isOutside(childFolder, path))
         session.note(
-          `${path} is not below the output's folder: who opens the output may have to name its folder with ${option('parentDirs')}`,
+          `${path} is not below the output's folder: to open the output, its folder may have to be named with ${option('parentDirs')}`,
         );
       return new PullParent(guard, {
         path,
@@ -104,7 +104,7 @@ function ancestorId({ blob, tail, verdict: { record } }: PullSource, { id }: Dis
     new VhdupError('base-mismatch', `${blob.uri}: ${problem}`, { hint });
   if (id === undefined)
     throw refuse(
-      `${path} is no ancestor that can be told: its unique id is all zeros`,
+      `${path} cannot be recognised as an ancestor: its unique id is all zeros`,
       `pull without ${option('onto')}`,
     );
   if (id === tail?.id)

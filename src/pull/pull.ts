@@ -59,7 +59,7 @@ export async function pull(uri: string, path: string, options: PullOptions = {})
 /** Fetches, finishes and checks the file, and only then gives it its name. */
 async function download(task: PullTask, part: PartFile): Promise<PullResult> {
   const { session } = task;
-  if (part.resumedFrom) session.note('resuming: what an earlier run made durable is kept');
+  if (part.resumedFrom) session.note('resuming: what an earlier run has stored is kept');
   const stats = await fetchAll(task, part);
   session.progress('finish', 0, 0);
   await part.writer.finish();

@@ -41,12 +41,12 @@ export class PullSource {
     const other = findProblem(verdict, 'not-a-page-blob');
     if (other)
       throw new VhdupError('disk-unsupported', `${blob.uri}: ${refusalOf(other)}`, {
-        hint: 'azcopy or the SDK fetch other blobs; disks are page blobs',
+        hint: 'only page blobs are disks; fetch other blobs with azcopy',
       });
     const unfinished = findProblem(verdict, 'copy-pending', 'unfinished-push', 'unfinished-elsewhere');
     if (unfinished)
       throw new VhdupError('blob-unfinished', `${blob.uri}: ${refusalOf(unfinished)}`, {
-        hint: 'have it finished first: run the push again, or wait for the copy',
+        hint: 'finish it first: run the push again, or wait for the copy',
       });
     const tail =
       size < 2 * FOOTER_LENGTH
@@ -68,7 +68,7 @@ export class PullSource {
       throw new VhdupError(
         'disk-invalid',
         `${blob.uri}: footer current size: ${tail.size} does not fit the ${content} bytes before the footer`,
-        { hint: 'the blob is no valid disk' },
+        { hint: 'the blob is not a valid disk' },
       );
     }
     if (tail.size < content)
@@ -125,7 +125,7 @@ async function whileUnchanged<T>(blob: PageBlob, request: () => Promise<T>): Pro
     throw new VhdupError(
       'source-changed',
       `${blob.uri}: it ${hasStatus(error, 412) ? 'changed' : 'was deleted'} while it was pulled`,
-      { cause: error, hint: 'run the same command again: it starts anew' },
+      { cause: error, hint: 'run the same command again: it starts from the beginning' },
     );
   }
 }

@@ -1,5 +1,4 @@
 import type { DestinationSnapshot } from '../destination/destination.js';
-import { setsContentMd5 } from './capabilities.js';
 import type { PreparedPush } from './context.js';
 import { verifyComplete } from './prove-source.js';
 import { resultOf, type PushResult } from './result.js';
@@ -18,9 +17,10 @@ export async function alreadyThere(push: PreparedPush, seen: DestinationSnapshot
 /** Warns if a destination that is complete already has no Content-MD5, although this push would set it. */
 export function warnOfMissingMd5(push: PreparedPush, seen: DestinationSnapshot): void {
   const { session, destination } = push;
-  if (setsContentMd5(push) && !seen.contentMd5)
+  if (!push.identity.contentMd5Omitted && !seen.contentMd5)
     session.warn({
       code: 'no-content-md5',
-      message: `${destination.uri} has no Content-MD5: it was pushed with ${option('contentMd5', false)}`,
+      message: `${destination.uri} has no Content-MD5: the push that completed it left it out`,
+      hint: `to have one, push the disk under another name with ${option('contentMd5', 'always')}`,
     });
 }

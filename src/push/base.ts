@@ -67,11 +67,17 @@ export async function openBase(
       `push everything with ${option('to')} alone`,
     );
   const layer = disk.layers.findIndex((candidate) => candidate.id === id);
+  if (layer < 0 && disk.layers.length === 1)
+    throw mismatch(
+      blob,
+      `its unique id ${id} is not that of the disk, ${disk.layers[0]?.id ?? 'which has none'}; the disk has no parent either: ${disk.layers[0]?.path ?? ''} is not a differencing disk`,
+      `a base is the blob of the disk itself or of a parent of it; push everything with ${option('to')} alone`,
+    );
   if (layer < 0) {
     const known = disk.layers.map((candidate) => `  ${candidate.id ?? 'no id'}  ${candidate.path}`).join('\n');
     throw mismatch(
       blob,
-      `its unique id ${id} is none of the chain's:\n${known}`,
+      `its unique id ${id} is not in the chain:\n${known}`,
       `name the blob of an ancestor of this disk, or push everything with ${option('to')} alone`,
     );
   }
@@ -116,7 +122,7 @@ export async function requireUnchanged({ blob, properties }: Base, when: string,
   if (now?.etag === properties.etag) return;
   throw new VhdupError('base-mismatch', `the base ${blob.uri}: it ${now ? 'changed' : 'was deleted'} ${when}`, {
     cause,
-    hint: `run the command again to check it anew, with ${option('overwrite')} where the copy was begun`,
+    hint: `run the command again to check it once more, with ${option('overwrite')} if the copy had begun already`,
   });
 }
 

@@ -19,7 +19,7 @@ export async function checkBase(digests: DiskDigests, disk: Disk, base: Base): P
     throw mismatch(
       blob,
       refusalOf(written),
-      `compare it with ${call('verify')}; if it is still right, trust it with ${option('baseCheck', 'id')}, else push the ancestor anew`,
+      `compare it with ${call('verify')}; if it is still right, accept it with ${option('baseCheck', 'id')}, else push the ancestor again`,
     );
   const ancestor = disk.ancestor(layer);
   const path = ancestor.layers[0]?.path ?? '';
@@ -29,15 +29,18 @@ export async function checkBase(digests: DiskDigests, disk: Disk, base: Base): P
     if (tree && recordedTree(verdict.record, contentMd5)?.equals(tree)) return;
     throw mismatch(
       blob,
-      `its tree digest is not that of the local ancestor, ${path}: one of them was changed`,
-      `push the ancestor anew, or everything with ${option('to')} alone`,
+      `its tree digest differs from that of the local ancestor, ${path}: one of them was changed`,
+      `push the ancestor again, or everything with ${option('to')} alone`,
     );
   }
   if (!contentMd5) {
+    const hasTree = recordedTree(verdict.record, contentMd5) !== undefined;
     throw mismatch(
       blob,
-      'it has no Content-MD5, so its content cannot be compared',
-      `push the ancestor once with this tool, or trust the id alone with ${option('baseCheck', 'id')}`,
+      `it has no Content-MD5, so its content cannot be compared${hasTree ? ' by it' : ''}`,
+      hasTree
+        ? `leave out ${option('baseCheck', 'md5')}: its tree digest is compared; or push the ancestor under another name with ${option('contentMd5', 'always')}, and name that blob as the base`
+        : `push the ancestor once with this tool, or accept the id alone with ${option('baseCheck', 'id')}`,
     );
   }
   const stream = new FixedStream(ancestor, {
@@ -49,9 +52,9 @@ export async function checkBase(digests: DiskDigests, disk: Disk, base: Base): P
   const isDeep = disk.layers.length - layer >= 3;
   throw mismatch(
     blob,
-    `its Content-MD5 is not that of the local ancestor, ${path}: one of them was changed`,
+    `its Content-MD5 differs from that of the local ancestor, ${path}: one of them was changed`,
     isDeep
-      ? 'push the ancestor anew; some uploaders write wrong bytes for chains of three and more layers, and record the MD5 of those'
-      : `push the ancestor anew, or everything with ${option('to')} alone`,
+      ? 'push the ancestor again; some uploaders write wrong bytes for chains of three and more layers, and record the MD5 of those'
+      : `push the ancestor again, or everything with ${option('to')} alone`,
   );
 }

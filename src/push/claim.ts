@@ -49,7 +49,7 @@ export async function claim(prepared: PreparedPush, secret: LeaseSecret): Promis
       }
       if (!(await isCheaperToCopyAgain(push, writer, held.record))) return claimed;
       if (copies === MAX_COPIES)
-        throw busy(destination, 'somebody else writes to it as soon as the base was copied', held.record);
+        throw busy(destination, 'another client writes to it as soon as the base is copied', held.record);
       session.note('others may have written to the blob meanwhile: the base is copied again');
       found = { kind: 'replaceable', ifMatch: held.seen.etag, replaces: undefined };
     } catch (error) {

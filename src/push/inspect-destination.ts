@@ -67,10 +67,10 @@ function describe(verdict: Verdict): string {
   switch (problem?.kind) {
     case 'unfinished-push': {
       const holder = describeHolder(problem.record.holder);
-      return `an unfinished push of something else (another disk or base, the same ones changed, another ${option('gap')}, or an earlier version) is there${holder === undefined ? '' : `, by ${holder}`}`;
+      return `an unfinished push is there, and not this one: its disk, its base or its ${option('gap')} is another, or one of them changed, or an earlier version began it${holder === undefined ? '' : `; its writer is ${holder}`}`;
     }
     case 'written-since':
-      return `a finished push is there, but it was written to afterwards, last at ${problem.lastModified.toISOString()}`;
+      return `a blob is there that was ${findingOf(problem)}`;
     case 'unfinished-elsewhere':
       return `${findingOf(problem)} is there`;
     case 'copy-pending':

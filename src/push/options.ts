@@ -9,6 +9,15 @@ import { SEAL_RULE, type SealMode } from '../protocol/seal.js';
  */
 export type BaseCheckMode = 'content' | 'md5' | 'id';
 
+/** All values of `PushOptions.contentMd5`. */
+export const CONTENT_MD5_MODES = ['auto', 'always', 'never'] as const;
+
+/**
+ * Whether Content-MD5 is set. `auto`: if computing it hides behind the upload, or takes only seconds; the plan decides, and a
+ * resumed push follows the run that began it.
+ */
+export type ContentMd5Mode = (typeof CONTENT_MD5_MODES)[number];
+
 /** What of the destination to compare with the disk: what this push wrote and cleared, or all. */
 export type VerifyScope = 'sent' | 'all';
 
@@ -32,8 +41,11 @@ export interface PushOptions extends SessionOptions {
   readonly stateFolder?: string | undefined;
   /** Gaps of up to this many bytes (0 to 4 MiB) between changes are sent too, and no wider ones. Default: the link decides; see `docs/PROTOCOL.md`. */
   readonly gap?: number | undefined;
-  /** `false` leaves out Content-MD5, which takes reading the whole disk. The tree digest is recorded all the same. */
-  readonly contentMd5?: boolean | undefined;
+  /**
+   * Whether to set Content-MD5, which is computed over the whole disk, holes included. Default `auto`. The tree digest is recorded
+   * in any case.
+   */
+  readonly contentMd5?: ContentMd5Mode | undefined;
   /** Folder for the digests of files, which are not read again while they are unchanged; `false` for none. See `docs/DIGEST.md`. */
   readonly cacheFolder?: string | false | undefined;
 }
@@ -49,6 +61,6 @@ export const PUSH_RULES: OptionRules<PushOptions, keyof SessionOptions> = {
   verify: oneOf('sent', 'all'),
   stateFolder: TEXT,
   gap: wholeNumber(0, MAX_WRITE),
-  contentMd5: oneOf(true, false, 'auto', 'always', 'never'),
+  contentMd5: oneOf(...CONTENT_MD5_MODES),
   cacheFolder: rule('a path or false', (value) => value === false || TEXT.accepts(value)),
 };

@@ -1,5 +1,6 @@
 import type { Disk } from '../disk/disk.js';
 import { PushPlanner, type PushPlan } from '../plan/push-plan.js';
+import { totalLength } from '../bytes/range.js';
 import { thisHolder } from '../protocol/holder.js';
 import type { PushIdentity } from '../protocol/push-record.js';
 import { isOverUncheckedBase, type Base } from './base.js';
@@ -25,6 +26,7 @@ export async function planAndIdentify(
     parentId: disk.layers[0]?.parentId,
     base: base && { uri: base.blob.uri, etag: base.properties.etag, id: base.id, check: base.check },
     holder: thisHolder(),
+    toWrite: totalLength(plan.write),
   };
   return { plan, identity };
 }

@@ -6,6 +6,7 @@ import { PageBlobDestination } from '../destination/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { warningsOf } from '../disk/warnings-of.js';
 import { FixedStream } from '../protocol/fixed-vhd.js';
+import type { PushIdentity } from '../protocol/push-record.js';
 import type { Session } from '../session/session.js';
 import { DigestCache } from '../state/digest-cache.js';
 import { defaultCacheFolder } from '../state/user-folders.js';
@@ -13,6 +14,7 @@ import { isOverUncheckedBase, type Base } from './base.js';
 import { requireCapabilities } from './capabilities.js';
 import { checkBase } from './check-base.js';
 import { chooseBase } from './choose-base.js';
+import { omitsContentMd5 } from './content-md5.js';
 import type { PreparedPush, PushContext } from './context.js';
 import { destinationOf } from './destination-location.js';
 import type { DestinationState } from './destination-state.js';
@@ -77,8 +79,14 @@ async function decide(context: PushContext): Promise<PreparedPush> {
     options.cacheFolder === false ? undefined : new DigestCache(options.cacheFolder ?? defaultCacheFolder());
   const digests = new DiskDigests(session, disk, cache);
   const { base, isChecked } = await chooseBase(context, digests);
-  const { plan, identity } = await planAndIdentify(context, base);
-  const found = await inspectDestination({ destination, identity, stream, digests }, options.overwrite ?? false);
+  const { plan, identity: planned } = await planAndIdentify(context, base);
+  const found = await inspectDestination(
+    { destination, identity: planned, stream, digests },
+    options.overwrite ?? false,
+  );
+  const identity: PushIdentity = omitsContentMd5(context, { plan, base, found })
+    ? { ...planned, contentMd5Omitted: true }
+    : planned;
 
   // What an earlier run of this very push has checked needs no second check, if nothing touched the files since.
   const wasChecked = isChecked || (found.kind === 'resumable' && found.record.times === identity.times);

@@ -76,18 +76,19 @@ async function proveAnew(
   { digests: { md5 }, gaps }: Transferred,
 ): Promise<ProvedSource> {
   const { session, disk, guard, base, stream, options } = push;
-  const { identity } = await planAndIdentify(push, base);
-  if (identity.fingerprint !== push.identity.fingerprint) throw guard.changed('its sector bitmaps are others');
+  const { identity: anew } = await planAndIdentify(push, base);
+  if (anew.fingerprint !== push.identity.fingerprint) throw guard.changed('its sector bitmaps changed');
   const digests = new DiskDigests(session, disk, undefined);
   if (base) {
     await checkBase(digests, disk, base).catch((error: unknown) => {
-      throw isMismatch(error) ? guard.changed('the base is no longer what the ancestor is', error) : error;
+      throw isMismatch(error) ? guard.changed('the base no longer equals the ancestor', error) : error;
     });
   }
   const verification = { scope: options.verify ?? 'sent', gaps, content: writer, repairBy: writer };
   await verifyPushed(push, verification).catch((error: unknown) => {
-    throw hasCode(error, 'content-differs') ? guard.changed('it is not what was sent', error) : error;
+    throw hasCode(error, 'content-differs') ? guard.changed('it differs from what was sent', error) : error;
   });
+  const identity = { ...push.identity, times: anew.times };
   return { identity, digests: await digests.of(0, { md5: md5 && stream, tree: true }, 'digest') };
 }
 

@@ -11,9 +11,10 @@ import { LeaseSecret } from '../protocol/lease-secret.js';
 import { Session } from '../session/session.js';
 import { defaultStateFolder } from '../state/user-folders.js';
 import { alreadyThere, warnOfMissingMd5 } from './already-there.js';
-import { setsContentMd5 } from './capabilities.js';
 import { claim } from './claim.js';
+import { bytesLeft } from './bytes-left.js';
 import { clearDestination } from './clear.js';
+import { contentMd5Omission, noteOmittedMd5 } from './content-md5.js';
 import type { PreparedPush } from './context.js';
 import type { Resumable } from './destination-state.js';
 import type { PushOptions } from './options.js';
@@ -34,6 +35,7 @@ export async function push(source: Disk, options: PushOptions): Promise<PushResu
   const stateFolder = options.stateFolder ?? defaultStateFolder();
   const prepared = await prepare(session, source, { ...options, stateFolder });
   if (prepared.found.kind === 'complete') return alreadyThere(prepared, prepared.found.seen);
+  noteOmittedMd5(prepared);
 
   const { disk, guard, identity, plan } = prepared;
   const secret = await LeaseSecret.of(disk, { structure: guard.structure, fingerprint: identity.fingerprint, plan });
@@ -64,7 +66,10 @@ export async function push(source: Disk, options: PushOptions): Promise<PushResu
 /** Returns what `push` would do with the same options. Reads the disk, the base and the destination, and changes nothing. */
 export async function planPush(disk: Disk, options: PushOptions): Promise<PlannedPush> {
   const session = new Session(options);
-  const { destination, base, plan, found } = await prepare(session, disk, options);
+  const prepared = await prepare(session, disk, options);
+  const { destination, base, plan, found } = prepared;
+  if (found.kind !== 'complete') noteOmittedMd5(prepared);
+  const left = await bytesLeft(prepared);
   return {
     blob: destination.uri,
     action: found.kind === 'complete' ? 'nothing' : found.kind === 'resumable' ? 'resume' : 'push',
@@ -72,6 +77,8 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
     virtualSize: plan.footer.offset,
     blobSize: plan.size,
     plan,
+    ...(left === undefined ? {} : { left }),
+    ...(found.kind === 'complete' ? {} : contentMd5Omission(prepared)),
     warnings: session.warnings,
   };
 }
@@ -81,10 +88,10 @@ const MOSTLY_UNSENT = 2;
 
 /** Starts to compute the digests. Those that mostly read what is not sent run while the service copies and clears. */
 function startDigests(push: PreparedPush): RunningDigest {
-  const { session, disk, digests, stream, plan, base } = push;
+  const { session, disk, digests, stream, plan, base, identity } = push;
   const ready = digests.start(
     0,
-    { md5: setsContentMd5(push) ? stream : undefined, tree: true },
+    { md5: identity.contentMd5Omitted ? undefined : stream, tree: true },
     'digest',
     base === undefined,
   );
@@ -97,14 +104,20 @@ function startDigests(push: PreparedPush): RunningDigest {
   );
 }
 
-/** Writes this run's holder and lease to the record of an earlier run's push, and leaves the rest of it as it is. */
+/** Writes what this run decides (holder, lease, Content-MD5) to the record of an earlier run's push, and leaves the rest as it is. */
 async function recordHolder(
-  { identity: { holder, lease } }: PreparedPush,
+  { identity: { holder, lease, toWrite, contentMd5Omitted } }: PreparedPush,
   writer: DestinationWriter,
   { record, seen }: Resumable,
 ): Promise<void> {
   if (record.lease !== lease)
-    await writer.saveRecord(seen, { ...record, holder, ...(lease === undefined ? {} : { lease }) });
+    await writer.saveRecord(seen, {
+      ...record,
+      holder,
+      ...(lease === undefined ? {} : { lease }),
+      toWrite,
+      contentMd5Omitted,
+    });
 }
 
 /** Makes a complete destination of one that this run has claimed: clears or rechecks, writes, proves, completes. */
@@ -136,7 +149,7 @@ async function fill(
   // Before the footer is written: until then the blob is no disk.
   const proved = await proveSource(push, writer, { digests, gaps });
   session.progress('finish', 0, 0);
-  const footer = { bytes: stream.footer, md5: md5(stream.footer) };
+  const footer = { bytes: stream.footer, md5: await md5(stream.footer) };
   await writer.complete({ footer, footerOffset: plan.footer.offset, ...proved });
   return {
     sent: { ...sent, bytes: sent.bytes + stream.footer.length, requests: sent.requests + 1 },

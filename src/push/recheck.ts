@@ -58,7 +58,7 @@ export async function recheckWritten(
   const { session, plan, identity } = push;
   await writer.clear(plan.footer);
   if (seen.verdict.record?.times === identity.times) return;
-  session.note('the files of the disk have other times than when this push began: what was sent is compared first');
+  session.note('the times of the files changed since this push began: what was sent is compared first');
   const pages = await writer.pageRanges();
   await compareAndRepair(push, writer, { ranges: union(intersect(plan.write, pages), gapsOf(plan)), pages });
   await writer.saveRecord(seen, { ...identity, state: 'writing' });

@@ -28,7 +28,7 @@ export async function repair(
     const bytes = await readBase(base, range);
     for (const { offset, length } of nonZeroRanges(bytes, plan.gap)) {
       const part = bytes.subarray(offset, offset + length);
-      await writer.write(range.offset + offset, part, md5(part));
+      await writer.write(range.offset + offset, part, await md5(part));
     }
   }
 }

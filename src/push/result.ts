@@ -3,6 +3,7 @@ import type { BaseCheck } from '../protocol/push-record.js';
 import { gapsOf, type PushPlan } from '../plan/push-plan.js';
 import { totalLength } from '../bytes/range.js';
 import type { Base } from './base.js';
+import { contentMd5Omission, type ContentMd5Omission } from './content-md5.js';
 import type { Seal } from '../protocol/seal.js';
 import type { PreparedPush } from './context.js';
 import type { Pace } from '../session/session.js';
@@ -33,6 +34,13 @@ export interface PlannedPush {
   /** Bytes of the blob, the footer included. */
   readonly blobSize: number;
   readonly plan: PushPlan;
+  /**
+   * Bytes that are left to write, at most, the footer not counted. Only if an interrupted push would be resumed, and is not being
+   * written to at the moment.
+   */
+  readonly left?: number;
+  /** Why Content-MD5 would be left out; absent if it would be set, or if nothing would be done. */
+  readonly contentMd5Omitted?: ContentMd5Omission;
   readonly warnings: readonly Warning[];
 }
 
@@ -49,6 +57,8 @@ export interface PushResult extends Pace {
   readonly base: BaseSummary | undefined;
   /** Base64, as the blob has it. */
   readonly contentMd5: string | undefined;
+  /** Why this push left out Content-MD5; absent if the blob has one. */
+  readonly contentMd5Omitted?: ContentMd5Omission;
   /** Sent by this run, the footer included. */
   readonly sent: number;
   /** Put Page requests of this run. */
@@ -86,10 +96,8 @@ export function summaryOf(base: Base): BaseSummary {
 }
 
 /** Returns the result of a push. */
-export function resultOf(
-  { session, destination, base, plan, identity }: PreparedPush,
-  { outcome, contentMd5, sent, seal }: Outcome,
-): PushResult {
+export function resultOf(push: PreparedPush, { outcome, contentMd5, sent, seal }: Outcome): PushResult {
+  const { session, destination, base, plan, identity } = push;
   const hasWorked = outcome !== 'already-there';
   return {
     blob: destination.uri,
@@ -99,6 +107,7 @@ export function resultOf(
     blobSize: plan.size,
     base: base && summaryOf(base),
     contentMd5: contentMd5 && Buffer.from(contentMd5).toString('base64'),
+    ...(contentMd5 ? {} : contentMd5Omission(push)),
     sent: sent?.bytes ?? 0,
     requests: sent?.requests ?? 0,
     zeros: sent?.zeros ?? 0,

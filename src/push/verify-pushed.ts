@@ -43,10 +43,10 @@ export async function verifyPushed(
     `${destination.uri}: ${totalLength(differences)} bytes differ from the disk, the first at offset ${first.offset}`,
     {
       hint: !repairBy
-        ? 'somebody wrote to the finished blob: delete it, then push it anew'
+        ? 'another client wrote to the finished blob: delete it, then push it again'
         : isOwn
-          ? 'run the same command again: what differs was removed, and is sent anew'
-          : `the service's copy of the base is not what the local ancestor has: push without ${option('base')}, or over another base`,
+          ? 'run the same command again: what differs was removed, and is sent again'
+          : `the service's copy of the base differs from the local ancestor: push without ${option('base')}, or over another base`,
     },
   );
 }

@@ -95,7 +95,7 @@ export class Lock implements AsyncDisposable {
     if (await this.#announcement.isHeld()) return;
     throw new VhdupError(
       'destination-busy',
-      `${this.#path}: this process stood still for so long that another one could take over its work`,
+      `${this.#path}: this process was stopped for so long that another one may have taken over its work`,
       { hint: 'run the same command again: it says whether another one works on it' },
     );
   }
@@ -118,7 +118,7 @@ export async function withLock<T>(path: string, work: (lock: Lock) => Promise<T>
     if (performance.now() > deadline)
       throw new VhdupError(
         'destination-busy',
-        `${path}: ${holder ? `process ${holder.pid} on ${holder.host}` : 'another process'} holds it and does not go on`,
+        `${path}: ${holder ? `process ${holder.pid} on ${holder.host}` : 'another process'} holds it and makes no progress`,
         { hint: 'end that process, then run the same command' },
       );
     // A random time, so that two waiting processes do not collide again and again.

@@ -78,7 +78,7 @@ t.test(
         to: uri(name),
         ...(isFull ? {} : { base: uri(baseName), ...(random() < 0.15 ? { baseCheck: 'id' as const } : {}) }),
         gap: oneOf(undefined, undefined, undefined, 0, 16 * KIB, 245 * KIB, 4 * MIB),
-        contentMd5: random() < 0.5,
+        contentMd5: random() < 0.5 ? 'always' : 'never',
         cacheFolder: false,
       };
       const log: string[] = [

@@ -40,7 +40,7 @@ interface Round {
   readonly base: number | undefined;
   readonly emulator: boolean;
   readonly options: {
-    readonly contentMd5: boolean;
+    readonly contentMd5: 'always' | 'never';
     readonly verify: 'sent' | 'all' | undefined;
     readonly baseCheck: 'content' | 'md5';
   };
@@ -64,7 +64,7 @@ const rounds: fc.Arbitrary<Round> = fc.record({
   base: fc.option(fc.nat(4), { nil: undefined, freq: 3 }),
   emulator: fc.boolean(),
   options: fc.record({
-    contentMd5: fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.constant(false)),
+    contentMd5: fc.oneof({ weight: 4, arbitrary: fc.constant('always' as const) }, fc.constant('never' as const)),
     verify: fc.oneof(
       { weight: 4, arbitrary: fc.constant(undefined) },
       fc.constantFrom('sent' as const, 'all' as const),

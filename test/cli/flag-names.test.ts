@@ -4,8 +4,8 @@ import { call, option } from '../../src/option-names.js';
 
 t.test('a message names options of the library, and in the command line its flags', (t) => {
   t.same(
-    [option('overwrite'), option('format', 'raw'), option('contentMd5', false), call('sealBlob')],
-    ['`overwrite`', "`format: 'raw'`", '`contentMd5: false`', '`sealBlob`'],
+    [option('overwrite'), option('format', 'raw'), option('contentMd5', 'never'), call('sealBlob')],
+    ['`overwrite`', "`format: 'raw'`", "`contentMd5: 'never'`", '`sealBlob`'],
   );
   nameFlags();
   t.same(
@@ -13,8 +13,8 @@ t.test('a message names options of the library, and in the command line its flag
     ['--overwrite', '--base-check id', '--parent-dir', '--follow-absolute-parents'],
   );
   t.same(
-    [option('contentMd5', false), option('checkMd5', false), option('seal', 'lease')],
-    ['--no-md5', '--no-check-md5', '--seal=lease'],
+    [option('contentMd5', 'never'), option('checkMd5', false), option('seal', 'lease')],
+    ['--content-md5 never', '--no-check-md5', '--seal=lease'],
   );
   t.same([call('sealBlob'), call('blobStatus'), call('verify')], ['vhdup seal', 'vhdup status', 'vhdup verify']);
   t.end();

@@ -64,15 +64,15 @@ t.test('a writer writes, clears, resizes and completes', async (t) => {
     await writer.fence();
     t.equal(writer.isProved, true);
     await writer.resize(2048);
-    await writer.write(0, page, md5(page));
-    await writer.write(512, page, md5(page));
+    await writer.write(0, page, await md5(page));
+    await writer.write(512, page, await md5(page));
     await writer.clear({ offset: 512, length: 512 });
     t.strictSame(await writer.pageRanges(), [{ offset: 0, length: 512 }]);
     const into = Buffer.alloc(512);
     await writer.readInto(0, into);
     t.ok(into.equals(page));
     await writer.complete({
-      footer: { bytes: footer, md5: md5(footer) },
+      footer: { bytes: footer, md5: await md5(footer) },
       footerOffset: 1536,
       identity: record,
       digests: { md5: Buffer.alloc(16, 7), tree: Buffer.alloc(32, 9) },

@@ -102,7 +102,7 @@ t.test(
     t.equal(winners.length, 1, JSON.stringify(runs));
     t.ok(runs.every(({ exitCode }) => exitCode === 0 || exitCode === 5));
     t.match(JSON.parse(winners[0]?.stdout ?? '{}'), { outcome: 'resumed', checked: 'md5' });
-    t.match(winners[0]?.stderr, /waiting about 10 s for a sign of life/);
+    t.match(winners[0]?.stderr, /waiting about 10 s to see if it still runs/);
     t.not(await inodeOf(out), before, 'not the file that the other one had open');
     t.ok((await contentOfFile(out)).equals(scene.content));
     t.strictSame(await remains(), []);
@@ -140,7 +140,7 @@ for (const format of ['dynamic', 'raw'] as const) {
       goOn();
       const run = await stopped.ended;
       t.equal(run.exitCode, 5, run.stdout + run.stderr);
-      t.match(JSON.parse(run.stdout), { error: { code: 'destination-busy', message: /stood still/ } });
+      t.match(JSON.parse(run.stdout), { error: { code: 'destination-busy', message: /was stopped for so long/ } });
       t.equal(await output.identityOf(out), identity);
       t.ok((await readFile(out)).equals(published), 'byte for byte as it was published');
       t.ok((format === 'raw' ? await readFile(out) : await contentOfFile(out)).equals(scene.content));

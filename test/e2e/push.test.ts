@@ -161,7 +161,7 @@ t.test('the variations of a push', async (t) => {
     await blob.setHTTPHeaders({});
     await refused(/no Content-MD5/);
     await blob.setHTTPHeaders({ blobContentMD5: Buffer.alloc(16, 7) });
-    await refused(/Content-MD5 is not that of the local ancestor/);
+    await refused(/Content-MD5 differs from that of the local ancestor/);
     const byId = await pushed(
       folder,
       scene.child,
@@ -182,7 +182,7 @@ t.test('the variations of a push', async (t) => {
     await blob.uploadPages(tail, scene.baseContent.length, 512);
     await refused(/all zeros/);
     await blob.clearPages(scene.baseContent.length, 512);
-    await refused(/no fixed VHD/);
+    await refused(/not a fixed VHD/);
   });
 
   t.test('something else at the destination is left alone, unless --overwrite', async (t) => {

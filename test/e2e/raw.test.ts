@@ -142,7 +142,10 @@ t.test('over a base a raw disk is proved by its digest, never by its id', async 
   // Not within the MiB at either end, so the id stays the same.
   await change(path, 2 * MIB);
   t.match(await run('info', path), { id: first['id'] });
-  t.match(await run(...copy, '--overwrite'), { exitCode: 4, error: { message: /digest is not that of the local/ } });
+  t.match(await run(...copy, '--overwrite'), {
+    exitCode: 4,
+    error: { message: /digest differs from that of the local/ },
+  });
   t.match(await run('verify', path, uri('base.vhd')), { exitCode: 9, differences: { count: 1, bytes: 512 } });
   t.ok((await bytesOf(container, 'copy.vhd')).equals(await bytesOf(container, 'base.vhd')), 'it is as it was');
 });

@@ -80,7 +80,7 @@ t.test(
     await replace(scene.base, scene.baseContent.subarray(2 * MIB, 2 * MIB + 512), randomBytes(512));
     await t.rejects(pushed(scene.child, { base: uri('base.vhd'), to: uri('ancestor') }), {
       code: 'base-mismatch',
-      message: /tree digest is not that of the local ancestor/,
+      message: /tree digest differs from that of the local ancestor/,
     });
   },
 );

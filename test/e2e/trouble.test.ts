@@ -291,7 +291,7 @@ t.test(
     await blob.setMetadata({ ...metadata, vhdup_completed: new Date(Date.now() - 60_000).toISOString() });
     await t.rejects(pushed(scene.base, { to: uri('base.vhd') }), {
       code: 'destination-exists',
-      message: /written to afterwards/,
+      message: /written to after the push was completed/,
     });
     for (const base of [uri('base.vhd'), 'auto']) {
       const run = pushed(scene.child, { base, to: uri('over') });

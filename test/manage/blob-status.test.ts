@@ -1,11 +1,15 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import t from 'tap';
-import { blobStatus } from '../../src/index.js';
+import { writeImage } from '../../fixtures/vhd.js';
+import { blobStatus, openDisk, planPush } from '../../src/index.js';
 import { writeLeaseRecord } from '../../src/state/lease-record.js';
 import { thisOwner } from '../../src/state/owner.js';
 import { factsOf } from '../support/blobs.js';
 import { runCli } from '../support/cli.js';
 import { manageScene } from '../support/manage-scene.js';
+
+const MIB = 1024 ** 2;
 
 t.test('status tells each state in which a push can be', async (t) => {
   const { container, scene, options, uri, pushed, unfinished, gate, env } = await manageScene(t);
@@ -50,12 +54,74 @@ t.test('status tells each state in which a push can be', async (t) => {
   t.match(clearing, { state: 'clearing', push: { base: { id: scene.ids.base } }, copy: { status: 'success' } });
   const { stdout, exitCode } = await runCli(['status', uri('clearing')], env);
   t.equal(exitCode, 0);
-  t.match(stdout, /clearing: not finished[\s\S]*known only with the disk: vhdup push … --dry-run/);
+  t.match(
+    stdout,
+    /clearing: not finished[\s\S]*left +at most \d+\.\d KiB; vhdup push … --dry-run shows how much of it is there/,
+  );
   t.match(JSON.parse((await runCli(['status', uri('clearing'), '--json'], env)).stdout), {
     vhdup: 2,
     state: 'clearing',
     lease: { infinite: false },
   });
+});
+
+t.test('status and a dry run say how many bytes of an interrupted push are left', async (t) => {
+  const { folder, container, options, uri, pushed, gate, env } = await manageScene(t);
+  // Each write makes a block of 2 MiB, all of it marked as written.
+  const writes = [0, 1, 2, 3].map((index) => ({ offset: index * 4 * MIB, data: Buffer.alloc(MIB, index + 1) }));
+  const { path } = await writeImage({ path: join(folder, 'four.vhd'), type: 'dynamic', size: 16 * MIB, writes });
+  let puts = 0;
+  gate.onRequest = ({ kind }) => (kind === 'put-page' && ++puts > 1 ? { status: 403 } : undefined);
+  await t.rejects(pushed(path, { to: uri('four'), concurrency: 1 }));
+  gate.onRequest = () => undefined;
+  const there = (await blobStatus(uri('four'), options)).allocated ?? 0;
+  t.ok(there > 0 && there < 4 * MIB, `${there} bytes are there`);
+  t.match(await blobStatus(uri('four'), options), {
+    state: 'writing',
+    left: 8 * MIB - there,
+    push: { toWrite: 8 * MIB },
+  });
+  t.match((await runCli(['status', uri('four')], env)).stdout, /left +about \d\.\d MiB of at most 8\.0 MiB/);
+  {
+    await using disk = await openDisk(path);
+    t.match(await planPush(disk, { ...options, to: uri('four') }), { action: 'resume', left: 8 * MIB - there });
+    t.equal((await planPush(disk, { ...options, to: uri('new') })).left, undefined, 'nothing is to be resumed');
+  }
+  const dryRun = await runCli(['push', path, '--to', uri('four'), '--dry-run'], env);
+  t.match(dryRun.stdout, /left +at most \d\.\d MiB of 8\.0 MiB/);
+
+  const record = (await factsOf(container, 'four'))?.metadata ?? {};
+  const { vhdup_to_write: toWrite, ...older } = record;
+  t.equal(toWrite, String(8 * MIB));
+  await container.getPageBlobClient('four').setMetadata(older);
+  t.equal((await blobStatus(uri('four'), options)).left, undefined, 'the record of an older version does not say');
+  t.match((await runCli(['status', uri('four')], env)).stdout, /left +known only with the disk/);
+
+  await pushed(path, { to: uri('four') });
+  t.equal((await blobStatus(uri('four'), options)).left, undefined, 'nothing is left');
+});
+
+t.test('what is left over a base: all, as long as pages of the base may still be there', async (t) => {
+  const { scene, options, uri, pushed, gate } = await manageScene(t);
+  await pushed(scene.base, { to: uri('base') });
+  const left = async (kind: 'clear-pages' | 'put-page', name: string) => {
+    gate.hidesEmulator = true;
+    let puts = 0;
+    gate.onRequest = (request) => (request.kind === kind && ++puts > 1 ? { status: 403 } : undefined);
+    await t.rejects(pushed(scene.child, { base: uri('base'), to: uri(name), concurrency: 1 }));
+    gate.onRequest = () => undefined;
+    await using disk = await openDisk(scene.child);
+    const planned = await planPush(disk, { ...options, base: uri('base'), to: uri(name) });
+    const total = planned.plan.write.reduce((sum, { length }) => sum + length, 0);
+    const { left: shown, state } = await blobStatus(uri(name), options);
+    t.equal(shown, total, `${state}: status does not know what of it is there`);
+    return { state, left: planned.left, total };
+  };
+  const clearing = await left('clear-pages', 'clearing');
+  t.match(clearing, { state: 'clearing', left: clearing.total });
+  const writing = await left('put-page', 'writing');
+  t.equal(writing.state, 'writing');
+  t.ok(writing.left !== undefined && writing.left < writing.total, 'a dry run knows what was written');
 });
 
 t.test('status tells how far a pending copy is', async (t) => {

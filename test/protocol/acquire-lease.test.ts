@@ -83,7 +83,7 @@ t.test('the record of a process that runs is not replaced before the lease is ta
   const running = { uri: context.blob.uri, leaseId: randomUUID(), owner: thisOwner() };
   await writeLeaseRecord(context.stateFolder, running);
   await context.client.getBlobLeaseClient(running.leaseId).acquireLease(-1);
-  await t.rejects(acquireLease(context, request()), { code: 'destination-busy', message: /leased without end/ });
+  await t.rejects(acquireLease(context, request()), { code: 'destination-busy', message: /it has an infinite lease/ });
   t.match(await readLeaseRecord(context.stateFolder, context.blob.uri), running);
 });
 

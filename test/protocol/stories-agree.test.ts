@@ -56,7 +56,7 @@ const rows: readonly Row[] = [
   },
   {
     ...{ blob: 'writing', state: 'unfinished-push', status: /^writing$/, info: UNFINISHED, verify: UNFINISHED },
-    ...{ pull: UNFINISHED, base: /it is an unfinished push/, push: /an unfinished push of something else/ },
+    ...{ pull: UNFINISHED, base: /it is an unfinished push/, push: /an unfinished push is there, and not this one/ },
     ...{ abort: /^deleted$/, seal: UNFINISHED },
   },
   {
@@ -68,25 +68,29 @@ const rows: readonly Row[] = [
     ...{
       blob: 'written',
       state: 'written-since',
-      status: /^complete, written since 2/,
-      info: /written to after the push was completed/,
+      status: /^written-since, last 2/,
+      info: /^written-since: written to after the push was completed/,
     },
     ...{
       verify: /^equal$/,
       pull: /was written to after it was pushed/,
       base: /it was written to after it was completed/,
     },
-    ...{ push: /it was written to afterwards/, abort: /a finished push/, seal: /^sealed$/ },
+    ...{
+      push: /a blob is there that was written to after the push was completed, last at 2/,
+      abort: /a finished push/,
+      seal: /^sealed$/,
+    },
   },
   {
     ...{
       blob: 'raw',
       state: 'not-a-vhd',
       status: /^none$/,
-      info: /no fixed VHD: /,
+      info: /not a fixed VHD: /,
       verify: /no footer of a fixed VHD/,
     },
-    ...{ pull: /it is no fixed VHD: /, base: /it is no fixed VHD: /, push: /another blob is there/ },
+    ...{ pull: /it is not a fixed VHD: /, base: /it is not a fixed VHD: /, push: /another blob is there/ },
     ...{ abort: /no push of vhdup/, seal: /^sealed$/ },
   },
   {
@@ -108,7 +112,7 @@ t.test('all commands agree with the verdict on a blob', async (t) => {
   const { folder, container, gate, scene, options, uri, pushed, unfinished } = await manageScene(t);
   await pushed(scene.base, { to: uri('finished') });
   await pushed(scene.base, { to: uri('written') });
-  await unfinished('writing', { contentMd5: false });
+  await unfinished('writing', { contentMd5: 'never' });
   await container.getBlockBlobClient('block').upload('text', 4);
   await container.getPageBlobClient('elsewhere').create(1024, { metadata: { localmetadata: '<x/>' } });
   await rawBlob(container, 'raw');
@@ -130,9 +134,13 @@ t.test('all commands agree with the verdict on a blob', async (t) => {
     const stories: Readonly<Record<Exclude<keyof Row, 'blob' | 'state'>, () => Promise<string>>> = {
       status: async () => {
         const { state, writtenSince } = await blobStatus(uri(row.blob), options);
-        return writtenSince === undefined ? state : `${state}, written since ${writtenSince}`;
+        return writtenSince === undefined ? state : `${state}, last ${writtenSince}`;
       },
-      info: async () => (await inspectBlob(uri(row.blob), options)).problems.join('\n'),
+      info: async () => {
+        const { state, problems } = await inspectBlob(uri(row.blob), options);
+        t.equal(state, (await blobStatus(uri(row.blob), options)).state, `${row.blob}: status and info say the same`);
+        return (state === 'written-since' ? [`${state}: ${problems.join()}`] : problems).join('\n');
+      },
       verify: async () => {
         await using disk = await openDisk(scene.base);
         const { equal, problems } = await verify(disk, uri(row.blob), options);

@@ -56,6 +56,11 @@ const table: readonly [what: string, blob: BlobProperties | undefined, ...proble
   ['an unfinished push whose copy is pending', blob(clearing, copy('pending')), 'copy-pending', 'unfinished-push'],
   ['an unfinished push that was modified later', blob(writing, later), 'unfinished-push'],
   ['a complete push that was written to later', blob(complete, later), 'written-since'],
+  [
+    'a pending copy of a finished blob: the record, and its time, are those of the source',
+    blob(complete, { ...later, ...copy('pending') }),
+    'copy-pending',
+  ],
   ['a copy of another tool that is pending', blob({}, copy('pending')), 'copy-pending'],
   ['a copy that ended', blob({}, copy('success'))],
   ['a copy that failed', blob({}, copy('failed'))],
@@ -124,19 +129,19 @@ t.test('each problem has its words as a refusal and as a finding', (t) => {
   t.strictSame(problems.map(refusalOf), [
     'there is no such blob',
     'it is a BlockBlob, not a page blob',
-    'it is no fixed VHD: a reason',
+    'it is not a fixed VHD: a reason',
     'it is still being copied to',
     'it is an unfinished push (writing)',
-    'it was written to after it was completed, last at 2026-11-20T08:00:01.000Z: its digests prove nothing any longer',
+    'it was written to after it was completed, last at 2026-11-20T08:00:01.000Z: its digests no longer prove anything',
     'another tool has not finished its upload',
   ]);
   t.strictSame(problems.map(findingOf), [
     'there is no such blob',
     'it is a BlockBlob, not a page blob',
-    'no fixed VHD: a reason',
+    'not a fixed VHD: a reason',
     'it is still being copied to',
     'an unfinished push (writing): run the same push again to resume it',
-    'written to after the push was completed, last at 2026-11-20T08:00:01.000Z: its digests prove nothing any longer',
+    'written to after the push was completed, last at 2026-11-20T08:00:01.000Z: its digests no longer prove anything',
     'an unfinished upload of another tool',
   ]);
   t.equal(

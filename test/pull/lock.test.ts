@@ -32,7 +32,7 @@ t.test('a wait for a sign of life is noted, and ends on request', async (t) => {
     controller.abort();
   };
   await t.rejects(lockOutput(new Session({ signal: controller.signal, onEvent }), output), { code: 'cancelled' });
-  t.match(notes, [/waiting about 10 s for a sign of life/]);
+  t.match(notes, [/waiting about 10 s to see if it still runs/]);
 });
 
 t.test('a folder that does not exist is said with its path', async (t) => {

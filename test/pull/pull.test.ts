@@ -329,7 +329,7 @@ t.test('the padding of older tools is taken for what it is; data in it is not lo
     t.ok(found.equals(format === 'fixed' ? padded : scene.baseContent));
   }
   await blob.uploadPages(Buffer.alloc(512, 1), scene.baseContent.length + MIB, 512);
-  await t.rejects(pulled('padded', join(folder, 'more.vhd')), { code: 'disk-unsupported', message: /behind the disk/ });
+  await t.rejects(pulled('padded', join(folder, 'more.vhd')), { code: 'disk-unsupported', message: /after the disk/ });
   t.match(await pulled('padded', join(folder, 'more.vhd'), { format: 'fixed', checkMd5: false, overwrite: true }), {
     format: 'fixed',
   });

@@ -328,7 +328,7 @@ t.test(
     await t.rejects(pulled('disk', out, { onto: scene.middle }), {
       code: 'source-changed',
       message: /base disk\.vhd: it was touched/,
-      hint: /starts anew/,
+      hint: /starts from the beginning/,
     });
     await t.rejects(stat(out), { code: 'ENOENT' });
   },

@@ -47,7 +47,10 @@ t.test(
       t.match((await inspectBlob(uri(name), { environment: gate.env })).problems, [
         /written to after the push was completed/,
       ]);
-      await t.rejects(pushedAsIs(scene, name), { code: 'destination-exists', message: /written to afterwards/ });
+      await t.rejects(pushedAsIs(scene, name), {
+        code: 'destination-exists',
+        message: /written to after the push was completed/,
+      });
       await t.rejects(pushed(`over-${name}`, { base: uri(name) }), {
         code: 'base-mismatch',
         message: /written to after it was completed/,

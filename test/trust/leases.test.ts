@@ -168,7 +168,7 @@ for (const over of ['a full push', 'a copy of the base'] as const) {
     const { leaseId = '' } = await lease.acquireLease(-1);
     await t.rejects(pushed('taken', more(scene)), {
       code: 'destination-busy',
-      message: /leased without end/,
+      message: /it has an infinite lease/,
       hint: /./,
     });
     await lease.releaseLease();

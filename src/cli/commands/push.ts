@@ -3,7 +3,13 @@ import { VhdupError } from '../../errors.js';
 import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../azure/location.js';
 import { MAX_WRITE } from '../../plan/page-blob-limits.js';
-import type { BaseCheckMode, PushOptions, VerifyScope } from '../../push/options.js';
+import {
+  CONTENT_MD5_MODES,
+  type BaseCheckMode,
+  type ContentMd5Mode,
+  type PushOptions,
+  type VerifyScope,
+} from '../../push/options.js';
 import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   imageFlags,
@@ -32,7 +38,8 @@ interface PushFlags extends ImageFlags, WorkFlags, BlobFlags, SealFlags {
   readonly overwrite: boolean;
   readonly verify: VerifyScope | undefined;
   readonly gap: string | readonly string[] | undefined;
-  readonly md5: boolean;
+  readonly contentMd5: ContentMd5Mode | readonly ContentMd5Mode[] | undefined;
+  readonly md5: boolean | undefined;
   readonly cache: boolean;
   readonly dryRun: boolean;
 }
@@ -76,12 +83,13 @@ export const pushCommand: Command<PushFlags> = {
         describe:
           'send gaps of up to this size between changes, such as 245KiB, and no wider ones (default: 16KiB; up to 122.5KiB if the link makes that faster)',
       })
-      .option('md5', {
-        type: 'boolean',
-        default: true,
+      .option('content-md5', {
+        choices: CONTENT_MD5_MODES,
+        requiresArg: true,
         describe:
-          'set Content-MD5 on the blob (--no-md5 does not: other tools miss it, and the whole disk need not be read)',
+          'set Content-MD5, the MD5 of the whole disk (default: auto, if that takes no longer than the upload, or only seconds)',
       })
+      .option('md5', { type: 'boolean', describe: '--no-md5 means --content-md5 never' })
       .option('cache', {
         type: 'boolean',
         default: true,
@@ -101,6 +109,7 @@ export const pushCommand: Command<PushFlags> = {
     if (isBlobUri(path)) throw new VhdupError('usage', 'the disk is a local file; a blob is named with --to or --base');
     const pace = paceOptions(flags);
     const gap = gapOption(flags);
+    const contentMd5 = contentMd5Option(flags);
     const to = single('to', flags.to);
     const base = single('base', flags.base);
     const seal = sealOption(flags);
@@ -118,7 +127,7 @@ export const pushCommand: Command<PushFlags> = {
         requireSealedBase: flags.requireSealedBase,
         overwrite: flags.overwrite,
         verify: flags.verify,
-        contentMd5: flags.md5,
+        contentMd5,
         ...(flags.cache ? {} : { cacheFolder: false }),
         seal,
         gap,
@@ -136,6 +145,17 @@ export const pushCommand: Command<PushFlags> = {
     }, reportStopping);
   },
 };
+
+/** Returns the mode of Content-MD5: `--no-md5` is short for `never`. */
+function contentMd5Option({ contentMd5: mode, md5 }: PushFlags): ContentMd5Mode | undefined {
+  if (typeof mode === 'object') throw new VhdupError('usage', '--content-md5 was given more than once');
+  const short = md5 === undefined ? undefined : md5 ? 'always' : 'never';
+  if (mode !== undefined && short !== undefined && mode !== short)
+    throw new VhdupError('usage', `--content-md5 ${mode} and --${md5 ? '' : 'no-'}md5 contradict each other`, {
+      hint: 'leave out one of them',
+    });
+  return mode ?? short;
+}
 
 function gapOption(flags: PushFlags): number | undefined {
   const text = single('gap', flags.gap);

@@ -38,7 +38,10 @@ function fileLine({ path, type, id, virtualSize }: CheckedFile): string {
 function problemLines({ severity, file, offset, field, message, hint }: Problem): string[] {
   const where = field === undefined ? '' : offset === undefined ? `${field}: ` : `${field} at offset ${offset}: `;
   return [
-    `  ${severity}: ${file}: ${where}${message.replaceAll('\n', '\n    ')}`,
+    // The lines of a message, such as the layers of a chain, stay lines.
+    ...message
+      .split('\n')
+      .map((line, index) => (index === 0 ? `  ${severity}: ${file}: ${where}${line}` : `    ${line}`)),
     ...(hint === undefined ? [] : [`    ${hint}`]),
   ];
 }

@@ -4,6 +4,7 @@ import { warningsOf } from '../../disk/warnings-of.js';
 import { table } from '../output.js';
 import { size } from '../units.js';
 import { recordJson } from './push-record.js';
+import { PUSH_STATES } from './status.js';
 
 /** Returns the properties of a disk for programs. */
 export function diskJson(disk: Disk): object {
@@ -82,6 +83,7 @@ export function blobLines({
   id,
   virtualSize,
   contentMd5,
+  state,
   push,
   protection,
   problems,
@@ -95,7 +97,7 @@ export function blobLines({
       ['blob size', `${size(blobSize)} (${blobSize} bytes)`],
       allocated === undefined ? undefined : ['allocated', size(allocated)],
       ['Content-MD5', contentMd5 ?? 'none'],
-      push && ['push', push.state],
+      push && ['push', PUSH_STATES[state]],
       push?.base && ['pushed over', `${push.base.uri} (${push.base.id})`],
       ['protected by', protection ?? 'nothing: it can change'],
     ]),

@@ -1,3 +1,4 @@
+import { totalLength } from '../../bytes/range.js';
 import { REQUESTS_PER_SECOND } from '../../plan/page-blob-limits.js';
 import type { PushPlan } from '../../plan/push-plan.js';
 import type { VerifyScope } from '../../push/options.js';
@@ -76,7 +77,7 @@ function innerRows({ base, virtualSize, requests, gaps, cleared, zeros }: PushRe
 
 /** Returns a plan for people. */
 export function planLines(planned: PlannedPush, { verbose }: ReportOptions = { verbose: false }): string[] {
-  const { blob, action, base, plan, blobSize } = planned;
+  const { blob, action, base, plan, blobSize, left, contentMd5Omitted } = planned;
   if (action === 'nothing') return [`${blob}: the same content is there already, nothing would be sent`];
   return [
     `${blob}: ${action === 'resume' ? 'would be resumed' : 'would be pushed'}`,
@@ -85,7 +86,12 @@ export function planLines(planned: PlannedPush, { verbose }: ReportOptions = { v
       ...(base ? [`${short(plan.copied)} copied from the base`] : []),
       `${plan.maxGap > plan.gap ? 'up to about' : 'about'} ${count(plan.totals.requests, 'request')}`,
     ].join(' · ')}`,
-    ...table([base && baseRow(base), ...(verbose ? planRows(planned) : [])]),
+    ...table([
+      left === undefined ? undefined : ['left', `at most ${size(left)} of ${size(totalLength(plan.write))}`],
+      base && baseRow(base),
+      contentMd5Omitted && ['Content-MD5', 'left out'],
+      ...(verbose ? planRows(planned) : []),
+    ]),
   ];
 }
 
@@ -130,7 +136,8 @@ function protectionRow({ protection }: BaseSummary): Row {
 }
 
 /** Returns the plan for programs: amounts and counts. Only the library gives the ranges themselves. */
-export function planJson({ blob, action, base, virtualSize, blobSize, plan, warnings }: PlannedPush): object {
+export function planJson(planned: PlannedPush): object {
+  const { blob, action, base, virtualSize, blobSize, plan, left, contentMd5Omitted, warnings } = planned;
   const { send, gaps, clear, skip, requests } = plan.totals;
   return {
     blob,
@@ -139,6 +146,8 @@ export function planJson({ blob, action, base, virtualSize, blobSize, plan, warn
     blobSize,
     base: base && baseJson(base),
     copied: plan.copied,
+    left,
+    contentMd5Omitted,
     gap: plan.gap,
     maxGap: plan.maxGap,
     totals: { send, gaps, clear, skip, requests },

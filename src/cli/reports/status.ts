@@ -1,13 +1,16 @@
 import type { BlobStatus, LeaseStatus } from '../../manage/blob-status.js';
+import type { PushState } from '../../protocol/verdict.js';
 import { table } from '../output.js';
 import { size } from '../units.js';
 import { recordJson } from './push-record.js';
 
-const STATES: Readonly<Record<BlobStatus['state'], string>> = {
-  none: 'none recorded',
-  clearing: 'clearing: not finished; the base may still show where the disk differs',
-  writing: 'writing: not finished; every page that is there is correct',
+/** The states of a push in words. */
+export const PUSH_STATES: Readonly<Record<PushState, string>> = {
+  none: 'none: the blob has no record of a push',
+  clearing: 'clearing: not finished; parts of the base may still be there where the disk differs',
+  writing: 'writing: not finished; every page that is there is right',
   complete: 'complete',
+  'written-since': 'written to after the push was completed',
   'unfinished-elsewhere': 'an unfinished upload of another tool, or of another version of this one',
 };
 
@@ -55,6 +58,7 @@ export function statusLines({
   push,
   blobSize,
   allocated,
+  left,
   copy,
   lease,
   protection,
@@ -64,10 +68,7 @@ export function statusLines({
   return [
     blob,
     ...table([
-      [
-        'push',
-        `${STATES[state]}${writtenSince === undefined ? '' : `, but written to afterwards, last at ${writtenSince}`}`,
-      ],
+      ['push', `${PUSH_STATES[state]}${writtenSince === undefined ? '' : `, last at ${writtenSince}`}`],
       push?.id === undefined ? undefined : ['disk', push.id],
       push?.base && ['over', `${push.base.uri} (${push.base.id})`],
       blobSize === undefined ? undefined : ['blob size', `${size(blobSize)} (${blobSize} bytes)`],
@@ -75,9 +76,18 @@ export function statusLines({
       copy && copy.status !== 'success' ? ['copy', copyText(copy)] : undefined,
       lease && ['lease', leaseText(lease)],
       protection === undefined ? undefined : ['protected by', protection],
-      isUnfinished ? ['to write', 'known only with the disk: vhdup push … --dry-run shows it'] : undefined,
+      isUnfinished ? ['left', leftText(push, left)] : undefined,
     ]),
   ];
+}
+
+/** Returns what is left to write, as far as the blob shows. */
+function leftText(push: BlobStatus['push'], left: number | undefined): string {
+  if (push?.toWrite === undefined || left === undefined)
+    return 'known only with the disk: vhdup push … --dry-run shows it';
+  return push.base
+    ? `at most ${size(left)}; vhdup push … --dry-run shows how much of it is there`
+    : `about ${size(left)} of at most ${size(push.toWrite)}`;
 }
 
 function copyText({ status, done, total, description }: NonNullable<BlobStatus['copy']>): string {

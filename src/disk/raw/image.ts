@@ -168,7 +168,7 @@ function warnOfContent({ size: fileSize, head, tail }: FileEnds, size: number, f
       findings.warning(
         sectorSize,
         name,
-        `the partition table is for sectors of ${sectorSize} bytes: a machine with sectors of ${SECTOR} bytes finds no partitions`,
+        `the partition table is for sectors of ${sectorSize} bytes: a machine with sectors of ${SECTOR} bytes does not find the partitions`,
         { code: 'sector-size' },
       );
   }

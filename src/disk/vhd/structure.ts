@@ -146,7 +146,7 @@ function warnOfSurprises(
     findings.warning(
       at + FOOTER.diskGeometry[0],
       'footer disk geometry',
-      `the CHS geometry gives ${chs} bytes; the current size, ${size}, is what counts`,
+      `the CHS geometry gives ${chs} bytes; the current size, ${size}, is used`,
       { code: 'geometry' },
     );
   }
@@ -154,7 +154,7 @@ function warnOfSurprises(
     findings.warning(
       size,
       'data',
-      `the file holds ${dataEnd - size} bytes behind the disk's ${size}; they are no part of it`,
+      `the file holds ${dataEnd - size} bytes after the disk's ${size}; they are not part of it`,
       { code: 'trailing-data' },
     );
 }

@@ -1,5 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import t from 'tap';
+import { writeImage } from '../../../fixtures/vhd.js';
 import { runCli } from '../../support/cli.js';
 import { temporaryFolder } from '../../support/folder.js';
 import { threeLevels } from '../../support/push-scene.js';
@@ -36,6 +38,17 @@ t.test('check tells people and programs, with exit code 0 without errors and 3 w
     ],
     warnings: [],
   });
+});
+
+t.test('the layers of a broken chain are lines of their own, as info prints them', async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, 'child.vhd');
+  const parent = { path: join(folder, 'gone.vhd'), id: '11111111-2222-3333-4444-555555555555' };
+  await writeImage({ path, type: 'differencing', size: 1024 ** 2, parent, writes: [] });
+  const { stdout } = await runCli(['check', path]);
+  t.notMatch(stdout, /\\x0a/);
+  t.match(stdout, /error: .*no parent.*was found\n {4}.*gone\.vhd/);
+  t.match((await runCli(['info', path])).stderr, /no parent.*was found\n {2}.*gone\.vhd/);
 });
 
 t.test('check takes a file, and says of others what they are not', async (t) => {
