@@ -38,7 +38,7 @@ async function readSasFile(path: string): Promise<string> {
   const sas = text.trim().replace(/^\?/, '');
   registerSas(sas);
   if (!/^[^\s;]*\bsig=[^\s;]+$/.test(sas))
-    throw new VhdupError('usage', `--sas-file: ${path} holds no SAS`, {
+    throw new VhdupError('usage', `--sas-file: ${path} does not contain a SAS`, {
       hint: 'the file holds the SAS alone, such as sv=…&sig=…, with or without a question mark before it',
     });
   return sas;

@@ -34,7 +34,7 @@ export function untilOf(prefix: string, day: string | undefined, days: number | 
     !until.toISOString().startsWith(day ?? '')
   )
     throw new VhdupError('usage', `--${prefix}until takes a day such as 2027-01-31`);
-  if (until.getTime() <= Date.now()) throw new VhdupError('usage', `--${prefix}until ${day ?? ''} is over`);
+  if (until.getTime() <= Date.now()) throw new VhdupError('usage', `--${prefix}until ${day ?? ''} is in the past`);
   return until;
 }
 

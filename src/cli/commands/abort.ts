@@ -13,7 +13,7 @@ export const abortCommand: Command<typeof ABORT> = {
   handler: async (flags) => {
     const { abortPush } = await import('../../manage/abort-push.js');
     const credentials = await credentialOptions(flags, flags.blob);
-    const { onEvent } = progressView({ quiet: true });
+    const { onEvent } = progressView({ quiet: true, verbose: flags.verbose });
     const result = await interruptible((signal) =>
       abortPush(flags.blob, {
         ...credentials,

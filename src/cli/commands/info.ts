@@ -5,6 +5,7 @@ import { imageOptions, requireFile, type Command } from '../command.js';
 import { INFO } from '../definition/read.js';
 import { interruptible } from '../interrupt.js';
 import { printResult } from '../output.js';
+import { progressView } from '../progress.js';
 import { blobLines, diskJson, diskLines } from '../reports/info.js';
 
 /** `vhdup info`: shows the properties of a disk or a blob, and its problems. */
@@ -14,7 +15,8 @@ export const infoCommand: Command<typeof INFO> = {
     if (isBlobUri(flags.disk)) {
       const { inspectBlob } = await import('../../manage/inspect-blob.js');
       const credentials = await credentialOptions(flags, flags.disk);
-      const report = await interruptible((signal) => inspectBlob(flags.disk, { ...credentials, signal }));
+      const { onEvent } = progressView({ quiet: true, verbose: flags.verbose });
+      const report = await interruptible((signal) => inspectBlob(flags.disk, { ...credentials, signal, onEvent }));
       printResult(flags.json, report, () => blobLines(report));
       return;
     }

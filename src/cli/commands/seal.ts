@@ -19,7 +19,7 @@ export const sealCommand: Command<typeof SEAL> = {
       : ({ kind: 'lease' } as const);
     const { sealBlob } = await import('../../manage/seal-blob.js');
     const credentials = await credentialOptions(flags, flags.blob);
-    const { onEvent } = progressView({ quiet: true });
+    const { onEvent } = progressView({ quiet: true, verbose: flags.verbose });
     const result = await interruptible((signal) => sealBlob(flags.blob, { ...credentials, seal, signal, onEvent }));
     printResult(flags.json, result, () => [result.uri, ...table([sealRow(result.seal)])]);
   },

@@ -3,6 +3,7 @@ import type { Command } from '../command.js';
 import { STATUS } from '../definition/manage.js';
 import { interruptible } from '../interrupt.js';
 import { printResult } from '../output.js';
+import { progressView } from '../progress.js';
 import { statusLines } from '../reports/status.js';
 
 /** `vhdup status`: shows the progress of a push to a blob, and the holder of its lease. */
@@ -11,7 +12,8 @@ export const statusCommand: Command<typeof STATUS> = {
   handler: async (flags) => {
     const { blobStatus } = await import('../../manage/blob-status.js');
     const credentials = await credentialOptions(flags, flags.blob);
-    const status = await interruptible((signal) => blobStatus(flags.blob, { ...credentials, signal }));
+    const { onEvent } = progressView({ quiet: true, verbose: flags.verbose });
+    const status = await interruptible((signal) => blobStatus(flags.blob, { ...credentials, signal, onEvent }));
     printResult(flags.json, status, () => statusLines(status));
   },
 };

@@ -6,6 +6,7 @@ import { confirm } from '../confirm.js';
 import { UNSEAL } from '../definition/manage.js';
 import { interruptible } from '../interrupt.js';
 import { printResult } from '../output.js';
+import { progressView } from '../progress.js';
 
 /** `vhdup unseal`: removes the infinite lease of `vhdup seal` or `push --seal`. */
 export const unsealCommand: Command<typeof UNSEAL> = {
@@ -16,6 +17,7 @@ export const unsealCommand: Command<typeof UNSEAL> = {
       throw new VhdupError('usage', '--lease-id and --break are two ways: give one');
     const { unsealBlob } = await import('../../manage/seal-blob.js');
     const credentials = await credentialOptions(flags, flags.blob);
+    const { onEvent } = progressView({ quiet: true, verbose: flags.verbose });
     const result = await interruptible(async (signal) => {
       if (
         flags.break &&
@@ -26,7 +28,7 @@ export const unsealCommand: Command<typeof UNSEAL> = {
         ))
       )
         throw new VhdupError('cancelled', 'nothing was changed');
-      return unsealBlob(flags.blob, { ...credentials, leaseId, break: flags.break, signal });
+      return unsealBlob(flags.blob, { ...credentials, leaseId, break: flags.break, signal, onEvent });
     });
     printResult(flags.json, result, () => [line(result)]);
   },

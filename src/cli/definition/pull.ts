@@ -44,7 +44,7 @@ export const PULL = {
   examples: [
     ['pull https://acct.blob.core.windows.net/vhds/disk.vhd disk.vhd', 'download the disk to a dynamic VHD'],
     [
-      'pull https://acct.blob.core.windows.net/vhds/child.vhd child.vhd --onto disk.vhd',
+      'pull https://acct.blob.core.windows.net/vhds/c.vhd c.vhd --onto disk.vhd',
       'keep only what differs from disk.vhd',
     ],
   ],

@@ -11,7 +11,7 @@ t.test('lines break at spaces only, and a URI stays whole', (t) => {
 });
 
 t.test('two columns, and one below the other if there is no room', (t) => {
-  t.strictSame(columns([['-n', 'a b c']], 10), ['  -n  a b', '      c']);
+  t.strictSame(columns([['-n', 'a b c d e']], 12), ['  -n  a b c', '      d e']);
   t.strictSame(columns([['--a-long-flag', 'some text']], 20), ['  --a-long-flag', '      some text']);
   t.end();
 });
