@@ -1,42 +1,19 @@
 import { readFile, stat } from 'node:fs/promises';
-import type { Argv } from 'yargs';
 import { parseBlobUri } from '../azure/location.js';
 import { registerSas } from '../redact/redact.js';
 import { VhdupError, messageOf } from '../errors.js';
 import type { SessionOptions } from '../session/options.js';
-import { single } from './command.js';
+import type { CredentialFlags } from './definition/shared-flags.js';
 import { printMessage } from './output.js';
-
-/** Flags of every command that sends requests to the service. */
-export interface BlobFlags {
-  readonly sasFile: string | readonly string[] | undefined;
-  readonly allowHttp: boolean;
-}
-
-/** Adds the flags to a command. */
-export function blobFlags<T>(yargs: Argv<T>): Argv<T & BlobFlags> {
-  return yargs
-    .option('sas-file', {
-      type: 'string',
-      requiresArg: true,
-      describe: "read a SAS for the blob's account from this file, so that it is in no list of processes",
-    })
-    .option('allow-http', {
-      type: 'boolean',
-      default: false,
-      describe: "send a SAS or a key's signature over plain http to other hosts than this one",
-    }) as unknown as Argv<T & BlobFlags>;
-}
 
 /**
  * Returns the library's options for these flags. The SAS in a file is for the account of `uri`, and replaces the credentials of the
  * environment. A SAS in a URI still comes first. Throws `usage` if the file cannot be read, or does not hold a SAS.
  */
 export async function credentialOptions(
-  { sasFile, allowHttp }: BlobFlags,
+  { sasFile: path, allowHttp }: CredentialFlags,
   uri: string | undefined,
 ): Promise<Pick<SessionOptions, 'environment' | 'allowHttp'>> {
-  const path = single('sas-file', sasFile);
   if (path === undefined || uri === undefined) return { allowHttp };
   const { endpoint } = parseBlobUri(uri.endsWith('/') ? `${uri}any` : uri);
   const sas = await readSasFile(path);
@@ -61,7 +38,7 @@ async function readSasFile(path: string): Promise<string> {
   const sas = text.trim().replace(/^\?/, '');
   registerSas(sas);
   if (!/^[^\s;]*\bsig=[^\s;]+$/.test(sas))
-    throw new VhdupError('usage', `--sas-file: ${path} holds no SAS`, {
+    throw new VhdupError('usage', `--sas-file: ${path} does not contain a SAS`, {
       hint: 'the file holds the SAS alone, such as sv=…&sig=…, with or without a question mark before it',
     });
   return sas;

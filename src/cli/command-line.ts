@@ -1,85 +1,89 @@
-import yargs, { type Argv } from 'yargs';
-import { VhdupError } from '../errors.js';
-import { abortCommand } from './commands/abort.js';
-import { checkCommand } from './commands/check.js';
-import { doctorCommand } from './commands/doctor.js';
-import { infoCommand } from './commands/info.js';
-import { mapCommand } from './commands/map.js';
-import { pullCommand } from './commands/pull.js';
-import { pushCommand } from './commands/push.js';
-import { sealCommand } from './commands/seal.js';
-import { statusCommand } from './commands/status.js';
-import { unsealCommand } from './commands/unseal.js';
-import { verifyCommand } from './commands/verify.js';
-import { EXIT } from './exit-code.js';
+import { VhdupError, hasCode, messageOf } from '../errors.js';
+import type { Command } from './command.js';
+import { COMMANDS, COMPLETION, HELP } from './definition/commands.js';
+import type { CommandDefinition } from './definition/flag.js';
 import { beginCommand } from './running-command.js';
+import { helpCommand, printLines } from './help/help-command.js';
+import { commandHelp, mainHelp } from './help/command-help.js';
+import { helpWidth } from './help/wrap.js';
+import { splitArguments, type SplitArguments } from './parse/split.js';
+import { didYouMean } from './parse/suggest.js';
+import { valuesOf } from './parse/values.js';
+
+/** Loads a command, checks its arguments and does its work. */
+type Runner = (split: SplitArguments) => Promise<void>;
+
+function runner<Definition extends CommandDefinition>(load: () => Promise<Command<Definition>>): Runner {
+  return async (split) => {
+    const { definition, handler } = await load();
+    const { values, fromVariables } = valuesOf(definition, split, process.env);
+    try {
+      await handler(values);
+    } catch (error) {
+      throw namingVariables(error, fromVariables);
+    }
+  };
+}
+
+/** The commands, loaded one at a time: to load all of them takes longer than to parse the arguments. */
+const RUNNERS: Readonly<Record<string, Runner>> = {
+  push: runner(async () => (await import('./commands/push.js')).pushCommand),
+  pull: runner(async () => (await import('./commands/pull.js')).pullCommand),
+  verify: runner(async () => (await import('./commands/verify.js')).verifyCommand),
+  info: runner(async () => (await import('./commands/info.js')).infoCommand),
+  map: runner(async () => (await import('./commands/map.js')).mapCommand),
+  check: runner(async () => (await import('./commands/check.js')).checkCommand),
+  status: runner(async () => (await import('./commands/status.js')).statusCommand),
+  abort: runner(async () => (await import('./commands/abort.js')).abortCommand),
+  seal: runner(async () => (await import('./commands/seal.js')).sealCommand),
+  unseal: runner(async () => (await import('./commands/unseal.js')).unsealCommand),
+  doctor: runner(async () => (await import('./commands/doctor.js')).doctorCommand),
+  [COMPLETION.name]: runner(async () => (await import('./completion/completion-command.js')).completionCommand),
+  [HELP.name]: runner(() => Promise.resolve(helpCommand)),
+};
 
 /** Parses the arguments and runs the command that they name. Throws its error, and `usage` if the arguments are wrong. */
 export async function run(args: readonly string[], version: string): Promise<void> {
-  await commandLine(withDefaultValues(args), version).parseAsync();
-}
-
-/** The names of all commands. */
-const NAMES: ReadonlySet<string> = new Set(
-  [
-    pushCommand,
-    pullCommand,
-    verifyCommand,
-    infoCommand,
-    mapCommand,
-    checkCommand,
-    statusCommand,
-    abortCommand,
-    sealCommand,
-    unsealCommand,
-  ].map(({ command }) => command.replace(/ .*/, '')),
-);
-
-/** Flags with an optional value, which has to follow an equals sign, and what they mean without one. */
-const DEFAULT_VALUES: Readonly<Record<string, string>> = { '--verify': '--verify=sent', '--seal': '--seal=lease' };
-
-/** Returns the arguments with the values of these flags: yargs would take the next word for a missing value. */
-function withDefaultValues(args: readonly string[]): string[] {
-  const end = args.includes('--') ? args.indexOf('--') : args.length;
-  return args.map((arg, index) => (index < end ? DEFAULT_VALUES[arg] : undefined) ?? arg);
-}
-
-function commandLine(args: readonly string[], version: string): Argv {
-  return yargs([...args])
-    .scriptName('vhdup')
-    .locale('en')
-    .usage('$0 <command>\n\nPush virtual disks to cloud storage, and send only what changed.')
-    .command(pushCommand)
-    .command(pullCommand)
-    .command(verifyCommand)
-    .command(infoCommand)
-    .command(mapCommand)
-    .command(checkCommand)
-    .command(statusCommand)
-    .command(abortCommand)
-    .command(sealCommand)
-    .command(unsealCommand)
-    .middleware(({ _: [name] }) => {
-      if (typeof name === 'string' && NAMES.has(name)) beginCommand(name);
-    }, true)
-    .command(doctorCommand)
-    .demandCommand(1, 'name a command')
-    .strict()
-    .parserConfiguration({ 'greedy-arrays': false, 'parse-positional-numbers': false })
-    .version(version)
-    .alias({ h: 'help' })
-    .wrap(Math.min(110, process.stdout.columns))
-    .epilogue(
-      `Exit codes: 0 done, ${EXIT.usage} usage, ${EXIT.badDisk} bad disk, ${EXIT.baseMismatch} base does not match, ${EXIT.destinationInTheWay} destination in the way, ${EXIT.notAuthorised} not authorised, ${EXIT.resumable} failed but resumable, ${EXIT.sourceChanged} source changed, ${EXIT.contentDiffers} verification found differences, ${EXIT.interrupted} Ctrl-C.`,
-    )
-    .exitProcess(false)
-    .fail((message, error) => {
-      // `message` is from yargs, about the arguments; `error` was thrown by the command.
-      throw (
-        (error as Error | undefined) ??
-        new VhdupError('usage', message, {
-          hint: 'vhdup --help shows the commands, vhdup <command> --help their flags',
-        })
-      );
+  const split = splitArguments(args);
+  const { words, given } = split;
+  const [name] = words;
+  const definition = COMMANDS.find((command) => command.name === name);
+  beginCommand(definition?.name);
+  const width = helpWidth(process.stdout.columns);
+  const isAsked = (flag: string) => given.get(flag)?.at(-1) === 'true';
+  if (isAsked('version')) printLines([version]);
+  else if (isAsked('help') || isAsked('help-all'))
+    printLines(definition === undefined ? mainHelp(width) : commandHelp(definition, width, isAsked('help-all')));
+  else if (args.length === 0) printLines(mainHelp(width));
+  else if (name === undefined)
+    throw new VhdupError('usage', 'no command is given', { hint: 'vhdup --help shows the commands' });
+  else if (definition === undefined)
+    throw new VhdupError('usage', `there is no command "${name}"${didYouMean(name, Object.keys(RUNNERS))}`, {
+      hint: 'vhdup --help shows the commands',
     });
+  else await withHint(definition.name, () => RUNNERS[definition.name]?.(split));
+}
+
+/** Runs a command. An error of its arguments without a hint gets one. */
+async function withHint(name: string, work: () => Promise<void> | undefined): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof VhdupError) || error.code !== 'usage' || error.hint !== undefined) throw error;
+    throw new VhdupError('usage', error.message, {
+      cause: error,
+      hint: `vhdup ${name} --help shows its words and flags`,
+    });
+  }
+}
+
+/** Returns the error with a hint, if it is about a flag that an environment variable has set. */
+function namingVariables(error: unknown, fromVariables: ReadonlyMap<string, string>): unknown {
+  const source = [...fromVariables].find(([flag]) => hasCode(error, 'usage') && messageOf(error).startsWith(flag));
+  if (source === undefined) return error;
+  const [flag, variable] = source;
+  return new VhdupError('usage', messageOf(error), {
+    cause: error,
+    hint: `the environment variable ${variable} sets ${flag}`,
+  });
 }

@@ -13,7 +13,7 @@ export function nameFlags(): void {
       const flag = FLAGS[name] ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
       if (value === false) return `--no-${flag}`;
       // A flag that may stand alone takes its value behind an equals sign.
-      return value === undefined ? `--${flag}` : `--${flag}${name === 'seal' ? '=' : ' '}${value}`;
+      return value === undefined ? `--${flag}` : `--${flag}${name === 'seal' || name === 'verify' ? '=' : ' '}${value}`;
     },
     call: (name) => `vhdup ${COMMANDS[name] ?? name}`,
   });

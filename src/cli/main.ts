@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { nameFlags } from './flag-names.js';
 import { printError } from './output.js';
+import { wantsJson } from './parse/wants-json.js';
 
 /** Runs the command line, and sets the exit code of the process. `args`: the arguments behind the program's name. Never throws. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -11,7 +12,7 @@ export async function main(args: readonly string[]): Promise<void> {
     throw error;
   });
   try {
-    if (args.length === 1 && args[0] === '--version') {
+    if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
       process.stdout.write(`${version()}\n`);
       return;
     }
@@ -19,7 +20,7 @@ export async function main(args: readonly string[]): Promise<void> {
     const { run } = await import('./command-line.js');
     await run(args, version());
   } catch (error) {
-    process.exitCode = printError(args.includes('--json'), error);
+    process.exitCode = printError(wantsJson(args, process.env), error);
   }
 }
 

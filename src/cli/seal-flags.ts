@@ -1,45 +1,16 @@
-import type { Argv } from 'yargs';
 import { VhdupError } from '../errors.js';
 import type { Seal, SealMode } from '../protocol/seal.js';
-import { single } from './command.js';
+import type { ArgumentsOf } from './definition/flag.js';
+import type { PUSH } from './definition/push.js';
 
-/** Flags of a command that can seal a blob that it has finished. */
-export interface SealFlags {
-  readonly seal: string | readonly string[] | undefined;
-  readonly sealUntil: string | readonly string[] | undefined;
-  readonly sealDays: number | undefined;
-}
-
-/** Adds the flags to a command. */
-export function sealFlags<T>(yargs: Argv<T>): Argv<T & SealFlags> {
-  return yargs
-    .option('seal', {
-      type: 'string',
-      describe:
-        'keep the finished blob from changing: "lease" (an infinite lease, the default) or "immutable" (a policy of the service)',
-    })
-    .option('seal-until', {
-      type: 'string',
-      requiresArg: true,
-      describe: 'for --seal=immutable: until the end of this day in UTC, such as 2027-01-31',
-    })
-    .option('seal-days', {
-      type: 'number',
-      requiresArg: true,
-      describe: 'for --seal=immutable: for so many days from now',
-    }) as unknown as Argv<T & SealFlags>;
-}
+type SealFlags = Pick<ArgumentsOf<typeof PUSH>, 'seal' | 'sealUntil' | 'sealDays'>;
 
 /** Returns the library's option for these flags; `undefined` without a seal. Throws `usage` if a value is wrong. */
-export function sealOption({ seal, sealUntil, sealDays }: SealFlags): SealMode | undefined {
-  const kind = single('seal', seal);
-  const day = single('seal-until', sealUntil);
+export function sealOption({ seal: kind, sealUntil: day, sealDays }: SealFlags): SealMode | undefined {
   if (kind === 'immutable') return { kind, until: untilOf('seal-', day, sealDays) };
   if (day !== undefined || sealDays !== undefined)
     throw new VhdupError('usage', '--seal-until and --seal-days go with --seal=immutable');
-  if (kind === undefined) return undefined;
-  if (kind !== 'lease') throw new VhdupError('usage', `--seal takes lease or immutable, not "${kind}"`);
-  return { kind: 'lease' };
+  return kind === undefined ? undefined : { kind };
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -63,7 +34,7 @@ export function untilOf(prefix: string, day: string | undefined, days: number | 
     !until.toISOString().startsWith(day ?? '')
   )
     throw new VhdupError('usage', `--${prefix}until takes a day such as 2027-01-31`);
-  if (until.getTime() <= Date.now()) throw new VhdupError('usage', `--${prefix}until ${day ?? ''} is over`);
+  if (until.getTime() <= Date.now()) throw new VhdupError('usage', `--${prefix}until ${day ?? ''} is in the past`);
   return until;
 }
 

@@ -11,24 +11,31 @@ export function size(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
 }
 
+/** A letter alone is binary, as in rclone. */
 const BYTES_IN: Readonly<Record<string, number>> = {
   B: 1,
   kB: 1e3,
   MB: 1e6,
   GB: 1e9,
+  TB: 1e12,
+  K: 1024,
+  M: 1024 ** 2,
+  G: 1024 ** 3,
+  T: 1024 ** 4,
   KiB: 1024,
   MiB: 1024 ** 2,
   GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
 };
 
-/** Parses an amount such as `245KiB` or `1.5 MiB`. Returns bytes; `undefined` if it is not an amount with a unit. */
+/** Parses an amount such as `245K`, `245KiB` or `1.5 MiB`. Returns bytes; `undefined` if it is not an amount with a unit. */
 export function amount(text: string): number | undefined {
   const [, number, unit = ''] = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)$/.exec(text) ?? [];
   const bytes = Number(number) * (BYTES_IN[unit] ?? Number.NaN);
   return Number.isFinite(bytes) ? bytes : undefined;
 }
 
-/** Parses a rate such as `50MiB/s` or `50 MiB`. Returns bytes a second; `undefined` if it is not an amount with a unit, or is less than 1 KiB. */
+/** Parses a rate such as `50M` or `50MiB/s`. Returns bytes a second; `undefined` if it is not an amount with a unit, or is less than 1 KiB. */
 export function rate(text: string): number | undefined {
   const bytes = amount(text.replace(/\/s$/, ''));
   return bytes !== undefined && bytes >= 1024 ? bytes : undefined;

@@ -1,4 +1,4 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import t from 'tap';
 import { exitCodeOf } from '../../src/cli/exit-code.js';
@@ -40,23 +40,39 @@ t.test('exit codes are what the documents say, and stay so', (t) => {
 
 t.test('help and version go to stdout; wrong words are told on stderr, with exit code 2', async (t) => {
   for (const args of [
+    [],
     ['--help'],
+    ['help'],
+    ['help', 'exit-codes'],
     ['push', '--help'],
+    ['push', '-h'],
+    ['push', '--help-all'],
+    ['completion', 'bash'],
     ['info', '--help'],
     ['pull', '--help'],
     ['map', '--help'],
     ['--version'],
+    ['-V'],
+    ['push', '--version'],
   ]) {
     const { exitCode, stdout, stderr } = await runCli(args);
     t.equal(exitCode, 0, args.join(' '));
     t.ok(stdout.length > 5);
     t.equal(stderr, '');
+    t.notMatch(stdout, /REDACTED/);
   }
   const scene = await threeLevels(await temporaryFolder(t));
   for (const args of [
-    [],
+    ['--json=false'],
     ['push'],
     ['push', 'x.vhd'],
+    ['push', 'x.vhd', '--to'],
+    ['push', 'x.vhd', 'nowhere'],
+    ['push', 'x.vhd', 'https://a.blob.core.windows.net/c/b', '--to', 'https://a.blob.core.windows.net/c/other'],
+    ['push', '-', 'https://a.blob.core.windows.net/c/b'],
+    ['push', '', 'https://a.blob.core.windows.net/c/b'],
+    ['help', 'nonsense'],
+    ['completion', 'tcsh'],
     ['push', 'x.vhd', '--nonsense'],
     ['frobnicate'],
     ['push', 'x.vhd', '--to', 'nowhere'],
@@ -182,4 +198,36 @@ t.test('amounts are told in IEC units, times as people say them', (t) => {
   t.strictSame([0, 999, 1000, 12345, 1234567].map(grouped), ['0', '999', '1,000', '12,345', '1,234,567']);
   t.strictSame([count(1, 'request'), count(2048, 'request')], ['1 request', '2,048 requests']);
   t.end();
+});
+
+t.test('a pull to nowhere is refused before any request, and leaves nothing behind', async (t) => {
+  const { folder, gate, env, uri } = await stage(t);
+  for (const out of ['-', '', ' ']) {
+    const { exitCode, stderr } = await runCli(['pull', uri('disk'), out], env);
+    t.equal(exitCode, 2, stderr);
+  }
+  t.equal(gate.records.length, 0);
+  t.strictSame(
+    (await readdir(folder)).filter((name) => /part|^-$/.test(name)),
+    [],
+  );
+});
+
+t.test('DEST is the same as --to, and both may be given if they are equal', async (t) => {
+  const { folder, env, uri } = await stage(t);
+  const scene = await threeLevels(folder);
+  const json = async (...args: string[]) =>
+    JSON.parse((await runCli(['push', scene.base, ...args, '-n', '--json'], env)).stdout) as object;
+  const expected = await json('--to', uri('disk'));
+  t.match(expected, { action: 'push' });
+  t.strictSame(await json(uri('disk')), expected);
+  t.strictSame(await json(uri('disk'), '--to', uri('disk')), expected);
+});
+
+t.test('a variable that sets a flag is named in its error', async (t) => {
+  const { exitCode, stderr } = await runCli(['push', 'x.vhd', 'https://a.blob.core.windows.net/c/b'], {
+    VHDUP_LIMIT: '50',
+  });
+  t.equal(exitCode, 2);
+  t.match(stderr, /--limit takes an amount[\s\S]*VHDUP_LIMIT sets --limit/);
 });

@@ -20,13 +20,24 @@ t.test('amounts for people are in IEC units', (t) => {
 });
 
 t.test('amounts need a unit; a rate is at least 1 KiB', (t) => {
-  t.strictSame(
-    [amount('245KiB'), amount('1.5 MiB'), amount('2MB'), amount('0B')],
-    [245 * 1024, 1.5 * 1024 ** 2, 2e6, 0],
-  );
-  for (const text of ['', '5', '5 mib', '-1MiB', '1,5MiB', '1e3MiB', '5MiB/s', 'MiB', '5 toString'])
+  t.strictSame(['245KiB', '1.5 MiB', '2MB', '0B', '245K', '50M', '1.5G', '2T', '3TiB', '4TB'].map(amount), [
+    245 * 1024,
+    1.5 * 1024 ** 2,
+    2e6,
+    0,
+    245 * 1024,
+    50 * 1024 ** 2,
+    1.5 * 1024 ** 3,
+    2 * 1024 ** 4,
+    3 * 1024 ** 4,
+    4e12,
+  ]);
+  for (const text of ['', '5', '5 mib', '-1MiB', '1,5MiB', '1e3MiB', '5MiB/s', 'MiB', '5 toString', '5 k', '5m', '5KB'])
     t.equal(amount(text), undefined, text);
-  t.strictSame([rate('50MiB/s'), rate('400 kB'), rate('1KiB')], [50 * 1024 ** 2, 400_000, 1024]);
+  t.strictSame(
+    [rate('50MiB/s'), rate('400 kB'), rate('1KiB'), rate('50M/s')],
+    [50 * 1024 ** 2, 400_000, 1024, 50 * 1024 ** 2],
+  );
   for (const text of ['1023B', '0MiB/s', '50MiB/m']) t.equal(rate(text), undefined, text);
   t.end();
 });

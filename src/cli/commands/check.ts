@@ -1,28 +1,19 @@
 import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import { checkDisk } from '../../disk/check.js';
-import { imageFlags, imageOptions, type Command, type ImageFlags } from '../command.js';
+import { imageOptions, requireFile, type Command } from '../command.js';
 import { EXIT } from '../exit-code.js';
+import { CHECK } from '../definition/read.js';
 import { printResult } from '../output.js';
 import { checkJson, checkLines } from '../reports/check.js';
 
-interface CheckFlags extends ImageFlags {
-  readonly disk: string;
-}
-
 /** `vhdup check`: lists all problems of a disk, with their places. */
-export const checkCommand: Command<CheckFlags> = {
-  command: 'check <disk>',
-  describe: 'check every structure of a disk and of its parents, and list all that is wrong with them',
-  builder: (yargs) =>
-    imageFlags(yargs)
-      .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD or a raw disk' })
-      .epilogue(
-        `Exit code ${EXIT.done} where there are no errors (warnings are allowed), ${EXIT.badDisk} where there are.`,
-      ),
+export const checkCommand: Command<typeof CHECK> = {
+  definition: CHECK,
   handler: async (flags) => {
     if (isBlobUri(flags.disk))
       throw new VhdupError('usage', 'check takes a local file', { hint: 'vhdup info shows what is known of a blob' });
+    requireFile(flags.disk, 'reads');
     const report = await checkDisk(flags.disk, imageOptions(flags));
     printResult(flags.json, checkJson(report), () => checkLines(report));
     if (report.errors.length > 0) process.exitCode = EXIT.badDisk;

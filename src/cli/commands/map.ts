@@ -2,22 +2,17 @@ import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import { warningsOf } from '../../disk/warnings-of.js';
 import { openDisk } from '../../disk/open.js';
-import { imageFlags, imageOptions, type Command, type ImageFlags } from '../command.js';
+import { imageOptions, requireFile, type Command } from '../command.js';
+import { MAP } from '../definition/read.js';
 import { printLongResult } from '../output.js';
 
-interface MapFlags extends ImageFlags {
-  readonly disk: string;
-}
-
 /** `vhdup map`: lists the extents of a disk, with the file of the chain that each comes from. */
-export const mapCommand: Command<MapFlags> = {
-  command: 'map <disk>',
-  describe: 'list the extents of a disk, and which file of its chain each comes from',
-  builder: (yargs) =>
-    imageFlags(yargs).positional('disk', { type: 'string', demandOption: true, describe: 'a VHD or a raw disk' }),
+export const mapCommand: Command<typeof MAP> = {
+  definition: MAP,
   handler: async (flags) => {
     if (isBlobUri(flags.disk))
       throw new VhdupError('usage', 'map takes a local file', { hint: 'vhdup info shows what is known of a blob' });
+    requireFile(flags.disk, 'reads');
     await using disk = await openDisk(flags.disk, imageOptions(flags));
     const { layers } = disk;
     await printLongResult(flags.json, {

@@ -1,123 +1,37 @@
-import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../azure/location.js';
 import { MAX_WRITE } from '../../plan/page-blob-limits.js';
-import {
-  CONTENT_MD5_MODES,
-  type BaseCheckMode,
-  type ContentMd5Mode,
-  type PushOptions,
-  type VerifyScope,
-} from '../../push/options.js';
-import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
-import {
-  imageFlags,
-  single,
-  imageOptions,
-  paceOptions,
-  workFlags,
-  type Command,
-  type ImageFlags,
-  type WorkFlags,
-} from '../command.js';
+import type { ContentMd5Mode, PushOptions } from '../../push/options.js';
+import { credentialOptions } from '../blob-flags.js';
+import { imageOptions, paceOptions, requireFile, type Command } from '../command.js';
+import type { ArgumentsOf } from '../definition/flag.js';
+import { PUSH } from '../definition/push.js';
 import { interruptible, reportStopping } from '../interrupt.js';
 import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
-import { keepWarnings } from '../running-command.js';
 import { planJson, planLines, pushJson, pushLines } from '../reports/push.js';
-import { sealFlags, sealOption, type SealFlags } from '../seal-flags.js';
+import { sealOption } from '../seal-flags.js';
 import { amount } from '../units.js';
 
-interface PushFlags extends ImageFlags, WorkFlags, BlobFlags, SealFlags {
-  readonly disk: string;
-  readonly to: string | readonly string[] | undefined;
-  readonly base: string | readonly string[] | undefined;
-  readonly baseCheck: BaseCheckMode;
-  readonly requireSealedBase: boolean;
-  readonly overwrite: boolean;
-  readonly verify: VerifyScope | undefined;
-  readonly gap: string | readonly string[] | undefined;
-  readonly contentMd5: ContentMd5Mode | readonly ContentMd5Mode[] | undefined;
-  readonly md5: boolean | undefined;
-  readonly cache: boolean;
-  readonly dryRun: boolean;
-}
-
 /** `vhdup push`: uploads a disk to a page blob. */
-export const pushCommand: Command<PushFlags> = {
-  command: 'push <disk>',
-  describe: 'upload a disk to a page blob, and send only what its base does not have',
-  builder: (yargs) =>
-    sealFlags(blobFlags(workFlags(imageFlags(yargs))))
-      .positional('disk', { type: 'string', demandOption: true, describe: 'a VHD or a raw disk' })
-      .option('to', {
-        type: 'string',
-        requiresArg: true,
-        describe: "URI of the destination blob (default: the base's container and the file's name)",
-      })
-      .option('base', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'URI of an ancestor\'s blob to copy from, or "auto" to look in the destination\'s container',
-      })
-      .option('base-check', {
-        choices: ['content', 'md5', 'id'] as const,
-        default: 'content' as const,
-        describe:
-          'what proves that the base is the ancestor: its tree digest or else its Content-MD5, always the latter, or its id alone',
-      })
-      .option('require-sealed-base', {
-        type: 'boolean',
-        default: false,
-        describe: 'accept only a base that nobody can change',
-      })
-      .option('overwrite', { type: 'boolean', default: false, describe: 'replace another blob at the destination' })
-      .option('verify', {
-        choices: ['sent', 'all'] as const,
-        describe: 'fetch what was sent, or all, and compare it before the blob is complete; --verify alone means sent',
-      })
-      .option('gap', {
-        type: 'string',
-        requiresArg: true,
-        describe:
-          'send gaps of up to this size between changes, such as 245KiB, and no wider ones (default: 16KiB; up to 122.5KiB if the link makes that faster)',
-      })
-      .option('content-md5', {
-        choices: CONTENT_MD5_MODES,
-        requiresArg: true,
-        describe:
-          'set Content-MD5, the MD5 of the whole disk (default: auto, if that takes no longer than the upload, or only seconds)',
-      })
-      .option('md5', { type: 'boolean', describe: '--no-md5 means --content-md5 never' })
-      .option('cache', {
-        type: 'boolean',
-        default: true,
-        describe: "use and keep digests of unchanged files in the user's cache folder (--no-cache does neither)",
-      })
-      .option('dry-run', { type: 'boolean', default: false, describe: 'print the plan and change nothing' })
-      .example('$0 push disk.vhd --to https://acct.blob.core.windows.net/vhds/disk.vhd', 'send everything but zeros')
-      .example(
-        '$0 push child.vhd --base https://acct.blob.core.windows.net/vhds/parent.vhd',
-        'copy the parent there, send the differences',
-      )
-      .epilogue(
-        'Interrupted? Run the same command again. Credentials: a SAS in the URI, --sas-file, AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or an Azure sign-in.',
-      ) as unknown as Argv<PushFlags>,
+export const pushCommand: Command<typeof PUSH> = {
+  definition: PUSH,
   handler: async (flags) => {
-    const { disk: path, json, quiet, verbose = false } = flags;
-    if (isBlobUri(path)) throw new VhdupError('usage', 'the disk is a local file; a blob is named with --to or --base');
+    const { disk: path, json, quiet, verbose } = flags;
+    if (isBlobUri(path))
+      throw new VhdupError('usage', 'the disk is a local file and comes first, then the URI of the blob');
+    requireFile(path, 'reads');
     const pace = paceOptions(flags);
     const gap = gapOption(flags);
-    const contentMd5 = contentMd5Option(flags);
-    const to = single('to', flags.to);
-    const base = single('base', flags.base);
+    const to = destinationOption(flags);
+    const { base } = flags;
     const seal = sealOption(flags);
     const credentials = await credentialOptions(flags, to ?? base);
     await using disk = await openDisk(path, imageOptions(flags));
     // Loaded late: at start-up, the SDK takes longer than everything else.
     const { planPush, push } = await import('../../push/push.js');
-    const view = progressView({ quiet });
+    const view = progressView({ quiet, verbose });
     await interruptible(async (signal) => {
       const options: PushOptions = {
         ...credentials,
@@ -127,13 +41,13 @@ export const pushCommand: Command<PushFlags> = {
         requireSealedBase: flags.requireSealedBase,
         overwrite: flags.overwrite,
         verify: flags.verify,
-        contentMd5,
+        contentMd5: contentMd5Option(flags),
         ...(flags.cache ? {} : { cacheFolder: false }),
         seal,
         gap,
         ...pace,
         signal,
-        onEvent: keepWarnings(view.onEvent),
+        onEvent: view.onEvent,
       };
       if (flags.dryRun) {
         const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
@@ -146,21 +60,28 @@ export const pushCommand: Command<PushFlags> = {
   },
 };
 
-/** Returns the mode of Content-MD5: `--no-md5` is short for `never`. */
-function contentMd5Option({ contentMd5: mode, md5 }: PushFlags): ContentMd5Mode | undefined {
-  if (typeof mode === 'object') throw new VhdupError('usage', '--content-md5 was given more than once');
-  const short = md5 === undefined ? undefined : md5 ? 'always' : 'never';
-  if (mode !== undefined && short !== undefined && mode !== short)
-    throw new VhdupError('usage', `--content-md5 ${mode} and --${md5 ? '' : 'no-'}md5 contradict each other`, {
-      hint: 'leave out one of them',
-    });
-  return mode ?? short;
+/** Returns the destination, which may be the second word or `--to`. Throws `usage` if both are given and differ. */
+function destinationOption({ dest, to }: Pick<ArgumentsOf<typeof PUSH>, 'dest' | 'to'>): string | undefined {
+  if (dest !== undefined && to !== undefined && dest !== to)
+    throw new VhdupError('usage', 'two destinations are given: DEST and --to');
+  return dest ?? to;
 }
 
-function gapOption(flags: PushFlags): number | undefined {
-  const text = single('gap', flags.gap);
+/** Returns the mode of Content-MD5: `--no-md5` is short for `never`. */
+function contentMd5Option({
+  contentMd5: mode,
+  noMd5,
+}: Pick<ArgumentsOf<typeof PUSH>, 'contentMd5' | 'noMd5'>): ContentMd5Mode | undefined {
+  if (noMd5 && mode !== undefined && mode !== 'never')
+    throw new VhdupError('usage', `--content-md5 ${mode} and --no-md5 contradict each other`, {
+      hint: 'leave out one of them',
+    });
+  return noMd5 ? 'never' : mode;
+}
+
+function gapOption({ gap: text }: Pick<ArgumentsOf<typeof PUSH>, 'gap'>): number | undefined {
   const bytes = text === undefined ? undefined : amount(text);
   if (text !== undefined && (bytes === undefined || bytes > MAX_WRITE))
-    throw new VhdupError('usage', `--gap takes an amount with a unit, such as 245KiB, of at most 4 MiB; not "${text}"`);
+    throw new VhdupError('usage', `--gap takes an amount with a unit, such as 245K, of at most 4 MiB; not "${text}"`);
   return bytes;
 }

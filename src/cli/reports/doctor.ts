@@ -8,6 +8,15 @@ const MARKS: Readonly<Record<Check['state'], string>> = {
   skipped: 'skipped ',
 };
 
+/** Returns a diagnosis for programs. */
+export function doctorJson({ ok, checks }: Diagnosis): object {
+  return {
+    ok,
+    checks: checks.map(({ name, state, message, hint, code }) => ({ name, state, message, hint, code })),
+    warnings: [],
+  };
+}
+
 /** Returns a diagnosis for people: a line for each check, and what to do below it. */
 export function doctorLines({ ok, checks }: Diagnosis): string[] {
   const width = Math.max(...checks.map(({ name }) => name.length));

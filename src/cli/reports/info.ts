@@ -67,6 +67,7 @@ export function blobJson(report: BlobReport): object {
     allocated: report.allocated,
     contentMd5: report.contentMd5,
     etag: report.etag,
+    state: report.state,
     push: report.push && recordJson(report.push),
     protection: report.protection,
     problems: report.problems,

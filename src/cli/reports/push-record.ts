@@ -10,6 +10,8 @@ export function recordJson({
   completedAt,
   digests,
   holder,
+  toWrite,
+  contentMd5Omitted,
 }: PushRecord): object {
   return {
     state,
@@ -21,5 +23,7 @@ export function recordJson({
     treeDigest: digests?.tree,
     contentMd5: digests?.md5 === undefined ? undefined : Buffer.from(digests.md5, 'hex').toString('base64'),
     holder,
+    toWrite,
+    contentMd5Omitted,
   };
 }

@@ -19,6 +19,7 @@ export function pushJson(result: PushResult, verified: VerifyScope | undefined):
     blobSize: result.blobSize,
     base: result.base && baseJson(result.base),
     contentMd5: result.contentMd5,
+    contentMd5Omitted: result.contentMd5Omitted,
     sent: result.sent,
     copied: result.copied,
     cleared: result.cleared,

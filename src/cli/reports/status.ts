@@ -24,6 +24,7 @@ export function statusJson(status: BlobStatus): object {
     push: status.push && recordJson(status.push),
     blobSize: status.blobSize,
     allocated: status.allocated,
+    left: status.left,
     copy: status.copy && copyJson(status.copy),
     lease: status.lease && leaseJson(status.lease),
     protection: status.protection,
