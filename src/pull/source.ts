@@ -1,3 +1,4 @@
+import { formatSize } from '../bytes/format-size.js';
 import { VhdupError } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
 import { readFooter } from '../protocol/read-footer.js';
@@ -70,7 +71,7 @@ export class PullSource {
     }
     if (tail.size < content)
       session.warn(
-        `${blob.uri} holds ${content - tail.size} bytes between the disk's ${tail.size} and the footer, as some older tools leave them${format === 'fixed' ? '' : '; they are no part of the disk'}`,
+        `${blob.uri} holds ${formatSize(content - tail.size)} between the disk's ${formatSize(tail.size)} and the footer, as some older tools leave them${format === 'fixed' ? '' : '; they are no part of the disk'}`,
       );
     if (format === 'dynamic') checkSparseSize(tail.size, blob.uri);
     return new PullSource(blob, properties, verdict, tail);

@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import type { PullFormat, PullOptions } from '../../pull/options.js';
+import { blobTitle, fileTitle } from '../blob-title.js';
 import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   diskFlags,
@@ -13,9 +14,9 @@ import {
   type DiskFlags,
   type WorkFlags,
 } from '../command.js';
-import { interruptible, reportStopping } from '../interrupt.js';
 import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
+import { resumable } from '../resumable.js';
 import { pullLines } from '../reports/pull.js';
 
 interface PullFlags extends DiskFlags, WorkFlags, BlobFlags {
@@ -65,7 +66,7 @@ export const pullCommand: Command<PullFlags> = {
       )
       .epilogue('Interrupted? Run the same command again. Credentials: as for push.') as unknown as Argv<PullFlags>,
   handler: async (flags) => {
-    const { blob, out, json, quiet, format, overwrite, checkMd5 } = flags;
+    const { blob, out, json, format, overwrite, checkMd5 } = flags;
     if (!isBlobUri(blob))
       throw new VhdupError('usage', 'the blob to pull is named by its URI', {
         hint: 'vhdup pull https://ACCOUNT.blob.core.windows.net/CONTAINER/disk.vhd disk.vhd',
@@ -76,8 +77,8 @@ export const pullCommand: Command<PullFlags> = {
     // Beyond a limit on the size of files (ulimit -f) this signal would kill the process. With a listener, the write fails instead.
     process.on('SIGXFSZ', () => undefined);
     const { pull } = await import('../../pull/pull.js');
-    const view = progressView({ quiet });
-    await interruptible(async (signal) => {
+    const view = progressView(flags);
+    await resumable({ view, json, outcome: 'are downloaded' }, async (signal) => {
       const options: PullOptions = {
         ...credentials,
         ...openOptions(flags),
@@ -89,8 +90,8 @@ export const pullCommand: Command<PullFlags> = {
         signal,
         onEvent: view.onEvent,
       };
-      const result = await view.run(`Pulling ${out}`, () => pull(blob, out, options));
+      const result = await view.run(`Pulling ${blobTitle(blob)} to ${fileTitle(out)}`, () => pull(blob, out, options));
       printResult(json, result, () => pullLines(result));
-    }, reportStopping);
+    });
   },
 };

@@ -4,6 +4,7 @@ import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../azure/location.js';
 import { MAX_WRITE } from '../../plan/page-blob-limits.js';
 import type { BaseCheckMode, PushOptions, VerifyScope } from '../../push/options.js';
+import { blobTitle, fileTitle } from '../blob-title.js';
 import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   imageFlags,
@@ -15,9 +16,9 @@ import {
   type ImageFlags,
   type WorkFlags,
 } from '../command.js';
-import { interruptible, reportStopping } from '../interrupt.js';
 import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
+import { resumable } from '../resumable.js';
 import { planJson, planLines, pushLines } from '../reports/push.js';
 import { sealFlags, sealOption, type SealFlags } from '../seal-flags.js';
 import { amount } from '../units.js';
@@ -96,7 +97,7 @@ export const pushCommand: Command<PushFlags> = {
         'Interrupted? Run the same command again. Credentials: a SAS in the URI, --sas-file, AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or an Azure sign-in.',
       ) as unknown as Argv<PushFlags>,
   handler: async (flags) => {
-    const { disk: path, json, quiet } = flags;
+    const { disk: path, json } = flags;
     if (isBlobUri(path)) throw new VhdupError('usage', 'the disk is a local file; a blob is named with --to or --base');
     const pace = paceOptions(flags);
     const gap = gapOption(flags);
@@ -107,8 +108,10 @@ export const pushCommand: Command<PushFlags> = {
     await using disk = await openDisk(path, imageOptions(flags));
     // Loaded late: at start-up, the SDK takes longer than everything else.
     const { planPush, push } = await import('../../push/push.js');
-    const view = progressView({ quiet });
-    await interruptible(async (signal) => {
+    const { destinationOf } = await import('../../push/destination-location.js');
+    const title = `${fileTitle(path)} to ${blobTitle(destinationOf(path, to, base))}`;
+    const view = progressView(flags);
+    await resumable({ view, json, outcome: 'are up' }, async (signal) => {
       const options: PushOptions = {
         ...credentials,
         to,
@@ -126,13 +129,13 @@ export const pushCommand: Command<PushFlags> = {
         onEvent: view.onEvent,
       };
       if (flags.dryRun) {
-        const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
+        const planned = await view.run(`Planning ${title}`, () => planPush(disk, options));
         printResult(json, planJson(planned), () => planLines(planned));
       } else {
-        const result = await view.run(`Pushing ${path}`, () => push(disk, options));
+        const result = await view.run(`Pushing ${title}`, () => push(disk, options));
         printResult(json, { ...result, verified: flags.verify }, () => pushLines(result, flags.verify));
       }
-    }, reportStopping);
+    });
   },
 };
 

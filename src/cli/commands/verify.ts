@@ -2,6 +2,7 @@ import type { Argv } from 'yargs';
 import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import { openDisk } from '../../disk/open.js';
+import { blobTitle, fileTitle } from '../blob-title.js';
 import { credentialOptions, blobFlags, type BlobFlags } from '../blob-flags.js';
 import {
   imageFlags,
@@ -51,7 +52,7 @@ export const verifyCommand: Command<VerifyFlags> = {
     const { verify } = await import('../../verify/verify.js');
     const view = progressView(flags);
     const result = await interruptible((signal) =>
-      view.run(`Comparing ${flags.disk}`, () =>
+      view.run(`Comparing ${fileTitle(flags.disk)} with ${blobTitle(flags.blobUri)}`, () =>
         verify(disk, flags.blobUri, { ...credentials, deep: flags.deep, ...pace, signal, onEvent: view.onEvent }),
       ),
     );
