@@ -1,11 +1,15 @@
-import type { WriteStream } from 'node:tty';
 import stringWidth from 'string-width';
 
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
 
-/** What is used of a terminal. */
-export type Terminal = Pick<WriteStream, 'columns' | 'write' | 'on' | 'off'>;
+/** What is used of a terminal: `process.stderr` is one. */
+export interface Terminal {
+  readonly columns: number;
+  write(chunk: string | Uint8Array, ...rest: unknown[]): boolean;
+  on(event: 'resize', listener: () => void): unknown;
+  off(event: 'resize', listener: () => void): unknown;
+}
 
 /** Returns the columns of a terminal; 80 if it does not know them. */
 export function columnsOf({ columns }: Pick<Terminal, 'columns'>): number {
@@ -33,7 +37,7 @@ export class LiveLines {
   constructor(terminal: Terminal, content: () => readonly string[]) {
     this.#terminal = terminal;
     this.#content = content;
-    this.#write = terminal.write.bind(terminal) as (chunk: string | Uint8Array, ...rest: unknown[]) => boolean;
+    this.#write = terminal.write.bind(terminal);
   }
 
   /** Draws the lines for the first time. Call `stop` in the end. */
