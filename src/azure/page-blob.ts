@@ -1,3 +1,4 @@
+import { formatSize } from '../bytes/format-size.js';
 import { PageBlobClient } from '@azure/storage-blob';
 import type { Range } from '../bytes/range.js';
 import { VhdupError } from '../errors.js';
@@ -92,7 +93,7 @@ export class PageBlob {
 
   /** Creates an empty blob of `size` bytes; replaces an existing one if the conditions allow it. Returns its ETag. */
   async create(size: number, metadata: Metadata, conditions: Conditions): Promise<string | undefined> {
-    const { etag } = await this.run(`create a page blob of ${size} bytes`, (abortSignal) =>
+    const { etag } = await this.run(`create a page blob of ${formatSize(size)}`, (abortSignal) =>
       this.#client.create(size, {
         abortSignal,
         metadata: { ...metadata },
@@ -115,7 +116,7 @@ export class PageBlob {
     const { length } = into;
     const buffer = Buffer.from(into.buffer, into.byteOffset, length);
     await this.run(
-      `read ${length} bytes at ${offset}`,
+      `read ${formatSize(length)} at offset ${offset}`,
       (abortSignal) =>
         this.#client.downloadToBuffer(buffer, offset, length, {
           abortSignal,
@@ -132,7 +133,7 @@ export class PageBlob {
   async write(offset: number, bytes: Uint8Array, md5: Uint8Array, conditions: Conditions): Promise<void> {
     const { length } = bytes;
     await this.run(
-      `write ${length} bytes at ${offset}`,
+      `write ${formatSize(length)} at offset ${offset}`,
       (abortSignal) => this.#putPage({ offset, length }, { bytes, md5 }, conditions, abortSignal),
       length,
     );
@@ -140,14 +141,14 @@ export class PageBlob {
 
   /** Clears whole pages: they read as zeros, and are not stored. */
   async clear(range: Range, conditions: Conditions): Promise<void> {
-    await this.run(`clear ${range.length} bytes at ${range.offset}`, (abortSignal) =>
+    await this.run(`clear ${formatSize(range.length)} at offset ${range.offset}`, (abortSignal) =>
       this.#putPage(range, 'zeros', conditions, abortSignal),
     );
   }
 
   /** Changes the size of the blob to `size` bytes. Pages behind it are lost. */
   async resize(size: number, conditions: Conditions): Promise<void> {
-    await this.run(`resize it to ${size} bytes`, (abortSignal) =>
+    await this.run(`resize it to ${formatSize(size)}`, (abortSignal) =>
       this.#client.resize(size, { abortSignal, conditions }),
     );
   }

@@ -1,3 +1,4 @@
+import { formatSize } from '../bytes/format-size.js';
 import { RestError } from '@azure/storage-blob';
 
 /** The default of the least throughput of all requests together. */
@@ -111,7 +112,7 @@ export class ThroughputFloor {
     for (const { fail } of [...this.#transfers]) {
       fail(
         new RestError(
-          `less than ${Math.round(this.#bytesPerMs * 1000)} bytes a second moved for ${this.#windowMs / 1000} s, in ${size} request${size === 1 ? '' : 's'}`,
+          `less than ${formatSize(Math.round(this.#bytesPerMs * 1000))}/s moved for ${this.#windowMs / 1000} s, in ${size} request${size === 1 ? '' : 's'}`,
           { code: 'ETIMEDOUT' },
         ),
       );

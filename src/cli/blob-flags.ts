@@ -3,22 +3,23 @@ import { parseBlobUri } from '../azure/location.js';
 import { registerSas } from '../redact/redact.js';
 import { VhdupError, messageOf } from '../errors.js';
 import type { SessionOptions } from '../session/options.js';
-import type { CredentialFlags } from './definition/shared-flags.js';
+import type { CredentialFlags, OutputFlags } from './definition/shared-flags.js';
 import { printMessage } from './output.js';
 
 /**
- * Returns the library's options for these flags. The SAS in a file is for the account of `uri`, and replaces the credentials of the
+ * Returns the library's options of all commands that send requests, for these flags. The SAS in a file is for the account of `uri`, and replaces the credentials of the
  * environment. A SAS in a URI still comes first. Throws `usage` if the file cannot be read, or does not hold a SAS.
  */
 export async function credentialOptions(
-  { sasFile: path, allowHttp }: CredentialFlags,
+  { sasFile: path, allowHttp, verbose }: CredentialFlags & Pick<OutputFlags, 'verbose'>,
   uri: string | undefined,
-): Promise<Pick<SessionOptions, 'environment' | 'allowHttp'>> {
-  if (path === undefined || uri === undefined) return { allowHttp };
+): Promise<Pick<SessionOptions, 'environment' | 'allowHttp' | 'requestEvents'>> {
+  const options = { allowHttp, requestEvents: verbose };
+  if (path === undefined || uri === undefined) return options;
   const { endpoint } = parseBlobUri(uri.endsWith('/') ? `${uri}any` : uri);
   const sas = await readSasFile(path);
   return {
-    allowHttp,
+    ...options,
     environment: {
       ...process.env,
       AZURE_STORAGE_CONNECTION_STRING: `BlobEndpoint=${endpoint};SharedAccessSignature=${sas}`,

@@ -3,23 +3,31 @@ import { printMessage } from './output.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
+/** What is done when a signal comes. */
+export interface SignalActions {
+  /** With the first one: the work is stopping. */
+  readonly onFirst?: () => void;
+  /** With the second one, before the process ends. */
+  readonly onSecond?: () => void;
+}
+
 /**
- * Runs `work`. The first Ctrl-C (or SIGTERM) aborts its signal and calls `onFirst`: the work finishes what is under way. The second
- * one ends the process at once. When the work is done and its result is printed, a signal no longer changes the exit code: the
- * first one is then ignored, and the second one ends the process with the exit code that it has.
+ * Runs `work`. The first Ctrl-C (or SIGTERM) aborts its signal: the work finishes what is under way. The second one ends the process
+ * at once. When the work is done and its result is printed, a signal no longer changes the exit code: the first one is then ignored,
+ * and the second one ends the process with the exit code that it has.
  */
 export async function interruptible<T>(
   work: (signal: AbortSignal) => Promise<T>,
-  onFirst: () => void = () => undefined,
+  { onFirst, onSecond }: SignalActions = {},
 ): Promise<T> {
   const controller = new AbortController();
   const interrupt = () => {
     if (controller.signal.aborted) {
-      if (process.stderr.isTTY) process.stderr.write('\u001b[?25h\n');
+      onSecond?.();
       process.exit(EXIT.interrupted);
     }
     controller.abort();
-    onFirst();
+    onFirst?.();
   };
   for (const name of SIGNALS) process.on(name, interrupt);
   try {

@@ -2,15 +2,12 @@ import { readFileSync } from 'node:fs';
 import { nameFlags } from './flag-names.js';
 import { printError } from './output.js';
 import { wantsJson } from './parse/wants-json.js';
+import { handleOutputErrors } from './output-errors.js';
 
 /** Runs the command line, and sets the exit code of the process. `args`: the arguments behind the program's name. Never throws. */
 export async function main(args: readonly string[]): Promise<void> {
   nameFlags();
-  // A reader that closes the pipe early (`| head`) is not a failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(process.exitCode);
-    throw error;
-  });
+  handleOutputErrors();
   try {
     if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
       process.stdout.write(`${version()}\n`);

@@ -1,15 +1,4 @@
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
-
-/** Returns an amount of bytes for people, in IEC units: `512 B`, `1.5 GiB`. */
-export function size(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
-}
+export { formatSize as size } from '../bytes/format-size.js';
 
 /** A letter alone is binary, as in rclone. */
 const BYTES_IN: Readonly<Record<string, number>> = {

@@ -70,7 +70,7 @@ export async function compare(
         });
       });
       done += piece.length;
-      session.progress(phase, done, total);
+      session.progress(phase, done, total, { transferred: fetched });
     },
     session.fail,
   );

@@ -1,3 +1,4 @@
+import { formatSize } from '../bytes/format-size.js';
 import { randomUUID } from 'node:crypto';
 import { VhdupError, type Warning } from '../errors.js';
 import { abortCopy } from '../azure/copy.js';
@@ -56,7 +57,7 @@ export async function abortPush(uri: string, options: AbortOptions = {}): Promis
 
   const first = await unfinished(blob);
   const holder = describeHolder(first.record.holder);
-  const what = `${blob.uri}, an unfinished push (${first.record.state}) of ${first.properties.size} bytes${holder === undefined ? '' : `, last written to by ${holder}`}`;
+  const what = `${blob.uri}, an unfinished push (${first.record.state}) of ${formatSize(first.properties.size)}${holder === undefined ? '' : `, last written to by ${holder}`}`;
   if (options.confirm && !(await options.confirm(what))) throw new VhdupError('cancelled', 'nothing was deleted');
 
   const { copy } = first.properties;

@@ -1,9 +1,10 @@
+import { formatSize } from '../bytes/format-size.js';
 import { VhdupError } from '../errors.js';
 import { throwIfStopped } from '../run/stop.js';
 import { zeroFill } from '../bytes/zero-fill.js';
 import { differingRanges } from '../bytes/differing.js';
 import { nonZeroRanges } from '../bytes/non-zero.js';
-import { rangeSet, totalLength, type Range } from '../bytes/range.js';
+import { rangeSet, totalLength, type Range, type RangeSet } from '../bytes/range.js';
 import { windowsOf, type Window } from '../plan/window.js';
 import { BufferPool } from '../bytes/buffer-pool.js';
 import { forEachLimited } from '../run/concurrency.js';
@@ -56,13 +57,9 @@ export async function fetchAll(task: PullTask, part: PartFile): Promise<Download
     return recording;
   };
 
-  /** Bytes of windows that an earlier run has completed. */
-  let skipped = 0;
+  const kept = keptBytes(pages, part);
   const remaining = function* () {
-    for (const window of windowsOf(pages, compare, WINDOW)) {
-      if (completed.begin(window.offset)) yield window;
-      else skipped += totalLength(window.fetch);
-    }
+    for (const window of windowsOf(pages, compare, WINDOW)) if (completed.begin(window.offset)) yield window;
   };
   const fetchWindow = async ({ offset, fetch }: Window) => {
     throwIfStopped(session.stop);
@@ -74,7 +71,7 @@ export async function fetchAll(task: PullTask, part: PartFile): Promise<Download
           requests++;
           fetched += part.length;
           unrecorded += part.length;
-          session.progress('fetch', skipped + fetched, total);
+          session.progress('fetch', kept + fetched, total, { transferred: fetched });
         }
       }
       const inside = Math.max(0, Math.min(WINDOW, size - offset));
@@ -90,7 +87,7 @@ export async function fetchAll(task: PullTask, part: PartFile): Promise<Download
   };
 
   try {
-    session.progress('fetch', 0, total);
+    session.progress('fetch', kept, total, { transferred: 0 });
     await forEachLimited(
       remaining(),
       session.scheduler.newLimit(parent ? 2 * WINDOW : WINDOW),
@@ -104,6 +101,17 @@ export async function fetchAll(task: PullTask, part: PartFile): Promise<Download
     throw error;
   }
   return { fetched, stored, requests };
+}
+
+/** Returns how many bytes of these pages are in windows that an earlier run has completed. */
+function keptBytes(pages: RangeSet, { resumedFrom }: PartFile): number {
+  if (!resumedFrom) return 0;
+  const completed = new CompletedWindows(resumedFrom);
+  let kept = 0;
+  for (const { offset, fetch } of windowsOf(pages, [], WINDOW)) {
+    if (!completed.begin(offset)) kept += totalLength(fetch);
+  }
+  return kept;
 }
 
 /** Returns the ranges of a piece that are not zero or, over a parent, that differ from it. */
@@ -127,7 +135,7 @@ function requireZeroTail({ source, format }: PullTask, tail: Uint8Array): void {
   if (nonZeroRanges(tail, 0).length === 0) return;
   throw new VhdupError(
     'disk-unsupported',
-    `${source.blob.uri}: there is data after the disk's ${source.diskSize} bytes, which ${option('format', format)} would lose`,
+    `${source.blob.uri}: there is data after the disk's ${formatSize(source.diskSize)}, which ${option('format', format)} would lose`,
     { hint: `${option('format', 'fixed')} keeps it` },
   );
 }

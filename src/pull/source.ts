@@ -1,3 +1,4 @@
+import { formatSize } from '../bytes/format-size.js';
 import { VhdupError } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
 import { readFooter } from '../protocol/read-footer.js';
@@ -74,7 +75,7 @@ export class PullSource {
     if (tail.size < content)
       session.warn({
         code: 'trailing-data',
-        message: `${blob.uri} holds ${content - tail.size} bytes between the disk's ${tail.size} and the footer, as some older tools leave them${format === 'fixed' ? '' : '; they are not part of the disk'}`,
+        message: `${blob.uri} holds ${formatSize(content - tail.size)} between the disk's ${formatSize(tail.size)} and the footer, as some older tools leave them${format === 'fixed' ? '' : '; they are not part of the disk'}`,
       });
     if (format === 'dynamic') checkSparseSize(tail.size, blob.uri);
     return new PullSource(blob, properties, verdict, tail);

@@ -1,3 +1,4 @@
+import { formatSize } from '../bytes/format-size.js';
 import { VhdupError } from '../errors.js';
 import { isSameBlob } from '../azure/location.js';
 import { DiskDigests } from '../content/disk-digests.js';
@@ -59,7 +60,7 @@ async function openPush(session: Session, source: Disk, options: PushOptions): P
   const path = disk.layers[0]?.path ?? '';
   const stream = new FixedStream(disk);
   if (stream.size > MAX_BLOB)
-    throw new VhdupError('disk-unsupported', `${path}: ${disk.size} bytes do not fit in a page blob (8 TiB)`);
+    throw new VhdupError('disk-unsupported', `${path}: ${formatSize(disk.size)} do not fit in a page blob (8 TiB)`);
   for (const warning of warningsOf(disk)) session.warn(warning);
   if (disk.size % MIB !== 0)
     session.warn({

@@ -1,4 +1,5 @@
 import { VhdupError } from '../errors.js';
+import { formatShare } from '../bytes/format-size.js';
 import { subtract, totalLength } from '../bytes/range.js';
 import type { Digests } from '../content/digest-computation.js';
 import { RunningDigest } from '../content/running-digest.js';
@@ -139,7 +140,7 @@ async function fill(
 
   const left = subtract(plan.write, await writer.pageRanges());
   const kept = totalLength(plan.write) - totalLength(left);
-  if (kept > 0) session.note(`resuming: ${kept} of ${totalLength(plan.write)} bytes are there already`);
+  if (kept > 0) session.note(`resuming: ${formatShare(kept, totalLength(plan.write))} are there already`);
   const limit = session.scheduler.newLimit(MAX_WRITE);
   await using upload = new Upload(session, { writer, plan, left, limit });
   const digests = await digest.finish([upload], () => limit.concurrency);

@@ -51,8 +51,11 @@ export class Upload implements Consumer, AsyncDisposable {
   /** What an earlier run has written of the plan's ranges. */
   readonly #written: RangeCursor;
   readonly #hashing: Hashing;
+  /** All that the plan writes. */
   readonly #total: number;
-  /** The part of `#total` that is sent. */
+  /** The part of `#total` that earlier runs have sent. */
+  readonly #kept: number;
+  /** The part of `#total` that this run has sent. */
   #done = 0;
   #bytes = 0;
   #requests = 0;
@@ -66,8 +69,9 @@ export class Upload implements Consumer, AsyncDisposable {
     this.#target = target;
     this.#left = new RangeCursor(left);
     this.#written = new RangeCursor(subtract(plan.write, left));
-    this.#total = totalLength(left);
-    this.#hashing = hashingFor(this.#total, 1);
+    this.#total = totalLength(plan.write);
+    this.#kept = this.#total - totalLength(left);
+    this.#hashing = hashingFor(totalLength(left), 1);
     this.#report();
   }
 
@@ -130,6 +134,9 @@ export class Upload implements Consumer, AsyncDisposable {
   }
 
   #report(): void {
-    this.#session.progress('write', Math.round(this.#done) + this.#zeros, this.#total, this.#zeros);
+    this.#session.progress('write', this.#kept + Math.round(this.#done) + this.#zeros, this.#total, {
+      skipped: this.#zeros,
+      transferred: this.#bytes,
+    });
   }
 }

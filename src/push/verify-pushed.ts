@@ -1,3 +1,4 @@
+import { formatSize } from '../bytes/format-size.js';
 import { VhdupError } from '../errors.js';
 import { intersect, rangeSet, subtract, totalLength, union, type RangeSet } from '../bytes/range.js';
 import { compare } from '../content/compare.js';
@@ -40,7 +41,7 @@ export async function verifyPushed(
   if (repairBy) await repairSafely(push, repairBy, intersect(differences, own));
   throw new VhdupError(
     'content-differs',
-    `${destination.uri}: ${totalLength(differences)} bytes differ from the disk, the first at offset ${first.offset}`,
+    `${destination.uri}: ${formatSize(totalLength(differences))} differ from the disk, the first at offset ${first.offset}`,
     {
       hint: !repairBy
         ? 'another client wrote to the finished blob: delete it, then push it again'

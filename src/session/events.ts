@@ -24,6 +24,8 @@ export type SessionEvent =
       readonly total: number;
       /** The part of `done` that was zero, and not sent. */
       readonly skipped?: number;
+      /** Bytes of content that this run has sent or fetched in this phase. Absent if `done` says the same. */
+      readonly transferred?: number;
     }
   | RequestEvent
   | { readonly type: 'note'; readonly message: string }

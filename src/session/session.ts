@@ -105,9 +105,14 @@ export class Session {
     this.warn({ code: 'sas-expires-soon', message: `${uri}: ${warning}` });
   }
 
-  /** Emits how far a phase is, in bytes. */
-  progress(phase: Phase, done: number, total: number, skipped?: number): void {
-    this.emit({ type: 'progress', phase, done, total, ...(skipped === undefined ? {} : { skipped }) });
+  /** Emits how far a phase is, in bytes. `amounts`: see `SessionEvent`. */
+  progress(
+    phase: Phase,
+    done: number,
+    total: number,
+    amounts: { readonly skipped?: number; readonly transferred?: number } = {},
+  ): void {
+    this.emit({ type: 'progress', phase, done, total, ...amounts });
   }
 
   /** Emits a note. */

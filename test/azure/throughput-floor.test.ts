@@ -24,7 +24,7 @@ t.test(
       response.writeHead(isRead ? 206 : 200, isRead ? headOf(512) : {});
       void drip(response, 'x'.repeat(512));
     });
-    const listed = /ETIMEDOUT: less than 1024 bytes a second moved for 0\.4 s, in 1 request$/;
+    const listed = /ETIMEDOUT: less than 1\.0 KiB\/s moved for 0\.4 s, in 1 request$/;
     // The SDK says of whatever ends a read that it was aborted.
     for (const [name, message, request] of [
       ['a listing', listed, () => blob.pageRanges({})],

@@ -1,8 +1,7 @@
 import t from 'tap';
-import { amount, count, duration, grouped, rate, size } from '../../src/cli/units.js';
+import { amount, count, duration, grouped, rate } from '../../src/cli/units.js';
 
-t.test('amounts for people are in IEC units', (t) => {
-  t.strictSame([0, 512, 1024, 1536 * 1024 ** 2, 2 ** 53].map(size), ['0 B', '512 B', '1.0 KiB', '1.5 GiB', '8.0 PiB']);
+t.test('numbers and times for people', (t) => {
   t.strictSame([0, 999, 1000, 1234567].map(grouped), ['0', '999', '1,000', '1,234,567']);
   t.strictSame(
     [count(1, 'request'), count(0, 'request'), count(1234, 'request')],

@@ -187,7 +187,7 @@ t.test('Ctrl-C: what is under way is finished, exit code 130, and the same comma
   };
   const { exitCode, stderr, stdout } = await run.ended;
   t.equal(exitCode, 130);
-  t.match(stderr, /run the same command to resume/);
+  t.match(stderr, /To go on, run the same command:\n  vhdup push /);
   t.equal(stdout, '', 'no result');
   t.ok(
     gate.records

@@ -322,7 +322,7 @@ t.test(
       if (isStopped) await t.rejects(over(name, { concurrency: 1, signal: stop.signal }), { code: 'cancelled' });
       await t.rejects(over(name, { verify: 'sent', concurrency: 1 }), {
         code: 'content-differs',
-        message: /512 bytes differ/,
+        message: /512 B differ/,
         hint: /run the same command again/,
       });
       t.ok(isWrong);

@@ -36,12 +36,12 @@ t.test('events are emitted; warnings are kept for the result too', (t) => {
   const events: SessionEvent[] = [];
   const session = new Session({ onEvent: (event) => events.push(event) });
   session.progress('write', 1, 2);
-  session.progress('write', 2, 2, 1);
+  session.progress('write', 2, 2, { skipped: 1, transferred: 1 });
   session.note('n');
   session.warn({ code: 'c', message: 'w', hint: 'h' });
   t.strictSame(events, [
     { type: 'progress', phase: 'write', done: 1, total: 2 },
-    { type: 'progress', phase: 'write', done: 2, total: 2, skipped: 1 },
+    { type: 'progress', phase: 'write', done: 2, total: 2, skipped: 1, transferred: 1 },
     { type: 'note', message: 'n' },
     { type: 'warning', code: 'c', message: 'w', hint: 'h' },
   ]);

@@ -265,7 +265,7 @@ t.test(
     };
     await t.rejects(pushed(scene.child, 'child', { base: uri('base'), verify: 'sent' }), {
       code: 'content-differs',
-      message: /512 bytes differ from the disk, the first at offset 6291968/,
+      message: /512 B differ from the disk, the first at offset 6291968/,
     });
     const { metadata, contentMD5 } = await container.getPageBlobClient('child').getProperties();
     t.match(metadata, { vhdup_state: 'writing' });

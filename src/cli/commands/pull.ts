@@ -1,19 +1,20 @@
 import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import type { PullOptions } from '../../pull/options.js';
+import { blobTitle, fileTitle } from '../blob-title.js';
 import { credentialOptions } from '../blob-flags.js';
 import { openOptions, paceOptions, requireFile, type Command } from '../command.js';
 import { PULL } from '../definition/pull.js';
-import { interruptible, reportStopping } from '../interrupt.js';
 import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
+import { resumable } from '../resumable.js';
 import { pullJson, pullLines } from '../reports/pull.js';
 
 /** `vhdup pull`: downloads a page blob to a disk. */
 export const pullCommand: Command<typeof PULL> = {
   definition: PULL,
   handler: async (flags) => {
-    const { blob, file: out, json, quiet, verbose, format, overwrite, checkMd5 } = flags;
+    const { blob, file: out, json, verbose, format, overwrite, checkMd5 } = flags;
     if (!isBlobUri(blob))
       throw new VhdupError('usage', 'the blob to pull is named by its URI', {
         hint: 'vhdup pull https://ACCOUNT.blob.core.windows.net/CONTAINER/disk.vhd disk.vhd',
@@ -25,8 +26,8 @@ export const pullCommand: Command<typeof PULL> = {
     // Beyond a limit on the size of files (ulimit -f) this signal would kill the process. With a listener, the write fails instead.
     process.on('SIGXFSZ', () => undefined);
     const { pull } = await import('../../pull/pull.js');
-    const view = progressView({ quiet, verbose });
-    await interruptible(async (signal) => {
+    const view = progressView(flags);
+    await resumable({ view, json, outcome: 'are downloaded' }, async (signal) => {
       const options: PullOptions = {
         ...credentials,
         ...openOptions(flags),
@@ -38,8 +39,8 @@ export const pullCommand: Command<typeof PULL> = {
         signal,
         onEvent: view.onEvent,
       };
-      const result = await view.run(`Pulling ${out}`, () => pull(blob, out, options));
+      const result = await view.run(`Pulling ${blobTitle(blob)} to ${fileTitle(out)}`, () => pull(blob, out, options));
       printResult(json, pullJson(result), () => pullLines(result, { verbose }));
-    }, reportStopping);
+    });
   },
 };

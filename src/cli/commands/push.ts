@@ -3,13 +3,14 @@ import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../azure/location.js';
 import { MAX_WRITE } from '../../plan/page-blob-limits.js';
 import type { ContentMd5Mode, PushOptions } from '../../push/options.js';
+import { blobTitle, fileTitle } from '../blob-title.js';
 import { credentialOptions } from '../blob-flags.js';
 import { imageOptions, paceOptions, requireFile, type Command } from '../command.js';
 import type { ArgumentsOf } from '../definition/flag.js';
 import { PUSH } from '../definition/push.js';
-import { interruptible, reportStopping } from '../interrupt.js';
 import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
+import { resumable } from '../resumable.js';
 import { planJson, planLines, pushJson, pushLines } from '../reports/push.js';
 import { sealOption } from '../seal-flags.js';
 import { amount } from '../units.js';
@@ -18,7 +19,7 @@ import { amount } from '../units.js';
 export const pushCommand: Command<typeof PUSH> = {
   definition: PUSH,
   handler: async (flags) => {
-    const { disk: path, json, quiet, verbose } = flags;
+    const { disk: path, json, verbose } = flags;
     if (isBlobUri(path))
       throw new VhdupError('usage', 'the disk is a local file and comes first, then the URI of the blob');
     requireFile(path, 'reads');
@@ -31,8 +32,10 @@ export const pushCommand: Command<typeof PUSH> = {
     await using disk = await openDisk(path, imageOptions(flags));
     // Loaded late: at start-up, the SDK takes longer than everything else.
     const { planPush, push } = await import('../../push/push.js');
-    const view = progressView({ quiet, verbose });
-    await interruptible(async (signal) => {
+    const { destinationOf } = await import('../../push/destination-location.js');
+    const title = `${fileTitle(path)} to ${blobTitle(destinationOf(path, to, base))}`;
+    const view = progressView(flags);
+    await resumable({ view, json, outcome: 'are up' }, async (signal) => {
       const options: PushOptions = {
         ...credentials,
         to,
@@ -50,13 +53,13 @@ export const pushCommand: Command<typeof PUSH> = {
         onEvent: view.onEvent,
       };
       if (flags.dryRun) {
-        const planned = await view.run(`Planning ${path}`, () => planPush(disk, options));
+        const planned = await view.run(`Planning ${title}`, () => planPush(disk, options));
         printResult(json, planJson(planned), () => planLines(planned, { verbose }));
       } else {
-        const result = await view.run(`Pushing ${path}`, () => push(disk, options));
+        const result = await view.run(`Pushing ${title}`, () => push(disk, options));
         printResult(json, pushJson(result, flags.verify), () => pushLines(result, flags.verify, { verbose }));
       }
-    }, reportStopping);
+    });
   },
 };
 

@@ -1,6 +1,7 @@
 import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import { openDisk } from '../../disk/open.js';
+import { blobTitle, fileTitle } from '../blob-title.js';
 import { credentialOptions } from '../blob-flags.js';
 import { imageOptions, paceOptions, requireFile, type Command } from '../command.js';
 import { EXIT } from '../exit-code.js';
@@ -23,7 +24,7 @@ export const verifyCommand: Command<typeof VERIFY> = {
     const { verify } = await import('../../verify/verify.js');
     const view = progressView(flags);
     const result = await interruptible((signal) =>
-      view.run(`Comparing ${flags.disk}`, () =>
+      view.run(`Comparing ${fileTitle(flags.disk)} with ${blobTitle(flags.blob)}`, () =>
         verify(disk, flags.blob, { ...credentials, deep: flags.deep, ...pace, signal, onEvent: view.onEvent }),
       ),
     );
