@@ -13,7 +13,7 @@ function commandsIn(text: string): readonly (readonly string[])[] {
   return codeLinesOf(text, ['sh', 'powershell', 'console'])
     .map((line) => /^\s*(?:\$ )?vhdup (.*)$/.exec(line)?.[1])
     .filter((line) => line !== undefined)
-    .map((line) => wordsOf(line.replace(/ (#|>|\|\|) ?.*$/, '')));
+    .map((line) => wordsOf(line.replace(/ [#>|].*$/, '')));
 }
 
 /** Splits a line as a shell does, except for backslashes, which are part of paths in PowerShell. */
