@@ -33,12 +33,24 @@ t.test('every command in the documents is one that the tool understands', async 
           ? folder
           : word.replace('https://myaccount.blob.core.windows.net', NOWHERE).replace('$BUILD', '1'),
       );
-      const { exitCode, stdout } = await runCli([...args, '--json'], {
-        VHDUP_STATE_DIR: folder,
-        HOME: folder,
-      });
+      const json = words[0] === 'completion' ? [] : ['--json'];
+      const { exitCode, stdout } = await runCli([...args, ...json], { VHDUP_STATE_DIR: folder, HOME: folder });
       t.ok(exitCode !== 1 && exitCode !== 2, `${document}: vhdup ${words.join(' ')}: ${exitCode} ${stdout}`);
     }
   }
   t.ok(count > 20, `${count} commands`);
+});
+
+/** Flags of other programs that the documents name. */
+const FOREIGN = new Set(['--skip', '--hyper-v-generation', '--os-type']);
+
+t.test('every flag that the documents name is one of the tool', async (t) => {
+  const flags = new Set((await textOf('docs/CLI.md')).match(/--[a-z][a-z0-9-]*/g));
+  t.ok(flags.has('--base') && flags.has('--no-md5'));
+  const users = (await documents()).filter((path) => /^(docs\/.*|README|SECURITY)\.md$/.test(path));
+  for (const document of users) {
+    const code = (await textOf(document)).match(/`[^`\n]+`/g) ?? [];
+    const named = code.flatMap((text) => text.match(/(?<=^`|[ `])--[a-z][a-z0-9-]*/g) ?? []);
+    for (const flag of new Set(named)) t.ok(flags.has(flag) || FOREIGN.has(flag), `${document}: ${flag}`);
+  }
 });
