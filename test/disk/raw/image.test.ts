@@ -101,7 +101,10 @@ t.test('what is no disk is refused, and the hint says how to have it read', asyn
   }
   const path = await fileWith(t, 'a text file\n'.repeat(500));
   await using disk = await openDisk(path, { format: 'raw' });
-  t.match(disk.layers[0]?.warnings, [{ code: 'partial-sector' }, { message: /no partition table and no known file system/ }]);
+  t.match(disk.layers[0]?.warnings, [
+    { code: 'partial-sector' },
+    { message: /no partition table and no known file system/ },
+  ]);
   await t.rejects(openDisk(await fileWith(t, ''), { format: 'raw' }), { code: 'disk-invalid', message: /empty/ });
   await t.rejects(openDisk(path, { format: 'qcow9' as FormatName }), { code: 'usage', message: /no format qcow9/ });
 });
@@ -132,7 +135,9 @@ t.test("a raw disk that begins like another format's image is never taken as raw
     const path = await fileWith(t, content);
     await t.rejects(openDisk(path), { code: 'disk-unsupported', message: name }, String(name));
     await using disk = await openDisk(path, { format: 'raw' });
-    t.match(disk.layers, [{ format: 'raw', warnings: [{ code: 'looks-like-image', message: /image of another format/ }] }]);
+    t.match(disk.layers, [
+      { format: 'raw', warnings: [{ code: 'looks-like-image', message: /image of another format/ }] },
+    ]);
     t.ok((await contentOf(disk)).equals(content));
   }
   const dmg = partitioned(MIB);
@@ -149,7 +154,10 @@ t.test(
     const path = await fileWith(t, content);
     {
       await using disk = await openDisk(path, { format: 'raw' });
-      t.match(disk, { size: MIB, layers: [{ format: 'raw', warnings: [{ code: 'looks-like-image', message: /image of another format/ }] }] });
+      t.match(disk, {
+        size: MIB,
+        layers: [{ format: 'raw', warnings: [{ code: 'looks-like-image', message: /image of another format/ }] }],
+      });
       t.ok((await contentOf(disk)).equals(content));
     }
     await using disk = await openDisk(path);
