@@ -50,7 +50,7 @@ t.test('a body that is taken by a few bytes now and then is given up too', async
   const bytes = new Uint8Array(32 * MIB);
   await t.rejects(blob.write(0, bytes, new Uint8Array(16), {}), {
     code: 'transfer-failed',
-    message: /less than 1024 bytes a second/,
+    message: /less than 1\.0 KiB\/s moved/,
   });
   t.equal(requests(), ATTEMPTS);
 });

@@ -26,7 +26,7 @@ t.test('values have their kinds, and defaults without a flag', (t) => {
     cache: true,
     dryRun: false,
     baseCheck: 'content',
-    contentMd5: 'auto',
+    contentMd5: undefined,
     verify: undefined,
   });
   t.equal(push(['--verify']).values.verify, 'sent');
