@@ -4,8 +4,9 @@ import { redact } from '../redact/redact.js';
 /** One request to the service has ended. Nothing of this is secret. */
 export interface RequestRecord {
   readonly method: string;
+  /** Without a SAS. */
   readonly uri: string;
-  /** As in the header; absent if there was none. */
+  /** The range of bytes that was requested or sent, as in the header; absent if there was none. */
   readonly range?: string;
   /** HTTP status; absent if there was no answer. */
   readonly status?: number;

@@ -10,7 +10,7 @@ import type { ArgumentsOf } from '../definition/flag.js';
 import { PUSH } from '../definition/push.js';
 import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
-import { resumable } from '../resumable.js';
+import { runResumable } from '../run-resumable.js';
 import { planJson, planLines, pushJson, pushLines } from '../reports/push.js';
 import { sealOption } from '../seal-flags.js';
 import { amount } from '../units.js';
@@ -35,7 +35,7 @@ export const pushCommand: Command<typeof PUSH> = {
     const { destinationOf } = await import('../../push/destination-location.js');
     const title = `${fileTitle(path)} to ${blobTitle(destinationOf(path, to, base))}`;
     const view = progressView(flags);
-    await resumable({ view, json, outcome: 'are up' }, async (signal) => {
+    await runResumable({ view, json, outcome: 'are up' }, async (signal) => {
       const options: PushOptions = {
         ...credentials,
         to,
