@@ -22,7 +22,7 @@ export type OnRequest = (record: RequestRecord) => void;
 const SHOWN = new Set(['comp', 'restype', 'snapshot', 'versionid', 'prefix', 'marker', 'include', 'maxresults']);
 
 /**
- * Returns a function to call once when a request has ended, with its answer if there was one. Returns `undefined` if nobody listens.
+ * Returns a function to call once when a request has ended, with its answer if there was one. Returns `undefined` without a listener.
  */
 export function requestLog(
   options: RequestOptions,

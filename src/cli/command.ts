@@ -1,5 +1,7 @@
 import { statSync } from 'node:fs';
 import { VhdupError } from '../errors.js';
+import { checkOptions } from '../option-rules.js';
+import { SESSION_RULES } from '../session/options.js';
 import type { FormatName } from '../disk/registry.js';
 import type { ArgumentsOf, CommandDefinition } from './definition/flag.js';
 import type { ImageFlags, PaceFlags, ParentFlags } from './definition/shared-flags.js';
@@ -16,8 +18,7 @@ export function paceOptions({ concurrency, limit: text }: PaceFlags): {
   concurrency: number | undefined;
   limit: number | undefined;
 } {
-  if (concurrency !== undefined && (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 512))
-    throw new VhdupError('usage', '--concurrency takes a whole number from 1 to 512');
+  checkOptions({ concurrency }, { concurrency: SESSION_RULES.concurrency });
   const limit = text === undefined ? undefined : rate(text);
   if (text !== undefined && limit === undefined)
     throw new VhdupError(

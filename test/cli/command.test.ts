@@ -2,7 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { openOptions, paceOptions, requireFile } from '../../src/cli/command.js';
+import { nameFlags } from '../../src/cli/flag-names.js';
 import { temporaryFolder } from '../support/folder.js';
+
+nameFlags();
 
 t.test('a folder to look for parents in has to be there', async (t) => {
   const folder = await temporaryFolder(t);

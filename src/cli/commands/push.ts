@@ -76,7 +76,7 @@ function contentMd5Option({
   noMd5,
 }: Pick<ArgumentsOf<typeof PUSH>, 'contentMd5' | 'noMd5'>): ContentMd5Mode | undefined {
   if (noMd5 && mode !== undefined && mode !== 'never')
-    throw new VhdupError('usage', `--content-md5 ${mode} and --no-md5 contradict each other`, {
+    throw new VhdupError('usage', `--content-md5 ${mode} and --no-md5 cannot be used together`, {
       hint: 'leave out one of them',
     });
   return noMd5 ? 'never' : mode;

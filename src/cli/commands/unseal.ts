@@ -12,7 +12,7 @@ export const unsealCommand: Command<typeof UNSEAL> = {
   handler: async (flags) => {
     const { leaseId } = flags;
     if (leaseId !== undefined && flags.break)
-      throw new VhdupError('usage', '--lease-id and --break are two ways: give one');
+      throw new VhdupError('usage', '--lease-id and --break cannot be used together');
     const { unsealBlob } = await import('../../manage/seal-blob.js');
     const result = await runOnBlob(flags, flags.blob, async (options) => {
       if (

@@ -1,12 +1,7 @@
-import type { Check } from '../../manage/check.js';
 import type { Diagnosis } from '../../manage/diagnose.js';
 
-const MARKS: Readonly<Record<Check['state'], string>> = {
-  ok: 'ok      ',
-  warning: 'warning ',
-  failed: 'failed  ',
-  skipped: 'skipped ',
-};
+/** The width of the longest state, and two spaces. */
+const STATE_WIDTH = 'skipped'.length + 2;
 
 /** Returns a diagnosis for programs. */
 export function doctorJson({ ok, checks }: Diagnosis): object {
@@ -22,10 +17,8 @@ export function doctorLines({ ok, checks }: Diagnosis): string[] {
   const width = Math.max(...checks.map(({ name }) => name.length));
   return [
     ...checks.flatMap(({ name, state, message, hint }) => [
-      `${MARKS[state]} ${name.replaceAll('-', ' ').padEnd(width)}  ${message}`,
-      ...(hint === undefined
-        ? []
-        : hint.split('\n').map((line) => `${' '.repeat(MARKS[state].length + width + 3)}${line}`)),
+      `${state.padEnd(STATE_WIDTH)}${name.replaceAll('-', ' ').padEnd(width)}  ${message}`,
+      ...(hint === undefined ? [] : hint.split('\n').map((line) => `${' '.repeat(STATE_WIDTH + width + 2)}${line}`)),
     ]),
     ok ? 'no check failed' : 'a check failed',
   ];

@@ -57,7 +57,7 @@ export function pushLines(
     ...table([
       ['id', id ?? 'none'],
       base && baseRow(base),
-      ['Content-MD5', contentMd5 ?? 'none'],
+      ['Content-MD5', contentMd5 ?? 'left out'],
       ...proofRows,
       ...(verbose ? innerRows(result) : []),
     ]),
@@ -133,7 +133,7 @@ function layerRow({ layer, id }: BaseSummary): Row {
 }
 
 function protectionRow({ protection }: BaseSummary): Row {
-  return ['base sealed', protection ?? 'no: nothing keeps it from changing'];
+  return ['base protected by', protection ?? 'nothing: it can change'];
 }
 
 /** Returns the plan for programs: amounts and counts. Only the library gives the ranges themselves. */
