@@ -126,7 +126,7 @@ function reasonOf(error: unknown): readonly [reason: string, hint: string] {
         `choose another file system or raise the limit, then run the command again; ${option('format', 'dynamic')} makes the smallest file`,
       ];
     case 'ENOENT':
-      return ['there is no such folder', 'create the folder, then run the same command'];
+      return ['there is no such folder', 'make the folder, then run the same command'];
     case 'ENOTDIR':
       return ['a part of the path is not a folder', 'name a file in a folder'];
     case 'EISDIR':

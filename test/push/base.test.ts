@@ -19,7 +19,7 @@ t.test(
       message: new RegExp(
         `is not that of the disk, ${id}; the disk has no parent.*alone\\.vhd is not a differencing disk`,
       ),
-      hint: /push everything with `to` and without `base`/,
+      hint: /push everything with `to` alone/,
     });
   },
 );

@@ -1,7 +1,12 @@
+import type { Check } from '../../manage/check.js';
 import type { Diagnosis } from '../../manage/diagnose.js';
 
-/** The width of the longest state, and two spaces. */
-const STATE_WIDTH = 'skipped'.length + 2;
+const MARKS: Readonly<Record<Check['state'], string>> = {
+  ok: 'ok      ',
+  warning: 'warning ',
+  failed: 'failed  ',
+  skipped: 'skipped ',
+};
 
 /** Returns a diagnosis for programs. */
 export function doctorJson({ ok, checks }: Diagnosis): object {
@@ -17,8 +22,10 @@ export function doctorLines({ ok, checks }: Diagnosis): string[] {
   const width = Math.max(...checks.map(({ name }) => name.length));
   return [
     ...checks.flatMap(({ name, state, message, hint }) => [
-      `${state.padEnd(STATE_WIDTH)}${name.replaceAll('-', ' ').padEnd(width)}  ${message}`,
-      ...(hint === undefined ? [] : hint.split('\n').map((line) => `${' '.repeat(STATE_WIDTH + width + 2)}${line}`)),
+      `${MARKS[state]} ${name.replaceAll('-', ' ').padEnd(width)}  ${message}`,
+      ...(hint === undefined
+        ? []
+        : hint.split('\n').map((line) => `${' '.repeat(MARKS[state].length + width + 3)}${line}`)),
     ]),
     ok ? 'no check failed' : 'a check failed',
   ];
