@@ -1,5 +1,5 @@
 import type { SessionOptions } from '../session/options.js';
-import { credentialOptions } from './blob-flags.js';
+import { credentialOptions } from './credential-flags.js';
 import type { CredentialFlags, OutputFlags } from './definition/shared-flags.js';
 import { interruptible } from './interrupt.js';
 import { progressView } from './progress.js';

@@ -1,6 +1,7 @@
 import { isBlobUri } from '../../azure/location.js';
 import { openDisk } from '../../disk/open.js';
-import { imageOptions, requireFile, type Command } from '../command.js';
+import type { Command } from '../command.js';
+import { imageOptions, requireFile } from '../disk-flags.js';
 import { INFO } from '../definition/read.js';
 import { printResult } from '../output.js';
 import { blobJson, blobLines, diskJson, diskLines } from '../reports/info.js';

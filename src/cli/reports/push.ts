@@ -4,10 +4,10 @@ import type { PushPlan } from '../../plan/push-plan.js';
 import type { VerifyScope } from '../../push/options.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import { table } from '../output.js';
-import { sealRow } from '../seal-flags.js';
 import { count, duration, grouped, size } from '../units.js';
 import { paceWords, share, short } from './amounts.js';
 import type { ReportOptions } from './options.js';
+import { sealRow } from './seal.js';
 
 /** Returns the result of a push for programs. `verified`: what was fetched and compared, as requested. */
 export function pushJson(result: PushResult, verified: VerifyScope | undefined): object {
