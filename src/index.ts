@@ -52,6 +52,7 @@ export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';
 export type { SessionOptions } from './session/options.js';
 export type { Listener, Phase, RequestEvent, SessionEvent } from './session/events.js';
 export type { Pace } from './session/session.js';
+export type { RequestRecord } from './azure/request-log.js';
 export type { Environment } from './azure/credential.js';
 export type { RetryPolicy } from './run/retry.js';
 export { isBlobUri } from './azure/location.js';

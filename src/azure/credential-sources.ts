@@ -55,7 +55,7 @@ export function sourcesOf(location: BlobLocation, environment: Environment): rea
   try {
     for (const source of credentialSources(location, environment)) sources.push(source);
   } catch (error) {
-    sources.push({ name: messageOf(error), skipped: 'the places behind it were not looked at' });
+    sources.push({ name: messageOf(error), skipped: 'the places after it were not checked' });
   }
   return sources;
 }
@@ -78,7 +78,7 @@ function sourceOf(
     skipped: account
       ? `is for account ${account}`
       : endpoint === undefined
-        ? 'is for no account that is known, and goes to hosts of the service only'
+        ? 'its account is not known, so it is sent to hosts of the service only'
         : `is for ${endpoint}`,
   };
 }

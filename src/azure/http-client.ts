@@ -67,12 +67,12 @@ async function receive(request: WebResource, incoming: IncomingMessage): Promise
   const streamed = request.streamResponseStatusCodes;
   if (status < 300 && !startsAtRequestedOffset(request.headers.get('x-ms-range'), incoming.headers['content-range'])) {
     incoming.destroy();
-    throw new RestError('the answer has other bytes than were asked for', { code: RestError.PARSE_ERROR });
+    throw new RestError('the answer has other bytes than were requested', { code: RestError.PARSE_ERROR });
   }
   if (streamed?.has(status) || streamed?.has(Infinity)) return { ...response, readableStreamBody: incoming };
   const text = await readText(incoming, isListing(request.url));
   if (status === 200 && !isCompleteListing(request.url, text))
-    throw new RestError('the answer is no whole listing', { code: RestError.PARSE_ERROR });
+    throw new RestError('the answer is not a complete listing', { code: RestError.PARSE_ERROR });
   return { ...response, bodyAsText: text };
 }
 

@@ -4,7 +4,7 @@ import { redact } from '../redact/redact.js';
 import type { CredentialSource } from './credential-sources.js';
 
 /** The name of the last place where a credential is looked for. */
-export const IDENTITY_NAME = 'Azure identity (az login, managed identity, AZURE_CLIENT_ID, …)';
+export const IDENTITY_NAME = 'Azure sign-in (az login, managed identity, AZURE_CLIENT_ID, …)';
 
 /** The most characters that a hint repeats of what one credential of the chain says. */
 const MAX_REASON = 160;

@@ -203,7 +203,7 @@ export class Lease {
         this.#onLost(
           new VhdupError(
             'lease-lost',
-            `${this.#blob.uri}: the lease was lost (${code ?? status ?? ''}): somebody broke it, or deleted the blob`,
+            `${this.#blob.uri}: the lease was lost (${code ?? status ?? ''}): it was broken, or the blob was deleted`,
             {
               cause: new ServiceFailure(error),
               hint: 'see who else writes to it, then run the same command to resume',

@@ -50,7 +50,7 @@ class ListingProgress {
     this.#tokens.add(token);
     this.#emptyPages = items === 0 ? this.#emptyPages + 1 : 0;
     if (this.#emptyPages > MAX_EMPTY_PAGES)
-      return `the listing goes on, but ${this.#emptyPages} pages in a row hold nothing`;
+      return `the listing does not end: ${this.#emptyPages} pages in a row are empty`;
     return this.#tokens.size >= MAX_PAGES ? `the listing has no end: ${MAX_PAGES} pages were read` : undefined;
   }
 }

@@ -204,9 +204,13 @@ export class PageBlob {
       for (const { start, end } of items) {
         // The SDK's parser does not check that these are numbers, and an answer may be damaged.
         if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end < start)
-          throw new VhdupError('transfer-failed', `${this.uri}: cannot list its page ranges: one of them is no range`, {
-            hint: 'run the same command to resume',
-          });
+          throw new VhdupError(
+            'transfer-failed',
+            `${this.uri}: cannot list its page ranges: one of them is not a range`,
+            {
+              hint: 'run the same command to resume',
+            },
+          );
         ranges.push({ offset: start, length: end - start + 1 });
       }
     }

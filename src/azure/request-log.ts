@@ -4,8 +4,9 @@ import { redact } from '../redact/redact.js';
 /** One request to the service has ended. Nothing of this is secret. */
 export interface RequestRecord {
   readonly method: string;
+  /** Without a SAS. */
   readonly uri: string;
-  /** As in the header; absent if there was none. */
+  /** The range of bytes that was requested or sent, as in the header; absent if there was none. */
   readonly range?: string;
   /** HTTP status; absent if there was no answer. */
   readonly status?: number;
@@ -21,7 +22,7 @@ export type OnRequest = (record: RequestRecord) => void;
 const SHOWN = new Set(['comp', 'restype', 'snapshot', 'versionid', 'prefix', 'marker', 'include', 'maxresults']);
 
 /**
- * Returns a function to call once when a request has ended, with its answer if there was one. Returns `undefined` if nobody listens.
+ * Returns a function to call once when a request has ended, with its answer if there was one. Returns `undefined` without a listener.
  */
 export function requestLog(
   options: RequestOptions,

@@ -54,7 +54,7 @@ export class CachedToken implements TokenCredential {
       return untilAborted(this.#signIn(wanted), abortSignal instanceof AbortSignal ? abortSignal : undefined);
     if (this.#isDueForRenewal(held)) {
       held.renewalTriedAt = this.#now();
-      // While the held token can be used, a failure to renew it is no failure of a request.
+      // While the held token can be used, a failure to renew it fails no request.
       this.#signIn(wanted).catch(() => undefined);
     }
     return held.token;

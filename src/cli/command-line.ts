@@ -1,6 +1,6 @@
 import { VhdupError, hasCode, messageOf } from '../errors.js';
 import type { Command } from './command.js';
-import { COMMANDS, COMPLETION, HELP } from './definition/commands.js';
+import { COMMANDS, COMMAND_NAMES, type CommandName } from './definition/commands.js';
 import type { CommandDefinition } from './definition/flag.js';
 import { beginCommand } from './running-command.js';
 import { helpCommand, printLines } from './help/help-command.js';
@@ -26,7 +26,7 @@ function runner<Definition extends CommandDefinition>(load: () => Promise<Comman
 }
 
 /** The commands, loaded one at a time: to load all of them takes longer than to parse the arguments. */
-const RUNNERS: Readonly<Record<string, Runner>> = {
+const RUNNERS: Readonly<Record<CommandName, Runner>> = {
   push: runner(async () => (await import('./commands/push.js')).pushCommand),
   pull: runner(async () => (await import('./commands/pull.js')).pullCommand),
   verify: runner(async () => (await import('./commands/verify.js')).verifyCommand),
@@ -38,8 +38,8 @@ const RUNNERS: Readonly<Record<string, Runner>> = {
   seal: runner(async () => (await import('./commands/seal.js')).sealCommand),
   unseal: runner(async () => (await import('./commands/unseal.js')).unsealCommand),
   doctor: runner(async () => (await import('./commands/doctor.js')).doctorCommand),
-  [COMPLETION.name]: runner(async () => (await import('./completion/completion-command.js')).completionCommand),
-  [HELP.name]: runner(() => Promise.resolve(helpCommand)),
+  completion: runner(async () => (await import('./completion/completion-command.js')).completionCommand),
+  help: runner(() => Promise.resolve(helpCommand)),
 };
 
 /** Parses the arguments and runs the command that they name. Throws its error, and `usage` if the arguments are wrong. */
@@ -58,21 +58,21 @@ export async function run(args: readonly string[], version: string): Promise<voi
   else if (name === undefined)
     throw new VhdupError('usage', 'no command is given', { hint: 'vhdup --help shows the commands' });
   else if (definition === undefined)
-    throw new VhdupError('usage', `there is no command "${name}"${didYouMean(name, Object.keys(RUNNERS))}`, {
+    throw new VhdupError('usage', `there is no command "${name}"${didYouMean(name, COMMAND_NAMES)}`, {
       hint: 'vhdup --help shows the commands',
     });
-  else await withHint(definition.name, () => RUNNERS[definition.name]?.(split));
+  else await withHint(definition.name, () => RUNNERS[definition.name](split));
 }
 
 /** Runs a command. An error of its arguments without a hint gets one. */
-async function withHint(name: string, work: () => Promise<void> | undefined): Promise<void> {
+async function withHint(name: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
     if (!(error instanceof VhdupError) || error.code !== 'usage' || error.hint !== undefined) throw error;
     throw new VhdupError('usage', error.message, {
       cause: error,
-      hint: `vhdup ${name} --help shows its words and flags`,
+      hint: `vhdup ${name} --help shows its arguments and flags`,
     });
   }
 }

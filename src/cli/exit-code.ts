@@ -16,6 +16,22 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/** What each exit code means, in short. docs/EXIT-CODES.md has the error codes that belong to them. */
+export const EXIT_MEANINGS: Readonly<Record<(typeof EXIT)[keyof typeof EXIT], string>> = {
+  [EXIT.done]: 'done',
+  [EXIT.unexpected]: 'unexpected error: please report it',
+  [EXIT.usage]: 'usage: the arguments are wrong',
+  [EXIT.badDisk]: 'bad or unsupported disk, or a broken chain',
+  [EXIT.baseMismatch]: 'the base does not match',
+  [EXIT.destinationInTheWay]: 'the destination or the output is in the way, in use, unfinished or missing',
+  [EXIT.notAuthorised]: 'not authorised',
+  [EXIT.resumable]: 'failed, resumable: run the same command again',
+  [EXIT.sourceChanged]: 'the source changed meanwhile',
+  [EXIT.contentDiffers]: 'verification found differences',
+  [EXIT.failedForGood]: 'failed for good: a repeat alone does not help',
+  [EXIT.interrupted]: 'Ctrl-C or SIGTERM, resumable; or a question was answered no',
+};
+
 const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
   usage: EXIT.usage,
   'disk-unreadable': EXIT.badDisk,

@@ -17,7 +17,7 @@ export function columnsOf({ columns }: Pick<Terminal, 'columns'>): number {
 }
 
 /**
- * Lines at the end of a terminal that are drawn again and again. What anyone else writes to it meanwhile appears above
+ * Lines at the end of a terminal that are redrawn in place. Other output to the terminal appears above
  * them. They stay in their place when the terminal is resized.
  */
 export class LiveLines {
@@ -81,7 +81,7 @@ export class LiveLines {
   }
 
   /**
-   * Returns what erases the lines and leaves the cursor in their place. Terminals wrap lines anew when they get narrower, so a
+   * Returns what erases the lines and leaves the cursor in their place. Terminals wrap lines again when they get narrower, so a
    * line that was drawn before may have several rows now.
    */
   #erasure(): string {

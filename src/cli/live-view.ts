@@ -51,7 +51,9 @@ export async function runLive<T>(title: string, line: ProgressLine, work: () => 
     }
   }
 
-  const outcome: { result?: T } = {};
+  let result = (): T => {
+    throw new Error('the task has not run');
+  };
   const tasks = new Listr(
     [
       {
@@ -60,7 +62,8 @@ export async function runLive<T>(title: string, line: ProgressLine, work: () => 
           show = (text) => {
             if (text !== '') task.output = text;
           };
-          outcome.result = await work();
+          const value = await work();
+          result = () => value;
         },
       },
     ],
@@ -71,5 +74,5 @@ export async function runLive<T>(title: string, line: ProgressLine, work: () => 
     },
   );
   await tasks.run();
-  return outcome.result as T;
+  return result();
 }

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { formatShare, formatSize } from '../bytes/format-size.js';
 import type { Phase, SessionEvent } from '../session/events.js';
 import { RecentRate } from './recent-rate.js';
+import { duration } from './units.js';
 
 type ProgressEvent = SessionEvent & { type: 'progress' };
 
@@ -165,9 +166,5 @@ function barOf(share: number, length: number, { full, empty }: BarStyle): string
 function timeLeft(...seconds: readonly (number | undefined)[]): string | undefined {
   const known = seconds.filter((value) => value !== undefined);
   if (known.length === 0) return undefined;
-  const whole = Math.ceil(Math.max(...known));
-  const two = (part: number) => String(part).padStart(2, '0');
-  if (whole < 60) return `${whole} s left`;
-  if (whole < 3600) return `${Math.floor(whole / 60)}:${two(whole % 60)} min left`;
-  return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)} h left`;
+  return `${duration(Math.ceil(Math.max(...known)))} left`;
 }

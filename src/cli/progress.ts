@@ -66,7 +66,7 @@ async function runPlain<T>(title: string, line: ProgressLine, work: () => Promis
 }
 
 /** Returns one line about a request: `PUT https://… bytes=0-511: 201, 35 ms, request id …`. */
-export function requestLine({ method, uri, range, status, milliseconds, requestId }: RequestEvent): string {
+function requestLine({ method, uri, range, status, milliseconds, requestId }: RequestEvent): string {
   return [
     `${method} ${uri}${range === undefined ? '' : ` ${range}`}: ${status ?? 'no answer'}`,
     `${Math.round(milliseconds)} ms`,

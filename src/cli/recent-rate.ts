@@ -1,6 +1,6 @@
 /** Amounts older than this do not count. */
 const WINDOW_MS = 10_000;
-/** A rate over less time than this says nothing. */
+/** A rate over less time than this is not reliable. */
 const MIN_MS = 1000;
 /** At most one sample is kept for this much time. */
 const SAMPLE_MS = 200;

@@ -1,5 +1,5 @@
 import { VhdupError } from '../errors.js';
-import type { Seal, SealMode } from '../protocol/seal.js';
+import type { SealMode } from '../protocol/seal.js';
 import type { ArgumentsOf } from './definition/flag.js';
 import type { PUSH } from './definition/push.js';
 
@@ -36,14 +36,4 @@ export function untilOf(prefix: string, day: string | undefined, days: number | 
     throw new VhdupError('usage', `--${prefix}until takes a day such as 2027-01-31`);
   if (until.getTime() <= Date.now()) throw new VhdupError('usage', `--${prefix}until ${day ?? ''} is in the past`);
   return until;
-}
-
-/** Returns the row of a table that shows a seal. */
-export function sealRow({ kind, leaseId, until }: Seal): readonly [name: string, value: string] {
-  return [
-    'sealed',
-    kind === 'immutable'
-      ? `immutable until ${until ?? ''}`
-      : `by an infinite lease, ${leaseId === undefined ? 'not from this machine' : `id ${leaseId}`}`,
-  ];
 }

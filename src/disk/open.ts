@@ -1,12 +1,9 @@
 import type { Disk } from './disk.js';
-import { CHAIN_RULES, openChain, type ChainOptions } from './chain.js';
+import { openChain, type ChainOptions } from './chain.js';
 import { localFiles, type Files } from './file.js';
 
 /** Options of `openDisk`. */
 export type OpenOptions = ChainOptions;
-
-/** What the options of opening a disk have to be. */
-export const OPEN_RULES = CHAIN_RULES;
 
 /**
  * Opens a disk and the chain of its parents.

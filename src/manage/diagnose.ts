@@ -135,7 +135,7 @@ export function clockCheck(aheadMs: number): Check {
   const seconds = Math.round(Math.abs(aheadMs) / 1000);
   const message =
     seconds <= 1
-      ? 'as the clock of the server'
+      ? 'agrees with the clock of the server'
       : `${seconds} s ${aheadMs > 0 ? 'behind' : 'ahead of'} the clock of the server`;
   if (Math.abs(aheadMs) <= CLOCK_WARNING_MS) return { name: 'clock', state: 'ok', message };
   const hint = 'set the clock of this machine: the service refuses signatures that are 15 minutes off';

@@ -11,11 +11,11 @@ const WITHOUT = {
   state: { state: 'failed', code: 'output-unwritable', hint: 'choose a folder that you may write to: VHDUP_STATE_DIR' },
   cache: {
     state: 'warning',
-    hint: 'digests are computed anew each time; choose a folder that you may write to: VHDUP_CACHE_DIR',
+    hint: 'digests are computed again each time; choose a folder that you may write to: VHDUP_CACHE_DIR',
   },
 } as const;
 
-/** Checks that a folder of this user can be written to, and that others cannot read it. A folder that is missing is made when needed. */
+/** Checks that a folder of this user can be written to, and that others cannot read it. A missing folder is created when it is needed. */
 export async function folderCheck(
   kind: UserFolder,
   environment: Readonly<Record<string, string | undefined>>,
@@ -25,7 +25,7 @@ export async function folderCheck(
     const path = userFolder(kind, environment);
     const found = await existing(path);
     await access(found, constants.W_OK | constants.X_OK);
-    if (found !== path) return { name, state: 'ok', message: `${path} is made when it is needed` };
+    if (found !== path) return { name, state: 'ok', message: `${path} is created when it is needed` };
     const { mode } = await stat(path);
     return process.platform === 'win32' || (mode & 0o077) === 0
       ? { name, state: 'ok', message: path }

@@ -35,7 +35,7 @@ export interface BlobReport {
   readonly warnings: readonly Warning[];
 }
 
-/** Returns what the service and the footer say of a blob. Throws `disk-unreadable` if there is none. */
+/** Returns the properties of a blob, from the service and its footer. Throws `disk-unreadable` if there is none. */
 export async function inspectBlob(uri: string, options: SessionOptions = {}): Promise<BlobReport> {
   const session = new Session(options);
   const blob = await session.blob(parseBlobUri(uri));

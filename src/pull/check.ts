@@ -66,7 +66,7 @@ export async function chooseDigest(task: PullTask): Promise<PullResult['checked'
   if (written) {
     session.warn({
       code: 'written-since',
-      message: `${blob.uri} was written to after it was pushed, last at ${written.lastModified.toISOString()}: its digests prove nothing any longer, and were not compared`,
+      message: `${blob.uri} was written to after it was pushed, last at ${written.lastModified.toISOString()}: its digests no longer prove anything, and were not compared`,
     });
     return 'none';
   }

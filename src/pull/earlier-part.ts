@@ -93,7 +93,7 @@ async function movePart(from: string, to: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return false;
-    throw unwritable(to, 'go on with what an earlier pull has left', error);
+    throw unwritable(to, 'resume what an earlier pull has stored', error);
   }
 }
 

@@ -1,4 +1,5 @@
-import { OPEN_RULES, type OpenOptions } from '../disk/open.js';
+import { CHAIN_RULES } from '../disk/chain.js';
+import type { OpenOptions } from '../disk/open.js';
 import { FLAG, TEXT, oneOf, wholeNumber, type OptionRules } from '../option-rules.js';
 import type { SessionOptions } from '../session/options.js';
 
@@ -23,7 +24,7 @@ export interface PullOptions extends SessionOptions, Omit<OpenOptions, 'format'>
 
 /** What the options of a pull have to be, besides those of all commands. */
 export const PULL_RULES: OptionRules<PullOptions, keyof SessionOptions> = {
-  ...OPEN_RULES,
+  ...CHAIN_RULES,
   format: oneOf('dynamic', 'fixed', 'raw'),
   onto: TEXT,
   overwrite: FLAG,

@@ -30,7 +30,7 @@ export async function checkBase(digests: DiskDigests, disk: Disk, base: Base): P
     throw mismatch(
       blob,
       `its tree digest differs from that of the local ancestor, ${path}: one of them was changed`,
-      `push the ancestor again, or everything with ${option('to')} alone`,
+      `push the ancestor again, or push without ${option('base')} to send everything`,
     );
   }
   if (!contentMd5) {
@@ -55,6 +55,6 @@ export async function checkBase(digests: DiskDigests, disk: Disk, base: Base): P
     `its Content-MD5 differs from that of the local ancestor, ${path}: one of them was changed`,
     isDeep
       ? 'push the ancestor again; some uploaders write wrong bytes for chains of three and more layers, and record the MD5 of those'
-      : `push the ancestor again, or everything with ${option('to')} alone`,
+      : `push the ancestor again, or push without ${option('base')} to send everything`,
   );
 }

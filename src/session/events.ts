@@ -1,3 +1,4 @@
+import type { RequestRecord } from '../azure/request-log.js';
 import type { Warning } from '../errors.js';
 
 /** The phases of a command that take time. */
@@ -32,18 +33,8 @@ export type SessionEvent =
   | ({ readonly type: 'warning' } & Warning);
 
 /** One request to the service has ended. */
-export interface RequestEvent {
+export interface RequestEvent extends RequestRecord {
   readonly type: 'request';
-  readonly method: string;
-  /** Without a SAS. */
-  readonly uri: string;
-  /** The range of bytes that was asked for or sent, as in the header; absent if there was none. */
-  readonly range?: string;
-  /** HTTP status; absent if there was no answer. */
-  readonly status?: number;
-  readonly milliseconds: number;
-  /** The id of the request in the service's own logs. */
-  readonly requestId?: string;
 }
 
 /** Called with each event. */

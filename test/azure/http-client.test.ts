@@ -86,7 +86,7 @@ t.test('other bytes than were asked for are no content, though there are as many
     });
     await t.rejects(
       blob.read({ offset: 512, length: 512 }),
-      { code: 'transfer-failed', message: /other bytes than were asked for/ },
+      { code: 'transfer-failed', message: /other bytes than were requested/ },
       `${status} ${range ?? ''}`,
     );
   }

@@ -131,7 +131,7 @@ t.test('an answer that is no whole listing is asked for again, and never taken f
       const error: unknown = await ask().catch((caught: unknown) => caught);
       t.match(
         error,
-        { code: 'transfer-failed', message: /the answer is (no whole listing|not the XML that it should be)$/ },
+        { code: 'transfer-failed', message: /the answer is (not a complete listing|not the XML that it should be)$/ },
         `${kind}: ${body}`,
       );
       t.notMatch(String(error), /\[object/);

@@ -115,7 +115,7 @@ t.test('times are short: seconds, minutes, or hours and minutes', (t) => {
     [59, '59 s left'],
     [60, '1:00 min left'],
     [3599, '59:59 min left'],
-    [3729, '1:02 h left'],
+    [3729, '1:02:09 h left'],
   ] as const) {
     const line = lineAfter(
       [

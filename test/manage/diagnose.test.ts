@@ -50,7 +50,7 @@ t.test('folders that are open to others, or no folders, are found', async (t) =>
   const folder = t.testdir({});
   const path = join(folder, 'state');
   const check = () => folderCheck('state', { VHDUP_STATE_DIR: path });
-  t.match(await check(), { state: 'ok', message: /is made when it is needed/ });
+  t.match(await check(), { state: 'ok', message: /is created when it is needed/ });
   await mkdir(path, { mode: 0o755 });
   if (process.platform !== 'win32') t.match(await check(), { state: 'warning', hint: /chmod 700/ });
   await writeFile(join(folder, 'file'), '');

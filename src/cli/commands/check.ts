@@ -1,7 +1,8 @@
 import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import { checkDisk } from '../../disk/check.js';
-import { imageOptions, requireFile, type Command } from '../command.js';
+import type { Command } from '../command.js';
+import { imageOptions, requireFile } from '../disk-flags.js';
 import { EXIT } from '../exit-code.js';
 import { CHECK } from '../definition/read.js';
 import { printResult } from '../output.js';

@@ -2,7 +2,8 @@ import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import { warningsOf } from '../../disk/warnings-of.js';
 import { openDisk } from '../../disk/open.js';
-import { imageOptions, requireFile, type Command } from '../command.js';
+import type { Command } from '../command.js';
+import { imageOptions, requireFile } from '../disk-flags.js';
 import { MAP } from '../definition/read.js';
 import { printLongResult } from '../output.js';
 

@@ -2,12 +2,14 @@ import { VhdupError } from '../../errors.js';
 import { isBlobUri } from '../../azure/location.js';
 import type { PullOptions } from '../../pull/options.js';
 import { blobTitle, fileTitle } from '../blob-title.js';
-import { credentialOptions } from '../blob-flags.js';
-import { openOptions, paceOptions, requireFile, type Command } from '../command.js';
+import { credentialOptions } from '../credential-flags.js';
+import type { Command } from '../command.js';
+import { openOptions, requireFile } from '../disk-flags.js';
+import { paceOptions } from '../pace-flags.js';
 import { PULL } from '../definition/pull.js';
 import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
-import { resumable } from '../resumable.js';
+import { runResumable } from '../run-resumable.js';
 import { pullJson, pullLines } from '../reports/pull.js';
 
 /** `vhdup pull`: downloads a page blob to a disk. */
@@ -27,7 +29,7 @@ export const pullCommand: Command<typeof PULL> = {
     process.on('SIGXFSZ', () => undefined);
     const { pull } = await import('../../pull/pull.js');
     const view = progressView(flags);
-    await resumable({ view, json, outcome: 'are downloaded' }, async (signal) => {
+    await runResumable({ view, json, outcome: 'are downloaded' }, async (signal) => {
       const options: PullOptions = {
         ...credentials,
         ...openOptions(flags),

@@ -4,13 +4,15 @@ import { isBlobUri } from '../../azure/location.js';
 import { MAX_WRITE } from '../../plan/page-blob-limits.js';
 import type { ContentMd5Mode, PushOptions } from '../../push/options.js';
 import { blobTitle, fileTitle } from '../blob-title.js';
-import { credentialOptions } from '../blob-flags.js';
-import { imageOptions, paceOptions, requireFile, type Command } from '../command.js';
+import { credentialOptions } from '../credential-flags.js';
+import type { Command } from '../command.js';
+import { imageOptions, requireFile } from '../disk-flags.js';
+import { paceOptions } from '../pace-flags.js';
 import type { ArgumentsOf } from '../definition/flag.js';
 import { PUSH } from '../definition/push.js';
 import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
-import { resumable } from '../resumable.js';
+import { runResumable } from '../run-resumable.js';
 import { planJson, planLines, pushJson, pushLines } from '../reports/push.js';
 import { sealOption } from '../seal-flags.js';
 import { amount } from '../units.js';
@@ -35,7 +37,7 @@ export const pushCommand: Command<typeof PUSH> = {
     const { destinationOf } = await import('../../push/destination-location.js');
     const title = `${fileTitle(path)} to ${blobTitle(destinationOf(path, to, base))}`;
     const view = progressView(flags);
-    await resumable({ view, json, outcome: 'are up' }, async (signal) => {
+    await runResumable({ view, json, outcome: 'are up' }, async (signal) => {
       const options: PushOptions = {
         ...credentials,
         to,
@@ -76,7 +78,7 @@ function contentMd5Option({
   noMd5,
 }: Pick<ArgumentsOf<typeof PUSH>, 'contentMd5' | 'noMd5'>): ContentMd5Mode | undefined {
   if (noMd5 && mode !== undefined && mode !== 'never')
-    throw new VhdupError('usage', `--content-md5 ${mode} and --no-md5 contradict each other`, {
+    throw new VhdupError('usage', `--content-md5 ${mode} and --no-md5 cannot be used together`, {
       hint: 'leave out one of them',
     });
   return noMd5 ? 'never' : mode;

@@ -1,11 +1,9 @@
 import { VhdupError } from '../../errors.js';
-import { credentialOptions } from '../blob-flags.js';
 import type { Command } from '../command.js';
 import { SEAL } from '../definition/manage.js';
-import { interruptible } from '../interrupt.js';
 import { printResult } from '../output.js';
-import { progressView } from '../progress.js';
 import { sealJson, sealLines } from '../reports/seal.js';
+import { runOnBlob } from '../run-on-blob.js';
 import { untilOf } from '../seal-flags.js';
 
 /** `vhdup seal`: protects a finished blob from changes. */
@@ -19,9 +17,7 @@ export const sealCommand: Command<typeof SEAL> = {
       ? ({ kind: 'immutable', until: untilOf('', until, flags.days) } as const)
       : ({ kind: 'lease' } as const);
     const { sealBlob } = await import('../../manage/seal-blob.js');
-    const credentials = await credentialOptions(flags, flags.blob);
-    const { onEvent } = progressView({ quiet: true, verbose: flags.verbose });
-    const result = await interruptible((signal) => sealBlob(flags.blob, { ...credentials, seal, signal, onEvent }));
+    const result = await runOnBlob(flags, flags.blob, (options) => sealBlob(flags.blob, { ...options, seal }));
     printResult(flags.json, sealJson(result), () => sealLines(result));
   },
 };

@@ -1,9 +1,8 @@
-import { COMMANDS } from '../definition/commands.js';
+import { COMMANDS, COMMAND_NAMES } from '../definition/commands.js';
 import { flagCandidates, quoted, wordCandidates } from './candidates.js';
 
 /** Returns the script for bash. What it does not complete, readline completes: names of files. */
 export function bashScript(): string {
-  const names = COMMANDS.map(({ name }) => name);
   return `# Completion of vhdup in bash. Made by: vhdup completion bash
 _vhdup() {
   local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" command='' word
@@ -16,7 +15,7 @@ _vhdup() {
   fi
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      ${names.join('|')}) command=$word; break ;;
+      ${COMMAND_NAMES.join('|')}) command=$word; break ;;
     esac
   done
   case "$command $prev" in
@@ -24,7 +23,7 @@ ${valueCases().join('\n')}
   esac
   case "$command:$cur" in
     :-*) COMPREPLY=($(compgen -W '--help --version' -- "$cur")) ;;
-    :*) COMPREPLY=($(compgen -W ${quoted(names.join(' '))} -- "$cur")) ;;
+    :*) COMPREPLY=($(compgen -W ${quoted(COMMAND_NAMES.join(' '))} -- "$cur")) ;;
 ${COMMANDS.flatMap((definition) => {
   const flags = flagCandidates(definition).map(({ name }) => name);
   const words = wordCandidates(definition);

@@ -1,4 +1,4 @@
-import { COMMANDS, HELP, TOPICS } from '../definition/commands.js';
+import { COMMAND_NAMES, HELP, TOPICS } from '../definition/commands.js';
 import { shownName, type CommandDefinition, type Flag } from '../definition/flag.js';
 import { GENERAL_FLAGS } from '../parse/split.js';
 
@@ -22,7 +22,7 @@ export function flagCandidates(definition: CommandDefinition): FlagCandidate[] {
 
 /** Returns the words that may follow a command: texts, or `files`; nothing for URIs. */
 export function wordCandidates(definition: CommandDefinition): 'files' | readonly string[] {
-  if (definition.name === HELP.name) return [...COMMANDS.map(({ name }) => name), ...TOPICS];
+  if (definition.name === HELP.name) return [...COMMAND_NAMES, ...TOPICS];
   const completes = Object.values(definition.words).flatMap((word) => word.completes ?? []);
   return completes.includes('files') ? 'files' : completes;
 }

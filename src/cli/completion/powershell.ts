@@ -1,4 +1,4 @@
-import { COMMANDS } from '../definition/commands.js';
+import { COMMANDS, COMMAND_NAMES } from '../definition/commands.js';
 import { flagCandidates, quoted, wordCandidates } from './candidates.js';
 
 /** Returns the script for PowerShell. What it does not complete, PowerShell completes: names of files. */
@@ -10,7 +10,7 @@ export function powershellScript(): string {
     );
     return `    ${quoted(definition.name)} = @(${[...(words === 'files' ? [] : words), ...flags].map((text) => quoted(text)).join(', ')})`;
   });
-  const names = COMMANDS.map(({ name }) => quoted(name));
+  const names = COMMAND_NAMES.map((name) => quoted(name));
   return `# Completion of vhdup in PowerShell. Made by: vhdup completion powershell
 Register-ArgumentCompleter -Native -CommandName vhdup -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)

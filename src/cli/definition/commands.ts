@@ -33,19 +33,13 @@ export const HELP = {
   examples: [['help exit-codes', 'what each exit code means']],
 } as const satisfies CommandDefinition;
 
+const ALL = [PUSH, PULL, VERIFY, INFO, MAP, CHECK, STATUS, ABORT, SEAL, UNSEAL, DOCTOR, COMPLETION, HELP] as const;
+
+/** The name of a command. */
+export type CommandName = (typeof ALL)[number]['name'];
+
 /** All commands, in the order of help. */
-export const COMMANDS: readonly CommandDefinition[] = [
-  PUSH,
-  PULL,
-  VERIFY,
-  INFO,
-  MAP,
-  CHECK,
-  STATUS,
-  ABORT,
-  SEAL,
-  UNSEAL,
-  DOCTOR,
-  COMPLETION,
-  HELP,
-];
+export const COMMANDS: readonly (CommandDefinition & { readonly name: CommandName })[] = ALL;
+
+/** The names of all commands, in the order of help. */
+export const COMMAND_NAMES: readonly CommandName[] = ALL.map(({ name }) => name);

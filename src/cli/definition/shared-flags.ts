@@ -102,7 +102,6 @@ export const CREDENTIAL_FLAGS = {
   },
 } as const satisfies FlagSet;
 
-export type JsonFlag = FlagsOf<typeof JSON_FLAG>;
 export type OutputFlags = FlagsOf<typeof OUTPUT_FLAGS>;
 export type ParentFlags = FlagsOf<typeof PARENT_FLAGS>;
 export type ImageFlags = FlagsOf<typeof IMAGE_FLAGS>;

@@ -1,6 +1,6 @@
 import { VhdupError } from '../../errors.js';
 import type { Command } from '../command.js';
-import { COMMANDS, HELP, TOPICS } from '../definition/commands.js';
+import { COMMANDS, COMMAND_NAMES, HELP, TOPICS } from '../definition/commands.js';
 import { didYouMean } from '../parse/suggest.js';
 import { commandHelp, mainHelp } from './command-help.js';
 import { topicHelp } from './topics.js';
@@ -21,7 +21,7 @@ function helpOn(name: string | undefined, width: number): string[] {
   if (definition !== undefined) return commandHelp(definition, width, false);
   const topic = TOPICS.find((other) => other === name);
   if (topic !== undefined) return topicHelp(topic, width);
-  const names = [...COMMANDS.map((command) => command.name), ...TOPICS];
+  const names = [...COMMAND_NAMES, ...TOPICS];
   throw new VhdupError('usage', `there is no help on "${name}"${didYouMean(name, names)}`, {
     hint: `the topics are ${TOPICS.join(', ')}, and the names of commands`,
   });

@@ -1,24 +1,9 @@
 import { COMMANDS, type TOPICS } from '../definition/commands.js';
 import { variableOf } from '../definition/flag.js';
+import { EXIT_MEANINGS } from '../exit-code.js';
 import { columns, wrap } from './wrap.js';
 
 type Row = readonly [name: string, text: string];
-
-/** What each exit code means, in short. docs/EXIT-CODES.md has the error codes that belong to them. */
-export const EXIT_MEANINGS: readonly (readonly [code: number, text: string])[] = [
-  [0, 'done'],
-  [1, 'unexpected error: please report it'],
-  [2, 'usage: the arguments are wrong'],
-  [3, 'bad or unsupported disk, or a broken chain'],
-  [4, 'the base does not match'],
-  [5, 'the destination or the output is in the way, in use, unfinished or missing'],
-  [6, 'not authorised'],
-  [7, 'failed, resumable: run the same command again'],
-  [8, 'the source changed meanwhile'],
-  [9, 'verification found differences'],
-  [10, 'failed for good: a repeat alone does not help'],
-  [130, 'Ctrl-C or SIGTERM, resumable; or a question was answered no'],
-];
 
 /** Where credentials come from, in the order in which they are looked for. */
 export const CREDENTIAL_SOURCES: readonly Row[] = [
@@ -64,7 +49,7 @@ const TOPIC_LINES: Readonly<Record<(typeof TOPICS)[number], (width: number) => s
   'exit-codes': (width) => [
     'Exit codes',
     ...columns(
-      EXIT_MEANINGS.map(([code, text]) => [String(code).padStart(3), text]),
+      Object.entries(EXIT_MEANINGS).map(([code, text]) => [code.padStart(3), text]),
       width,
     ),
     '',

@@ -5,7 +5,7 @@ const MAX_WIDTH = 100;
 /** The width without a terminal. */
 const DEFAULT_WIDTH = 80;
 
-/** Returns the width of help for a terminal with so many columns; `undefined`: no terminal. */
+/** Returns the width of help for a terminal with this number of columns; `undefined`: no terminal. */
 export function helpWidth(columns: number | undefined): number {
   // A terminal of unknown size has 0 columns.
   return Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, columns || DEFAULT_WIDTH));

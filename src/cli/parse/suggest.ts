@@ -16,7 +16,7 @@ export function didYouMean(typed: string, names: readonly string[], prefix = '')
 
 /** Returns the number of letters to add, remove, replace, or swap with their neighbour that makes one text of the other. */
 function editsBetween(a: string, b: string): number {
-  // A long text is no typing error, and would take long.
+  // A much longer text is not a typing error, and comparing it would be slow.
   if (Math.abs(a.length - b.length) > b.length) return Infinity;
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, index) => index)];
   const at = (row: number, column: number) => rows[row]?.[column] ?? Infinity;

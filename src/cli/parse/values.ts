@@ -90,7 +90,7 @@ function flagValue(name: string, flag: Flag, texts: readonly string[] | undefine
   }
   if (flag.kind === 'list') return texts;
   const [text = '', ...more] = texts;
-  // A switch may be repeated: `-v -v`. If the two differ, nobody can say which one is meant.
+  // A switch may be repeated: `-v -v`. If the values differ, it is not clear which one is meant.
   if (flag.kind === 'switch' ? more.some((other) => other !== text) : more.length > 0)
     throw new VhdupError('usage', `--${name} was given more than once`);
   if (flag.kind !== 'switch') return convert(`--${name}`, flag, text);

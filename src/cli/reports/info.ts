@@ -99,7 +99,7 @@ export function blobLines({
       allocated === undefined ? undefined : ['allocated', size(allocated)],
       ['Content-MD5', contentMd5 ?? 'none'],
       push && ['push', PUSH_STATES[state]],
-      push?.base && ['pushed over', `${push.base.uri} (${push.base.id})`],
+      push?.base && ['base', `${push.base.uri} (id ${push.base.id})`],
       ['protected by', protection ?? 'nothing: it can change'],
     ]),
     ...problems.map((text) => `  problem: ${text}`),

@@ -4,10 +4,10 @@ import type { PushPlan } from '../../plan/push-plan.js';
 import type { VerifyScope } from '../../push/options.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import { table } from '../output.js';
-import { sealRow } from '../seal-flags.js';
 import { count, duration, grouped, size } from '../units.js';
 import { paceWords, share, short } from './amounts.js';
 import type { ReportOptions } from './options.js';
+import { sealRow } from './seal.js';
 
 /** Returns the result of a push for programs. `verified`: what was fetched and compared, as requested. */
 export function pushJson(result: PushResult, verified: VerifyScope | undefined): object {
@@ -57,7 +57,7 @@ export function pushLines(
     ...table([
       ['id', id ?? 'none'],
       base && baseRow(base),
-      ['Content-MD5', contentMd5 ?? 'none'],
+      ['Content-MD5', contentMd5 ?? 'left out'],
       ...proofRows,
       ...(verbose ? innerRows(result) : []),
     ]),
@@ -133,7 +133,7 @@ function layerRow({ layer, id }: BaseSummary): Row {
 }
 
 function protectionRow({ protection }: BaseSummary): Row {
-  return ['base sealed', protection ?? 'no: nothing keeps it from changing'];
+  return ['base protected by', protection ?? 'nothing: it can change'];
 }
 
 /** Returns the plan for programs: amounts and counts. Only the library gives the ranges themselves. */

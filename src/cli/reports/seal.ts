@@ -1,6 +1,6 @@
 import type { SealResult, UnsealResult } from '../../manage/seal-blob.js';
+import type { Seal } from '../../protocol/seal.js';
 import { table } from '../output.js';
-import { sealRow } from '../seal-flags.js';
 
 /** Returns a sealed blob for programs. */
 export function sealJson({ blob, seal, warnings }: SealResult): object {
@@ -27,4 +27,14 @@ const OUTCOMES: Readonly<Record<UnsealResult['outcome'], string>> = {
 export function unsealLines({ blob, outcome, protection }: UnsealResult): string[] {
   const rest = protection === undefined ? '' : `; still protected by ${protection}`;
   return [`${blob}: ${OUTCOMES[outcome]}${rest}`];
+}
+
+/** Returns the row of a table that shows a seal. */
+export function sealRow({ kind, leaseId, until }: Seal): readonly [name: string, value: string] {
+  return [
+    'sealed',
+    kind === 'immutable'
+      ? `immutable until ${until ?? ''}`
+      : `by an infinite lease, ${leaseId === undefined ? 'not from this machine' : `id ${leaseId}`}`,
+  ];
 }

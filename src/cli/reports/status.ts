@@ -70,10 +70,10 @@ export function statusLines({
     blob,
     ...table([
       ['push', `${PUSH_STATES[state]}${writtenSince === undefined ? '' : `, last at ${writtenSince}`}`],
-      push?.id === undefined ? undefined : ['disk', push.id],
-      push?.base && ['over', `${push.base.uri} (${push.base.id})`],
+      push?.id === undefined ? undefined : ['id', push.id],
+      push?.base && ['base', `${push.base.uri} (id ${push.base.id})`],
       blobSize === undefined ? undefined : ['blob size', `${size(blobSize)} (${blobSize} bytes)`],
-      allocated === undefined ? undefined : ['in pages', size(allocated)],
+      allocated === undefined ? undefined : ['allocated', size(allocated)],
       copy && copy.status !== 'success' ? ['copy', copyText(copy)] : undefined,
       lease && ['lease', leaseText(lease)],
       protection === undefined ? undefined : ['protected by', protection],
@@ -101,7 +101,7 @@ function copyText({ status, done, total, description }: NonNullable<BlobStatus['
 
 function leaseText({ state, infinite, holder, isSealedFromHere }: LeaseStatus): string {
   if (state !== 'leased') return state ?? 'unknown';
-  if (infinite) return `without end${isSealedFromHere ? ', sealed from this machine' : ''}`;
+  if (infinite) return `infinite${isSealedFromHere ? ', sealed from this machine' : ''}`;
   if (!holder) return 'held; the holder is not known';
   const alive =
     holder.isAlive === undefined

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
-import { cliPage } from '../../../src/cli/papers/cli-page.js';
-import { manPage } from '../../../src/cli/papers/man-page.js';
+import { cliPage } from '../../../src/cli/generate-docs/cli-page.js';
+import { manPage } from '../../../src/cli/generate-docs/man-page.js';
 
 const fileOf = (name: string) => readFile(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
 

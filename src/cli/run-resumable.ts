@@ -6,7 +6,7 @@ import { printMessage } from './output.js';
 import type { ProgressView } from './progress.js';
 import { hasSecret, shellCommand } from './shell-command.js';
 
-/** A command that can be stopped, and goes on when it is run again. */
+/** A command that may be stopped, and resumes when it is run again. */
 export interface ResumableRun {
   readonly view: ProgressView;
   /** Whether the command prints JSON: then the error goes to stdout too. */
@@ -16,10 +16,10 @@ export interface ResumableRun {
 }
 
 /**
- * Runs `work`, as `interruptible` does. If it is stopped by a signal, prints how far it got and the command that goes on with it, and
- * sets the exit code.
+ * Runs `work`, as `interruptible` does. If a signal stops it, prints how much is done and the command that resumes it, and sets the
+ * exit code.
  */
-export async function resumable(
+export async function runResumable(
   { view, json, outcome }: ResumableRun,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
@@ -36,8 +36,8 @@ export async function resumable(
   }
 }
 
-/** Returns how much is done, and the command that goes on. */
-export function stoppedMessage(
+/** Returns how much is done, and the command that resumes the work. */
+function stoppedMessage(
   content: { readonly done: number; readonly total: number } | undefined,
   outcome: string,
   args: readonly string[],

@@ -7,8 +7,9 @@ import type { CredentialFlags, OutputFlags } from './definition/shared-flags.js'
 import { printMessage } from './output.js';
 
 /**
- * Returns the library's options of all commands that send requests, for these flags. The SAS in a file is for the account of `uri`, and replaces the credentials of the
- * environment. A SAS in a URI still comes first. Throws `usage` if the file cannot be read, or does not hold a SAS.
+ * Returns the library's options of all commands that send requests, for these flags. The SAS in a file is for the account of `uri`,
+ * and replaces the credentials of the environment. A SAS in a URI still comes first. Throws `usage` if the file cannot be read, or
+ * does not contain a SAS.
  */
 export async function credentialOptions(
   { sasFile: path, allowHttp, verbose }: CredentialFlags & Pick<OutputFlags, 'verbose'>,
@@ -31,7 +32,7 @@ async function readSasFile(path: string): Promise<string> {
   let text: string;
   try {
     if (process.platform !== 'win32' && ((await stat(path)).mode & 0o077) !== 0)
-      printMessage(`warning: ${path} is open to other users of this machine: chmod 600 keeps its SAS from them`);
+      printMessage(`warning: ${path} can be read by other users of this machine: chmod 600 keeps its SAS secret`);
     text = await readFile(path, 'utf8');
   } catch (error) {
     throw new VhdupError('usage', `--sas-file: ${messageOf(error)}`, { cause: error });
@@ -40,7 +41,7 @@ async function readSasFile(path: string): Promise<string> {
   registerSas(sas);
   if (!/^[^\s;]*\bsig=[^\s;]+$/.test(sas))
     throw new VhdupError('usage', `--sas-file: ${path} does not contain a SAS`, {
-      hint: 'the file holds the SAS alone, such as sv=…&sig=…, with or without a question mark before it',
+      hint: 'the file contains the SAS alone, such as sv=…&sig=…, with or without a question mark before it',
     });
   return sas;
 }

@@ -1,7 +1,8 @@
 import { COMMANDS } from '../definition/commands.js';
 import type { CommandDefinition, Flag } from '../definition/flag.js';
+import { EXIT_MEANINGS } from '../exit-code.js';
 import { SUMMARY, flagColumn, fullText } from '../help/command-help.js';
-import { CREDENTIAL_SOURCES, EXIT_MEANINGS, OTHER_VARIABLES, VARIABLE_RULES, flagVariables } from '../help/topics.js';
+import { CREDENTIAL_SOURCES, OTHER_VARIABLES, VARIABLE_RULES, flagVariables } from '../help/topics.js';
 import { usageOf } from '../parse/values.js';
 
 /** Returns the man page, docs/vhdup.1, in roff. */
@@ -23,7 +24,7 @@ export function manPage(): string {
     'The first one that is found is used:',
     ...definitions(CREDENTIAL_SOURCES),
     '.SH EXIT STATUS',
-    ...definitions(EXIT_MEANINGS.map(([code, text]) => [String(code), text])),
+    ...definitions(Object.entries(EXIT_MEANINGS)),
   ];
   return `${lines.join('\n')}\n`;
 }
