@@ -22,6 +22,15 @@ export async function identityCredential(
   return explained(new DefaultAzureCredential(), endpoint, skipped, deadlineMs);
 }
 
+/**
+ * The error of a sign-in that fails after an earlier one has succeeded: the network, or the program that signs in, fails in passing
+ * more often than a credential is withdrawn. Its code makes it one that is tried again.
+ */
+class RenewalFailure extends Error {
+  override readonly name = 'RenewalFailure';
+  readonly code = 'TokenNotRenewed';
+}
+
 /** Returns a credential with a deadline, whose errors say what was looked for. */
 export function explained(
   credential: TokenCredential,
@@ -29,12 +38,16 @@ export function explained(
   skipped: readonly CredentialSource[],
   deadlineMs: number,
 ): TokenCredential {
+  let hasSignedIn = false;
   return {
     getToken: async (scopes, options) => {
       try {
-        return await credential.getToken(scopes, { ...options, abortSignal: AbortSignal.timeout(deadlineMs) });
+        const token = await credential.getToken(scopes, { ...options, abortSignal: AbortSignal.timeout(deadlineMs) });
+        hasSignedIn = true;
+        return token;
       } catch (error) {
         if (!isSignInError(error)) throw error;
+        if (hasSignedIn) throw new RenewalFailure(`the token cannot be renewed: ${reasonOf(error)}`);
         throw noCredential(endpoint, [...skipped, ...chainReasons(error)]);
       }
     },

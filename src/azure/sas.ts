@@ -31,14 +31,17 @@ function timeOf(text: string | null): Date | undefined {
   return Number.isNaN(time.getTime()) ? undefined : time;
 }
 
-/** A SAS that begins later than this is refused before any request. Nearer ones may only look early: clocks differ. */
+/** A SAS that ended, or begins, further away than this is refused before any request. Nearer ones may only look so: clocks differ. */
 const MAX_CLOCK_DIFFERENCE_MS = 15 * 60_000;
 
-/** Throws `not-authorised` if a SAS has expired, or is not valid yet, by the clock of this machine. */
+/**
+ * Throws `not-authorised` if a SAS has expired, or is not valid yet, by the clock of this machine and more than clocks differ. If it
+ * is less, the service decides: its refusal gets the time as a hint.
+ */
 export function requireValidNow(sas: string, endpoint: string, now = new Date()): void {
   const { starts, ends } = parseSas(sas);
   const clock = `the clock of this machine says ${textOf(now)}`;
-  if (ends && ends <= now)
+  if (ends && ends.getTime() < now.getTime() - MAX_CLOCK_DIFFERENCE_MS)
     throw new VhdupError('not-authorised', `${endpoint}: the SAS expired at ${textOf(ends)}`, {
       hint: `make a new SAS; ${clock}`,
     });
@@ -63,6 +66,7 @@ export function expiryWarning(sas: string, bytes: number, now = new Date()): str
   const left = ends.getTime() - now.getTime();
   const needed = (bytes / ASSUMED_RATE) * 1000;
   if (left > SOON_MS && left > needed) return undefined;
+  if (left <= 0) return `the SAS expired at ${textOf(ends)}, by the clock of this machine`;
   const time = `the SAS expires at ${textOf(ends)}, in ${minutes(left)}`;
   return left > needed
     ? time

@@ -3,13 +3,14 @@ import { VhdupError, messageOf, type Warning } from '../errors.js';
 import { redact } from '../redact/redact.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 import { runningCommand } from './running-command.js';
+import { writeOut } from './write-out.js';
 
 /** Version of the JSON that programs read. */
 const SCHEMA = 2;
 
 /** Writes the result of a command: lines for people, or one object for programs. Nothing else goes to stdout. */
 export function printResult(json: boolean, result: object, lines: () => readonly string[]): void {
-  process.stdout.write(json ? jsonLine({ ...head(), ...result }) : lines().map(textLine).join(''));
+  writeOut(json ? jsonLine({ ...head(), ...result }) : lines().map(textLine).join(''));
 }
 
 /** A result with a list that may not fit in memory. */
@@ -70,14 +71,14 @@ export async function printLongResult<Item extends object>(
 
 /** Writes to stdout, and waits if its reader is slower. */
 async function writeWithBackpressure(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+  if (!writeOut(text)) await once(process.stdout, 'drain');
 }
 
 /** Writes an error. Returns its exit code. */
 export function printError(json: boolean, thrown: unknown): number {
   const { error, exitCode } = toFailure(thrown);
   if (json) {
-    process.stdout.write(jsonLine({ ...head(), error, exitCode, ...keptWarnings() }));
+    writeOut(jsonLine({ ...head(), error, exitCode, ...keptWarnings() }));
   } else {
     printMessage(`vhdup: ${error.message}`);
     if (error.hint !== undefined) printMessage(`  ${error.hint}`);

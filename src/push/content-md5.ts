@@ -65,8 +65,10 @@ export function contentMd5Omission({ identity, options }: Pick<PreparedPush, 'id
 
 /** Says in a note that `auto` leaves out Content-MD5. */
 export function noteOmittedMd5(push: PreparedPush): void {
-  if (contentMd5Omission(push).contentMd5Omitted === 'auto')
-    push.session.note(
-      `Content-MD5 is left out: so little of the disk is sent that computing it would take longer; ${option('contentMd5', 'always')} sets it`,
-    );
+  if (contentMd5Omission(push).contentMd5Omitted !== 'auto') return;
+  const reason =
+    push.found.kind === 'resumable'
+      ? ', as by the run that began this push'
+      : ': so little of the disk is sent that computing it would take longer';
+  push.session.note(`Content-MD5 is left out${reason}; ${option('contentMd5', 'always')} sets it`);
 }

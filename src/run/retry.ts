@@ -84,9 +84,9 @@ export interface RetryOptions {
 
 /**
  * Attempts before a server has answered for the first time: a wrong address is then likelier than a failure that
- * passes.
+ * passes. By default they take about six seconds: as long as a server or a network needs that is just being started.
  */
-const ATTEMPTS_UNTIL_REACHED = 4;
+const ATTEMPTS_UNTIL_REACHED = 6;
 
 /**
  * Runs requests, and repeats those with transient errors: after an exponential back-off with jitter, or after the time

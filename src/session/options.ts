@@ -51,7 +51,7 @@ function isRetryPolicy(value: unknown): boolean {
     Record<keyof RetryPolicy, unknown>
   >;
   return (
-    Number.isInteger(attempts) &&
+    (Number.isInteger(attempts) || attempts === Infinity) &&
     isNumber(attempts, 1) &&
     isNumber(firstDelayMs, 0) &&
     isNumber(maxDelayMs, 0) &&

@@ -84,7 +84,12 @@ export class Session {
         floor: this.#floor,
         onRequest: this.#options.requestEvents
           ? (record) => {
-              this.emit({ type: 'request', ...record });
+              // This is called by a socket: what the listener throws would end the process.
+              try {
+                this.emit({ type: 'request', ...record });
+              } catch (error) {
+                this.fail(error);
+              }
             }
           : undefined,
       }),

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { credentialsFor } from '../../src/azure/credential.js';
 import { explained } from '../../src/azure/identity.js';
+import { isTransient, serviceError } from '../../src/azure/service-error.js';
 import { parseBlobUri } from '../../src/azure/location.js';
 import { VhdupError } from '../../src/index.js';
 
@@ -83,6 +84,30 @@ t.test('what the identity chain says is in the hint, a line each; other failures
   const reset = Object.assign(new Error('reset'), { code: 'ECONNRESET' });
   await t.rejects(chain(reset).getToken('scope'), reset);
 });
+
+t.test(
+  'a token that cannot be renewed in the middle is tried again, and ends with an error that resumes',
+  async (t) => {
+    const state = { isDown: false };
+    const token = { token: 'a', expiresOnTimestamp: 0 };
+    const down = Object.assign(new Error('no route to the sign-in'), { name: 'AggregateAuthenticationError' });
+    const credential = explained(
+      { getToken: () => (state.isDown ? Promise.reject(down) : Promise.resolve(token)) },
+      'https://acct',
+      [],
+      1000,
+    );
+    await credential.getToken('scope');
+    state.isDown = true;
+    const error: unknown = await credential.getToken('scope').catch((caught: unknown) => caught);
+    t.ok(isTransient(error));
+    t.match(serviceError(error, { what: 'write', uri: 'https://acct/c/b' }), {
+      code: 'transfer-failed',
+      retryable: true,
+      message: /the token cannot be renewed: no route to the sign-in/,
+    });
+  },
+);
 
 t.test('a credential for another account is passed over for the next one', async (t) => {
   const both = {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -64,6 +65,25 @@ t.test(
     t.notMatch(missing.stderr, /done its work/);
     const list = await shell(`$VHDUP map '${scene.child}' >/dev/full`, env);
     t.equal(list.exitCode, 1);
+  },
+);
+
+t.test(
+  'a file that takes only a part of the output is an error, not a success',
+  { skip: process.platform === 'win32' ? 'no bash here' : false },
+  async (t) => {
+    const out = join(t.testdir(), 'out');
+    for (const [args, exit] of [
+      ['push --help-all', 1],
+      ['completion bash', 1],
+      [`info '${'none/'.repeat(250)}none.vhd' --json`, 3],
+    ] as const) {
+      const { stderr } = await shell(`ulimit -f 1; trap '' XFSZ; $VHDUP ${args} >'${out}'; echo "exit $?" >&2`, {});
+      t.match(stderr, new RegExp(`cannot write to stdout: EFBIG(.|\\n)*exit ${exit}\\n$`), args);
+    }
+    await shell(`$VHDUP push --help-all >'${out}'`, {});
+    const { stdout } = await shell('$VHDUP push --help-all', {});
+    t.equal(await readFile(out, 'utf8'), stdout, 'a file gets what a pipe gets');
   },
 );
 

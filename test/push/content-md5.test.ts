@@ -150,7 +150,14 @@ t.test('the record of an interrupted push says if Content-MD5 is left out, and a
 
   t.equal(await interrupt('never', 'never'), 'omitted');
   t.equal(await interrupt('never'), 'omitted', 'also if it is interrupted again');
-  const resumed = await pushed(scene.base, { to: uri('never') });
+  const notes: string[] = [];
+  const resumed = await pushed(scene.base, {
+    to: uri('never'),
+    onEvent: (event) => {
+      if (event.type === 'note') notes.push(event.message);
+    },
+  });
+  t.match(notes.join('\n'), /Content-MD5 is left out, as by the run that began this push; /);
   t.match(resumed, { outcome: 'resumed', contentMd5: undefined, contentMd5Omitted: 'auto' });
 
   await interrupt('always', 'never');

@@ -97,3 +97,24 @@ t.test('pages are written to blobs of any name', async (t) => {
     );
   }
 });
+
+t.test('what a listener throws ends the push, also from the event of a request, and not the process', async (t) => {
+  const { folder, pushed, uri } = await stage(t);
+  const { path } = await writeImage({
+    path: join(folder, 'a.vhd'),
+    type: 'dynamic',
+    size: 8 * MIB,
+    writes: [{ offset: 0, data: randomBytes(MIB) }],
+  });
+  for (const type of ['request', 'progress'])
+    await t.rejects(
+      pushed(path, {
+        to: uri(type),
+        requestEvents: true,
+        onEvent: (event) => {
+          if (event.type === type) throw new Error('of the listener');
+        },
+      }),
+      { message: 'of the listener' },
+    );
+});

@@ -18,7 +18,7 @@ const ERRORS: ServiceErrors = {
   isThrottled: (error) => answerOf(error).status === 503,
   toError: (error, { what, uri }) => new Error(`${uri}: cannot ${what}`, { cause: error }),
 };
-const POLICY = { attempts: 6, firstDelayMs: 1, maxDelayMs: 2 };
+const POLICY = { attempts: 8, firstDelayMs: 1, maxDelayMs: 2 };
 const ATTEMPT = { what: 'write', uri: 'https://a/b' };
 
 /** A retrier, and a request that answers with these statuses in turn, and then succeeds. */
@@ -39,8 +39,8 @@ t.test('a transient failure is repeated, and from the second time on a message s
   const { retrier, request } = scene([500, 500, 500], { onRetry: (message) => messages.push(message) });
   t.equal(await retrier.run(ATTEMPT, request), 4);
   t.strictSame(messages, [
-    'cannot write yet (500): attempt 3 of 6 follows',
-    'cannot write yet (500): attempt 4 of 6 follows',
+    'cannot write yet (500): attempt 3 of 8 follows',
+    'cannot write yet (500): attempt 4 of 8 follows',
   ]);
 });
 
@@ -50,13 +50,13 @@ t.test('another failure is thrown at once, as the error of the service', async (
   t.equal(calls(), 1);
 });
 
-t.test('attempts end; before the first answer there are four at most', async (t) => {
+t.test('attempts end; before the first answer there are six at most', async (t) => {
   const answered = scene(Array<number>(9).fill(500));
   await t.rejects(answered.retrier.run(ATTEMPT, answered.request), /cannot write/);
-  t.equal(answered.calls(), 6);
+  t.equal(answered.calls(), 8);
   const silent = scene(Array<undefined>(9).fill(undefined));
   await t.rejects(silent.retrier.run(ATTEMPT, silent.request), /cannot write/);
-  t.equal(silent.calls(), 4);
+  t.equal(silent.calls(), 6);
   const reached = scene([]);
   await reached.retrier.run(ATTEMPT, reached.request);
   let calls = 0;
@@ -65,7 +65,7 @@ t.test('attempts end; before the first answer there are four at most', async (t)
     return Promise.reject(new Answer(undefined));
   };
   await t.rejects(reached.retrier.run(ATTEMPT, fail), /cannot write/);
-  t.equal(calls, 6, 'once it has answered, all attempts count');
+  t.equal(calls, 8, 'once it has answered, all attempts count');
 });
 
 t.test('the service is waited for as long as it asks', async (t) => {

@@ -18,6 +18,13 @@ t.test('a failure cuts off what runs; a cancellation lets it finish', (t) => {
   t.end();
 });
 
+t.test('without an end of attempts or a limit of the rate is a valid call', (t) => {
+  t.doesNotThrow(
+    () => new Session({ limit: Infinity, retry: { attempts: Infinity, firstDelayMs: 0, maxDelayMs: Infinity } }),
+  );
+  t.end();
+});
+
 t.test("the caller's signal cancels", (t) => {
   const controller = new AbortController();
   const session = new Session({ signal: controller.signal });

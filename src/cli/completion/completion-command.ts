@@ -2,6 +2,7 @@ import { VhdupError } from '../../errors.js';
 import type { Command } from '../command.js';
 import { COMPLETION, SHELLS } from '../definition/commands.js';
 import { didYouMean } from '../parse/suggest.js';
+import { writeOut } from '../write-out.js';
 import { bashScript } from './bash.js';
 import { fishScript } from './fish.js';
 import { powershellScript } from './powershell.js';
@@ -23,7 +24,7 @@ export const completionCommand: Command<typeof COMPLETION> = {
       throw new VhdupError('usage', `there is no completion for "${name}"${didYouMean(name, SHELLS)}`, {
         hint: `the shells are ${SHELLS.join(', ')}`,
       });
-    process.stdout.write(SCRIPTS[shell]());
+    writeOut(SCRIPTS[shell]());
     return Promise.resolve();
   },
 };

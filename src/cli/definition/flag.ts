@@ -12,7 +12,8 @@ interface Described {
   readonly isRare?: true;
   /**
    * True if an environment variable sets the flag too. Not for a flag that names one file or blob, that changes what a push
-   * uploads, or that makes a command do or check less: a variable is forgotten, and then concerns a command that it was not meant for.
+   * uploads or resumes, that decides to which host a secret goes, or that makes a command do or check less: a variable is
+   * forgotten, and then concerns a command that it was not meant for.
    */
   readonly hasVariable?: true;
 }

@@ -110,7 +110,6 @@ const TUNING_FLAGS = {
     text: 'send gaps of up to this size, such as 245K',
     more: 'Gaps are unchanged bytes between changes: to send them saves requests. At most 4M. Default: 16K, and up to 122.5K if the link makes that faster.',
     isRare: true,
-    hasVariable: true,
   },
   cache: {
     kind: 'switch',

@@ -90,7 +90,6 @@ export const CREDENTIAL_FLAGS = {
     group: 'Credentials',
     text: 'read a SAS from this file',
     more: 'It is for the account of the blob, and is in no list of processes. It replaces the credentials of the environment.',
-    hasVariable: true,
   },
   'allow-http': {
     kind: 'switch',
@@ -98,7 +97,6 @@ export const CREDENTIAL_FLAGS = {
     text: 'send credentials over plain http to other hosts',
     more: "Without it, a SAS or a key's signature goes over plain http to this machine only.",
     isRare: true,
-    hasVariable: true,
   },
 } as const satisfies FlagSet;
 

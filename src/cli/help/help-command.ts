@@ -2,6 +2,7 @@ import { VhdupError } from '../../errors.js';
 import type { Command } from '../command.js';
 import { COMMANDS, COMMAND_NAMES, HELP, TOPICS } from '../definition/commands.js';
 import { didYouMean } from '../parse/suggest.js';
+import { writeOut } from '../write-out.js';
 import { commandHelp, mainHelp } from './command-help.js';
 import { topicHelp } from './topics.js';
 import { helpWidth } from './wrap.js';
@@ -29,5 +30,5 @@ function helpOn(name: string | undefined, width: number): string[] {
 
 /** Prints text of the tool itself to stdout. It is not searched for secrets: it names them, as examples do. */
 export function printLines(lines: readonly string[]): void {
-  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  writeOut(lines.map((line) => `${line}\n`).join(''));
 }

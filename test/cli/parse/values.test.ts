@@ -107,16 +107,13 @@ t.test('no variable names a file or a blob, changes what is uploaded, or makes a
     Object.entries(flags).flatMap(([name, flag]) => variableOf(name, flag) ?? []),
   );
   t.strictSame([...new Set(names)].sort(), [
-    'VHDUP_ALLOW_HTTP',
     'VHDUP_CONCURRENCY',
-    'VHDUP_GAP',
     'VHDUP_JSON',
     'VHDUP_LIMIT',
     'VHDUP_NO_CACHE',
     'VHDUP_PARENT_DIR',
     'VHDUP_QUIET',
     'VHDUP_REQUIRE_SEALED_BASE',
-    'VHDUP_SAS_FILE',
     'VHDUP_VERBOSE',
     'VHDUP_VERIFY',
   ]);
