@@ -1,5 +1,6 @@
 import t from 'tap';
 import { credentialsFor } from '../../src/azure/credential.js';
+import { sourcesOf } from '../../src/azure/credential-sources.js';
 import { explained } from '../../src/azure/identity.js';
 import { parseBlobUri } from '../../src/azure/location.js';
 import { VhdupError } from '../../src/index.js';
@@ -94,4 +95,50 @@ t.test('a credential for another account is passed over for the next one', async
     kind: 'account-key',
     source: 'AZURE_STORAGE_KEY',
   });
+});
+
+t.test('a sign-in has a deadline, and what the chain says is shown short and without secrets', async (t) => {
+  const waiting = explained(
+    {
+      getToken: (_, options) =>
+        new Promise((_resolve, reject) => {
+          const stop = () => {
+            reject(new Error('stopped'));
+          };
+          if (options?.abortSignal?.aborted) stop();
+          options?.abortSignal?.addEventListener('abort', stop);
+        }),
+    },
+    'https://acct',
+    [],
+    10,
+  );
+  await t.rejects(waiting.getToken('scope'), { message: 'stopped' });
+
+  const failed = Object.assign(new Error(`AccountKey=c2VjcmV0c2VjcmV0 ${'x'.repeat(1000)}`), {
+    name: 'CredentialUnavailableError',
+  });
+  const chain = explained({ getToken: () => Promise.reject(failed) }, 'https://acct', [], 1000);
+  const error: unknown = await chain.getToken('scope').catch((caught: unknown) => caught);
+  t.ok(error instanceof VhdupError && !/c2VjcmV0/.test(error.hint ?? '') && (error.hint ?? '').length < 500);
+});
+
+t.test('a SAS from the environment that names no account goes to the service only', async (t) => {
+  const anySas = { AZURE_STORAGE_SAS_TOKEN: 'sv=1&sig=abcdefghij' };
+  t.match(await credentialsFor(parseBlobUri('https://acct.blob.core.windows.net/vhds/b'), anySas), { kind: 'sas' });
+  await t.rejects(credentialsFor(parseBlobUri('https://disks.example.com/vhds/b'), anySas), {
+    code: 'not-authorised',
+    hint: /AZURE_STORAGE_SAS_TOKEN: is for no account that is known/,
+  });
+});
+
+t.test('a text that is no key, or no connection string, is refused by the name of its variable', async (t) => {
+  const uri = parseBlobUri('https://acct.blob.core.windows.net/vhds/b');
+  for (const [environment, name] of [
+    [{ AZURE_STORAGE_ACCOUNT: 'acct', AZURE_STORAGE_KEY: 'not base64!' }, /^AZURE_STORAGE_KEY is not/],
+    [{ AZURE_STORAGE_CONNECTION_STRING: 'nonsense' }, /^AZURE_STORAGE_CONNECTION_STRING is not/],
+  ] as const) {
+    await t.rejects(credentialsFor(uri, environment), { code: 'not-authorised', message: name });
+    t.match(sourcesOf(uri, environment).at(-1), { name, skipped: /not looked at/ });
+  }
 });
