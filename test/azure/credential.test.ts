@@ -4,6 +4,7 @@ import { sourcesOf } from '../../src/azure/credential-sources.js';
 import { explained } from '../../src/azure/identity.js';
 import { parseBlobUri } from '../../src/azure/location.js';
 import { VhdupError } from '../../src/index.js';
+import { redact } from '../../src/redact/redact.js';
 
 const KEY = {
   AZURE_STORAGE_CONNECTION_STRING: 'AccountName=acct;AccountKey=a2V5a2V5a2V5;BlobEndpoint=http://azurite:10000/acct',
@@ -98,6 +99,11 @@ t.test('a credential for another account is passed over for the next one', async
 });
 
 t.test('a sign-in has a deadline, and what the chain says is shown short and without secrets', async (t) => {
+  // The deadline's own timer keeps no process alive.
+  const alive = setInterval(() => undefined, 1000);
+  t.teardown(() => {
+    clearInterval(alive);
+  });
   const waiting = explained(
     {
       getToken: (_, options) =>
@@ -141,4 +147,31 @@ t.test('a text that is no key, or no connection string, is refused by the name o
     await t.rejects(credentialsFor(uri, environment), { code: 'not-authorised', message: name });
     t.match(sourcesOf(uri, environment).at(-1), { name, skipped: /not looked at/ });
   }
+});
+
+t.test('a credential that is used is taken out of every text, also if nothing marks it', async (t) => {
+  const service = 'https://acct.blob.core.windows.net/vhds/b';
+  for (const [uri, environment, secret] of [
+    [`${service}?sv=1&sig=dXJpLXNpZ25hdHVyZQ`, {}, 'dXJpLXNpZ25hdHVyZQ'],
+    [service, { AZURE_STORAGE_SAS_TOKEN: 'sv=1&sig=dmFyaWFibGUtc2lnbmF0dXJl' }, 'dmFyaWFibGUtc2lnbmF0dXJl'],
+    [service, { AZURE_STORAGE_ACCOUNT: 'acct', AZURE_STORAGE_KEY: 'dmFyaWFibGUta2V5' }, 'dmFyaWFibGUta2V5'],
+    [
+      service,
+      {
+        AZURE_STORAGE_CONNECTION_STRING:
+          'AccountName=acct;AccountKey=Y29ubmVjdGlvbi1rZXk;EndpointSuffix=core.windows.net',
+      },
+      'Y29ubmVjdGlvbi1rZXk',
+    ],
+  ] as const) {
+    await credentialsFor(parseBlobUri(uri), environment);
+    t.equal(redact(`in the middle ${secret} of a text`), 'in the middle REDACTED of a text');
+  }
+});
+
+t.test('secrets that only other modules read from the environment are taken out of every text too', async (t) => {
+  await credentialsFor(parseBlobUri('https://acct.blob.core.windows.net/vhds/b'), {
+    AZURE_CLIENT_SECRET: 'c2lnbi1pbi1zZWNyZXQ',
+  });
+  t.equal(redact('in the middle c2lnbi1pbi1zZWNyZXQ of a text'), 'in the middle REDACTED of a text');
 });
