@@ -88,8 +88,8 @@ t.test('a file that comes up while Windows refuses the rename is not replaced', 
   const output = new PullOutput(out, false);
   const lock = await Lock.acquire(output.lockPath);
   if (!(lock instanceof Lock)) throw new Error('busy');
-  await using _held = lock;
-  await writeFile(output.partPath(lock.token), 'whole');
+  await using held = lock;
+  await writeFile(output.partPath(held.token), 'whole');
   let refused = 0;
   const windows: RenameSystem = {
     platform: 'win32',
@@ -99,6 +99,6 @@ t.test('a file that comes up while Windows refuses the rename is not replaced', 
     },
     pause: () => writeFile(out, 'precious'),
   };
-  await t.rejects(output.publish(output.partPath(lock.token), lock, windows), { code: 'destination-exists' });
+  await t.rejects(output.publish(output.partPath(held.token), held, windows), { code: 'destination-exists' });
   t.equal(await readFile(out, 'utf8'), 'precious');
 });
