@@ -24,6 +24,16 @@ function run(command: string, cwd = ROOT): string {
   return execFileSync('sh', ['-c', `${command} 2>&1`], { cwd, encoding: 'utf8', maxBuffer: 2 ** 28 });
 }
 
+/** Runs a program that fetches from a registry, up to three times: a registry may be silent for a moment. */
+function fetchBy(command: string, cwd = ROOT, attempts = 3): string {
+  try {
+    return run(command, cwd);
+  } catch (error) {
+    if (attempts === 1) throw error;
+    return fetchBy(command, cwd, attempts - 1);
+  }
+}
+
 function step(name: string, work: () => void): void {
   const start = performance.now();
   try {
@@ -57,9 +67,10 @@ if (tarball === '')
 
 step('licences and notices', () => run('npm run --silent notices -- --check'));
 step('publint', () => run(`npx --no-install publint '${tarball}' --strict`));
-step('the types resolve in every way of importing', () =>
-  run(`npx --yes ${ATTW} '${tarball}' --profile esm-only --no-emoji`, scratch),
-);
+step('the types resolve in every way of importing', () => {
+  fetchBy(`npm install --silent --no-save --prefix '${scratch}/attw' ${ATTW}`, scratch);
+  run(`'${scratch}/attw/node_modules/.bin/attw' '${tarball}' --profile esm-only --no-emoji`, scratch);
+});
 step('every export is documented and its types are exported', () => run('npx --no-install typedoc'));
 step('bill of materials, without the network', () => {
   const bill = JSON.parse(run('npm sbom --offline --omit dev --sbom-format cyclonedx')) as {
@@ -71,7 +82,7 @@ step('bill of materials, without the network', () => {
   );
 });
 step('npm install of the package warns of nothing', () => {
-  const output = run(`npm install --foreground-scripts --global --prefix '${scratch}/global' '${tarball}'`);
+  const output = fetchBy(`npm install --foreground-scripts --global --prefix '${scratch}/global' '${tarball}'`);
   insist(!INSTALL_WARNING.test(output), output);
   const folder = join(scratch, 'global/lib/node_modules/vhdup');
   const { scripts = {} } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
@@ -85,6 +96,6 @@ step('npm install of the package warns of nothing', () => {
 step('npm ci --omit=dev', () => {
   const copy = join(scratch, 'production');
   for (const name of ['package.json', 'package-lock.json']) cpSync(join(ROOT, name), join(copy, name));
-  const output = run('npm ci --omit=dev', copy);
+  const output = fetchBy('npm ci --omit=dev', copy);
   insist(!INSTALL_WARNING.test(output), output);
 });

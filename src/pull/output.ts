@@ -6,7 +6,7 @@ import { unwritable } from '../disk/output-file.js';
 import type { Lock } from '../state/lock.js';
 import type { PullParent } from './parent.js';
 import { option } from '../option-names.js';
-import { replaceFile } from '../state/replace-file.js';
+import { replaceFile, type RenameSystem } from '../state/replace-file.js';
 import { hasErrorCode } from '../state/system-error.js';
 
 /** The path of a pull's output, and of the files beside it. */
@@ -113,14 +113,14 @@ export class PullOutput {
     );
   }
 
-  /** Gives the finished part file its name, durably. Throws `destination-busy` if the lock is lost, `destination-exists`, `output-unwritable`. */
-  async publish(part: string, lock: Lock): Promise<void> {
+  /** Gives the finished part file its name, durably. Throws `destination-busy` if the lock is lost, `destination-exists`, `output-unwritable`. `system`: see `replaceFile`. */
+  async publish(part: string, lock: Lock, system?: RenameSystem): Promise<void> {
     const check = async () => {
       await this.checkFree();
       await lock.check();
     };
     try {
-      await replaceFile(part, this.path, { check });
+      await replaceFile(part, this.path, { check, ...(system ? { system } : {}) });
     } catch (error) {
       if (error instanceof VhdupError) throw error;
       // Another process that took the lock over has removed this part file.

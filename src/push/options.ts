@@ -9,14 +9,11 @@ import { SEAL_RULE, type SealMode } from '../protocol/seal.js';
  */
 export type BaseCheckMode = 'content' | 'md5' | 'id';
 
-/** All values of `PushOptions.contentMd5`. */
-export const CONTENT_MD5_MODES = ['auto', 'always', 'never'] as const;
-
 /**
  * Whether Content-MD5 is set. `auto`: if computing it hides behind the upload, or takes only seconds; the plan decides, and a
  * resumed push follows the run that began it.
  */
-export type ContentMd5Mode = (typeof CONTENT_MD5_MODES)[number];
+export type ContentMd5Mode = 'auto' | 'always' | 'never';
 
 /** What of the destination to compare with the disk: what this push wrote and cleared, or all. */
 export type VerifyScope = 'sent' | 'all';
@@ -61,6 +58,6 @@ export const PUSH_RULES: OptionRules<PushOptions, keyof SessionOptions> = {
   verify: oneOf('sent', 'all'),
   stateFolder: TEXT,
   gap: wholeNumber(0, MAX_WRITE),
-  contentMd5: oneOf(...CONTENT_MD5_MODES),
+  contentMd5: oneOf('auto', 'always', 'never'),
   cacheFolder: rule('a path or false', (value) => value === false || TEXT.accepts(value)),
 };

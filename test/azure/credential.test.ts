@@ -1,9 +1,11 @@
 import t from 'tap';
 import { credentialsFor } from '../../src/azure/credential.js';
+import { sourcesOf } from '../../src/azure/credential-sources.js';
 import { explained } from '../../src/azure/identity.js';
 import { isTransient, serviceError } from '../../src/azure/service-error.js';
 import { parseBlobUri } from '../../src/azure/location.js';
 import { VhdupError } from '../../src/index.js';
+import { redact } from '../../src/redact/redact.js';
 
 const KEY = {
   AZURE_STORAGE_CONNECTION_STRING: 'AccountName=acct;AccountKey=a2V5a2V5a2V5;BlobEndpoint=http://azurite:10000/acct',
@@ -119,4 +121,82 @@ t.test('a credential for another account is passed over for the next one', async
     kind: 'account-key',
     source: 'AZURE_STORAGE_KEY',
   });
+});
+
+t.test('a sign-in has a deadline, and what the chain says is shown short and without secrets', async (t) => {
+  // The deadline's own timer keeps no process alive.
+  const alive = setInterval(() => undefined, 1000);
+  t.teardown(() => {
+    clearInterval(alive);
+  });
+  const waiting = explained(
+    {
+      getToken: (_, options) =>
+        new Promise((_resolve, reject) => {
+          const stop = () => {
+            reject(new Error('stopped'));
+          };
+          if (options?.abortSignal?.aborted) stop();
+          options?.abortSignal?.addEventListener('abort', stop);
+        }),
+    },
+    'https://acct',
+    [],
+    10,
+  );
+  await t.rejects(waiting.getToken('scope'), { message: 'stopped' });
+
+  const failed = Object.assign(new Error(`AccountKey=c2VjcmV0c2VjcmV0 ${'x'.repeat(1000)}`), {
+    name: 'CredentialUnavailableError',
+  });
+  const chain = explained({ getToken: () => Promise.reject(failed) }, 'https://acct', [], 1000);
+  const error: unknown = await chain.getToken('scope').catch((caught: unknown) => caught);
+  t.ok(error instanceof VhdupError && !/c2VjcmV0/.test(error.hint ?? '') && (error.hint ?? '').length < 500);
+});
+
+t.test('a SAS from the environment that names no account goes to the service only', async (t) => {
+  const anySas = { AZURE_STORAGE_SAS_TOKEN: 'sv=1&sig=abcdefghij' };
+  t.match(await credentialsFor(parseBlobUri('https://acct.blob.core.windows.net/vhds/b'), anySas), { kind: 'sas' });
+  await t.rejects(credentialsFor(parseBlobUri('https://disks.example.com/vhds/b'), anySas), {
+    code: 'not-authorised',
+    hint: /AZURE_STORAGE_SAS_TOKEN: is for no account that is known/,
+  });
+});
+
+t.test('a text that is no key, or no connection string, is refused by the name of its variable', async (t) => {
+  const uri = parseBlobUri('https://acct.blob.core.windows.net/vhds/b');
+  for (const [environment, name] of [
+    [{ AZURE_STORAGE_ACCOUNT: 'acct', AZURE_STORAGE_KEY: 'not base64!' }, /^AZURE_STORAGE_KEY is not/],
+    [{ AZURE_STORAGE_CONNECTION_STRING: 'nonsense' }, /^AZURE_STORAGE_CONNECTION_STRING is not/],
+  ] as const) {
+    await t.rejects(credentialsFor(uri, environment), { code: 'not-authorised', message: name });
+    t.match(sourcesOf(uri, environment).at(-1), { name, skipped: /not looked at/ });
+  }
+});
+
+t.test('a credential that is used is taken out of every text, also if nothing marks it', async (t) => {
+  const service = 'https://acct.blob.core.windows.net/vhds/b';
+  for (const [uri, environment, secret] of [
+    [`${service}?sv=1&sig=dXJpLXNpZ25hdHVyZQ`, {}, 'dXJpLXNpZ25hdHVyZQ'],
+    [service, { AZURE_STORAGE_SAS_TOKEN: 'sv=1&sig=dmFyaWFibGUtc2lnbmF0dXJl' }, 'dmFyaWFibGUtc2lnbmF0dXJl'],
+    [service, { AZURE_STORAGE_ACCOUNT: 'acct', AZURE_STORAGE_KEY: 'dmFyaWFibGUta2V5' }, 'dmFyaWFibGUta2V5'],
+    [
+      service,
+      {
+        AZURE_STORAGE_CONNECTION_STRING:
+          'AccountName=acct;AccountKey=Y29ubmVjdGlvbi1rZXk;EndpointSuffix=core.windows.net',
+      },
+      'Y29ubmVjdGlvbi1rZXk',
+    ],
+  ] as const) {
+    await credentialsFor(parseBlobUri(uri), environment);
+    t.equal(redact(`in the middle ${secret} of a text`), 'in the middle REDACTED of a text');
+  }
+});
+
+t.test('secrets that only other modules read from the environment are taken out of every text too', async (t) => {
+  await credentialsFor(parseBlobUri('https://acct.blob.core.windows.net/vhds/b'), {
+    AZURE_CLIENT_SECRET: 'c2lnbi1pbi1zZWNyZXQ',
+  });
+  t.equal(redact('in the middle c2lnbi1pbi1zZWNyZXQ of a text'), 'in the middle REDACTED of a text');
 });

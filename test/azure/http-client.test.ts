@@ -326,3 +326,29 @@ t.test('each request is logged with method, range, status and id, and without a 
   t.equal(records.length, 4, 'each attempt is one');
   t.notMatch(JSON.stringify(records), /sig|sp=|c2VjcmV0/);
 });
+
+t.test('a request that is stopped, and one whose answer is cut short, are logged once too', async (t) => {
+  const records: RequestRecord[] = [];
+  const client = httpClient(DEADLINE, undefined, (record) => records.push(record));
+  const abort = new AbortController();
+  const server = await serverOf(t, (request, response) => {
+    request.resume();
+    if (request.url?.includes('silent')) abort.abort();
+    else
+      response
+        .writeHead(200, { 'content-length': '100', 'x-ms-request-id': 'x&sig=c2VjcmV0c2VjcmV0' })
+        .write('half', () => response.destroy());
+  });
+  const { port } = server.address() as AddressInfo;
+  const get = async (path: string) => {
+    const pipeline = await accessVia(client);
+    const blob = new PageBlobClient(`http://127.0.0.1:${port}/acct/vhds/${path}`, pipeline);
+    await blob.getPageRanges(0, 512, { abortSignal: abort.signal });
+  };
+  await t.rejects(get('cut?odd=c2VjcmV0c2VjcmV0'));
+  t.match(records, [{ method: 'GET', status: 200, requestId: 'x&sig=REDACTED' }]);
+  t.notMatch(JSON.stringify(records), /c2VjcmV0/, 'what is not known of a query is left out');
+  await t.rejects(get('silent'));
+  t.equal(records.length, 2);
+  t.equal(records[1]?.status, undefined);
+});

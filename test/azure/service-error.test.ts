@@ -134,3 +134,23 @@ t.test('an error has the id of its request', (t) => {
   t.equal(error.requestId, 'id-1');
   t.end();
 });
+
+t.test('an error of the SDK has the id of its request, and the hint for what was refused', (t) => {
+  const headers = { get: (name: string) => (name === 'x-ms-request-id' ? 'id-2' : undefined) };
+  const error = serviceError(
+    new RestError('refused', {
+      statusCode: 403,
+      code: 'AuthorizationPermissionMismatch',
+      request: { method: 'PUT', url: 'https://a/c/b?sp=r&sig=x', headers } as never,
+      response: { status: 403, headers } as never,
+    }),
+    ATTEMPT,
+  );
+  t.match(error, { requestId: 'id-2', hint: /sp=r, and needs "w" too/ });
+  t.end();
+});
+
+t.test('a server that answered is no unreachable one, whatever code its answer has', (t) => {
+  t.match(serviceError(answered(400, 'ENOTFOUND'), ATTEMPT, false), { code: 'unexpected' });
+  t.end();
+});

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ContainerSASPermissions } from '@azure/storage-blob';
 import t from 'tap';
 import { diagnose, type Check } from '../../src/index.js';
 import { clockCheck } from '../../src/manage/diagnose.js';
@@ -59,4 +60,39 @@ t.test('folders that are open to others, or no folders, are found', async (t) =>
     code: 'output-unwritable',
   });
   t.match(await folderCheck('cache', { VHDUP_CACHE_DIR: join(folder, 'file') }), { state: 'warning' });
+});
+
+t.test('a SAS that ends soon, or does not allow reading, is found before a push', async (t) => {
+  const { gate, container } = await azureScene(t);
+  await container.getPageBlobClient('there').create(512);
+  const sas = async (permissions: string, minutes: number) => {
+    const expiresOn = new Date(Date.now() + minutes * 60_000);
+    const url = await container.generateSasUrl({ permissions: ContainerSASPermissions.parse(permissions), expiresOn });
+    return new URL(url).search;
+  };
+  const at = async (search: string) => (await diagnose(`${gate.url}/vhds/there${search}`, { environment: {} })).checks;
+  const soon = await at(await sas('r', 5));
+  t.match(named(soon, 'credential'), { state: 'warning', hint: /the SAS expires at/ });
+  t.match(named(soon, 'access'), { state: 'ok' });
+  t.match(named(await at(await sas('w', 60)), 'access'), { state: 'failed', code: 'not-authorised', hint: /"r"/ });
+});
+
+t.test('a diagnosis that is stopped throws, and reports nothing', async (t) => {
+  const { gate } = await azureScene(t);
+  const options = { environment: gate.env, signal: AbortSignal.abort() };
+  await t.rejects(diagnose(`${gate.url}/vhds/there`, options), { code: 'cancelled' });
+});
+
+t.test('a proxy is named without its password', async (t) => {
+  const before = process.env;
+  t.teardown(() => {
+    process.env = before;
+  });
+  process.env = { ...before, HTTPS_PROXY: 'http://user:c2VjcmV0c2VjcmV0@127.0.0.1:9' };
+  const { checks } = await diagnose('https://acct.blob.core.windows.net/vhds/b?sp=r&se=2020-01-01&sig=c2ln', {
+    environment: {},
+  });
+  t.match(named(checks, 'proxy'), { message: /^HTTPS_PROXY=http:\/\/REDACTED@127\.0\.0\.1:9/ });
+  t.notMatch(JSON.stringify(checks), /c2VjcmV0/);
+  t.match(named(checks, 'server'), { state: 'skipped' }, 'a request beside the proxy would say nothing');
 });

@@ -1,7 +1,8 @@
-import { lstat, mkdir, readFile, readdir, stat, symlink, unlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readdir, rename, stat, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { PullOutput } from '../../src/pull/output.js';
+import type { RenameSystem } from '../../src/state/replace-file.js';
 import { Lock } from '../../src/state/lock.js';
 import { temporaryFolder } from '../support/folder.js';
 
@@ -80,4 +81,24 @@ t.test('what earlier runs have left is removed, and nothing else', async (t) => 
   await output.deleteRecord();
   await output.deleteRecord();
   await t.rejects(lstat(output.recordPath), { code: 'ENOENT' });
+});
+
+t.test('a file that comes up while Windows refuses the rename is not replaced', async (t) => {
+  const out = join(await temporaryFolder(t), 'out.vhd');
+  const output = new PullOutput(out, false);
+  const lock = await Lock.acquire(output.lockPath);
+  if (!(lock instanceof Lock)) throw new Error('busy');
+  await using held = lock;
+  await writeFile(output.partPath(held.token), 'whole');
+  let refused = 0;
+  const windows: RenameSystem = {
+    platform: 'win32',
+    rename: async (from, to) => {
+      if (refused++ === 0) throw Object.assign(new Error('EBUSY: rename'), { code: 'EBUSY' });
+      await rename(from, to);
+    },
+    pause: () => writeFile(out, 'precious'),
+  };
+  await t.rejects(output.publish(output.partPath(held.token), held, windows), { code: 'destination-exists' });
+  t.equal(await readFile(out, 'utf8'), 'precious');
 });

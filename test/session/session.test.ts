@@ -1,4 +1,5 @@
 import t from 'tap';
+import { parseBlobUri } from '../../src/azure/location.js';
 import { VhdupError } from '../../src/errors.js';
 import type { SessionEvent } from '../../src/session/events.js';
 import { Session } from '../../src/session/session.js';
@@ -59,4 +60,25 @@ t.test('events are emitted; warnings are kept for the result too', (t) => {
 t.test('a concurrency that is no number is refused before anything is done', (t) => {
   t.throws(() => new Session({ concurrency: Number.NaN }), { code: 'usage' });
   t.end();
+});
+
+t.test('a SAS that ends soon is warned of once', async (t) => {
+  const session = new Session({ environment: {} });
+  const until = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString().replace(/\.\d+Z$/, 'Z');
+  const blobWith = (minutes: number, name: string) =>
+    session.blob(
+      parseBlobUri(`https://acct.blob.core.windows.net/vhds/${name}?sp=r&se=${until(minutes)}&sig=c2VjcmV0`),
+    );
+  session.warnOfExpiry(await blobWith(60, 'long'), 0);
+  t.strictSame(session.warnings, []);
+  const soon = await blobWith(5, 'soon');
+  session.warnOfExpiry(soon, 0);
+  session.warnOfExpiry(soon, 0);
+  session.warnOfExpiry(await blobWith(60, 'large'), 1024 ** 4);
+  t.match(session.warnings, [
+    { code: 'sas-expires-soon', message: /vhds\/soon: the SAS expires at / },
+    { code: 'sas-expires-soon', message: /vhds\/large: .* may end too early/ },
+  ]);
+  t.equal(session.warnings.length, 2);
+  t.notMatch(JSON.stringify(session.warnings), /c2VjcmV0/);
 });
