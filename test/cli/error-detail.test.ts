@@ -5,7 +5,7 @@ import { sasFor } from '../support/sas.js';
 
 t.test('an error of the service has its request id, whether a repeat helps, and the warnings before it', async (t) => {
   const { scene, uri, env, gate, container } = await manageScene(t);
-  const { AZURE_STORAGE_CONNECTION_STRING: _, ...folders } = env;
+  const folders = { VHDUP_STATE_DIR: env.VHDUP_STATE_DIR, VHDUP_CACHE_DIR: env.VHDUP_CACHE_DIR };
   const { sas, secret } = await sasFor(container, 5);
   gate.onRequest = ({ kind }) =>
     kind === 'put-page'
