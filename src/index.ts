@@ -50,6 +50,7 @@ export type { BaseCheckMode, ContentMd5Mode, PushOptions, VerifyScope } from './
 export type { ContentMd5Omission } from './push/content-md5.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';
 export type { SessionOptions } from './session/options.js';
+export type { AccountSas } from './azure/credential-sources.js';
 export type { Listener, Phase, RequestEvent, SessionEvent } from './session/events.js';
 export type { Pace } from './session/session.js';
 export type { RequestRecord } from './azure/request-log.js';

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { VhdupError } from './errors.js';
 import { option } from './option-names.js';
+import { redact } from './redact/redact.js';
 
 /** What the value of an option has to be. An absent value always fits: it means the default. */
 export interface OptionRule {
@@ -21,7 +22,7 @@ export function checkOptions<Name extends string>(
     const value = options[name];
     const { expected, accepts } = rules[name];
     if (value !== undefined && !accepts(value))
-      throw new VhdupError('usage', `${option(name)} takes ${expected}, not ${inspect(value, { depth: 0 })}`);
+      throw new VhdupError('usage', `${option(name)} takes ${expected}, not ${redact(inspect(value, { depth: 0 }))}`);
   }
 }
 

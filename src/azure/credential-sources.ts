@@ -1,5 +1,6 @@
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import { VhdupError, messageOf } from '../errors.js';
+import { option } from '../option-names.js';
 import { registerSecret } from '../redact/redact.js';
 import type { BlobLocation } from './location.js';
 
@@ -15,6 +16,23 @@ export interface ConfiguredCredential {
   readonly sas: string | undefined;
 }
 
+/** A SAS for all blobs of an account. */
+export interface AccountSas {
+  /** That of the account, such as `https://ACCOUNT.blob.core.windows.net`. */
+  readonly endpoint: string;
+  /** `undefined` if the endpoint does not name it. */
+  readonly account?: string | undefined;
+  /** Without a question mark before it. A secret. */
+  readonly sas: string;
+}
+
+/** Where credentials are looked for, besides the URI of the blob. */
+export interface Configuration {
+  readonly environment: Environment;
+  /** Replaces the credentials of the environment. */
+  readonly accountSas?: AccountSas | undefined;
+}
+
 /** A place where a credential is looked for. */
 export interface CredentialSource {
   /** Such as `AZURE_STORAGE_KEY`. */
@@ -25,16 +43,28 @@ export interface CredentialSource {
   readonly skipped?: string;
 }
 
+/** The variables that may hold a SAS or a key, in the order in which they are looked at. */
+const VARIABLES = ['AZURE_STORAGE_CONNECTION_STRING', 'AZURE_STORAGE_KEY', 'AZURE_STORAGE_SAS_TOKEN'] as const;
+
 /**
  * Yields the places where a SAS or key for a blob is looked for, in order; the first one with a credential is used. Throws
  * `not-authorised` at one that holds a text that is no credential.
  */
-export function* credentialSources(location: BlobLocation, environment: Environment): Generator<CredentialSource> {
+export function* credentialSources(
+  location: BlobLocation,
+  { environment, accountSas }: Configuration,
+): Generator<CredentialSource> {
   const { sas } = location;
   const account = valueOf(environment, 'AZURE_STORAGE_ACCOUNT');
   yield sas === undefined
     ? { name: 'SAS in the URI', skipped: 'none' }
     : { name: 'SAS in the URI', credential: { sas, account: location.account, endpoint: undefined, key: undefined } };
+  if (accountSas) {
+    const name = option('accountSas');
+    yield checkedSource(name, location, { account: undefined, key: undefined, ...accountSas });
+    for (const variable of VARIABLES) yield { name: variable, skipped: `replaced by ${name}` };
+    return;
+  }
   yield sourceOf('AZURE_STORAGE_CONNECTION_STRING', location, environment, parseConnectionString);
   yield sourceOf('AZURE_STORAGE_KEY', location, environment, (key) =>
     account === undefined
@@ -50,10 +80,10 @@ export function* credentialSources(location: BlobLocation, environment: Environm
 }
 
 /** Returns all places with what was found there. A text that is no credential is the reason to skip its place. */
-export function sourcesOf(location: BlobLocation, environment: Environment): readonly CredentialSource[] {
+export function sourcesOf(location: BlobLocation, configuration: Configuration): readonly CredentialSource[] {
   const sources: CredentialSource[] = [];
   try {
-    for (const source of credentialSources(location, environment)) sources.push(source);
+    for (const source of credentialSources(location, configuration)) sources.push(source);
   } catch (error) {
     sources.push({ name: messageOf(error), skipped: 'the places after it were not checked' });
   }
@@ -62,7 +92,7 @@ export function sourcesOf(location: BlobLocation, environment: Environment): rea
 
 /** `parse`: returns the credential, or why the text is not used. */
 function sourceOf(
-  name: string,
+  name: (typeof VARIABLES)[number],
   location: BlobLocation,
   environment: Environment,
   parse: (text: string) => ConfiguredCredential | string,
@@ -71,6 +101,11 @@ function sourceOf(
   if (text === undefined) return { name, skipped: 'not set' };
   const credential = parse(text);
   if (typeof credential === 'string') return { name, skipped: credential };
+  return checkedSource(name, location, credential);
+}
+
+/** Returns the place with its credential, if that is for the blob. */
+function checkedSource(name: string, location: BlobLocation, credential: ConfiguredCredential): CredentialSource {
   if (belongsTo(credential, location)) return { name, credential };
   const { account, endpoint } = credential;
   return {

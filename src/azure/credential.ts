@@ -6,6 +6,7 @@ import {
   credentialSources,
   isLoopback,
   isService,
+  type AccountSas,
   type CredentialSource,
   type Environment,
 } from './credential-sources.js';
@@ -18,7 +19,7 @@ import { requireValidNow } from './sas.js';
 import { ThroughputFloor } from './throughput-floor.js';
 import { CachedToken } from './token.js';
 
-export type { Environment } from './credential-sources.js';
+export type { AccountSas, Environment } from './credential-sources.js';
 
 /** The credentials for one account: a request pipeline, and what has to be in the URL. */
 export interface Credentials {
@@ -39,6 +40,8 @@ export interface Credentials {
 
 /** Options of `credentialsFor`. */
 export interface CredentialOptions {
+  /** A SAS that replaces the credentials of the environment. */
+  readonly accountSas?: AccountSas | undefined;
   /** Sends a credential over plain http also to other hosts than this machine. Default false. */
   readonly allowHttp?: boolean | undefined;
   /** Milliseconds without a byte in either direction after which a request fails. Default 30,000. */
@@ -59,13 +62,19 @@ export interface CredentialOptions {
 export async function credentialsFor(
   location: BlobLocation,
   environment: Environment = process.env,
-  { allowHttp = false, deadlineMs = DEADLINE_MS, floor = new ThroughputFloor(), onRequest }: CredentialOptions = {},
+  {
+    accountSas,
+    allowHttp = false,
+    deadlineMs = DEADLINE_MS,
+    floor = new ThroughputFloor(),
+    onRequest,
+  }: CredentialOptions = {},
 ): Promise<Credentials> {
   const limits = { deadlineMs, floor, onRequest };
   // The SDK reads proxies from the environment of the process, even if another environment is passed.
   for (const each of [process.env, environment]) registerEnvironment(each);
   const skipped: CredentialSource[] = [];
-  for (const source of credentialSources(location, environment)) {
+  for (const source of credentialSources(location, { environment, accountSas })) {
     if (!source.credential) {
       skipped.push(source);
       continue;

@@ -14,18 +14,12 @@ import { printMessage } from './output.js';
 export async function credentialOptions(
   { sasFile: path, allowHttp, verbose }: CredentialFlags & Pick<OutputFlags, 'verbose'>,
   uri: string | undefined,
-): Promise<Pick<SessionOptions, 'environment' | 'allowHttp' | 'requestEvents'>> {
+): Promise<Pick<SessionOptions, 'accountSas' | 'allowHttp' | 'requestEvents'>> {
   const options = { allowHttp, requestEvents: verbose };
   if (path === undefined || uri === undefined) return options;
-  const { endpoint } = parseBlobUri(uri.endsWith('/') ? `${uri}any` : uri);
+  const { endpoint, account } = parseBlobUri(uri.endsWith('/') ? `${uri}any` : uri);
   const sas = await readSasFile(path);
-  return {
-    ...options,
-    environment: {
-      ...process.env,
-      AZURE_STORAGE_CONNECTION_STRING: `BlobEndpoint=${endpoint};SharedAccessSignature=${sas}`,
-    },
-  };
+  return { ...options, accountSas: { endpoint, account, sas } };
 }
 
 async function readSasFile(path: string): Promise<string> {

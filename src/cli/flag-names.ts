@@ -1,7 +1,7 @@
 import { nameOptionsBy } from '../option-names.js';
 
 /** The flags that are not named like their option, with hyphens. */
-const FLAGS: Readonly<Record<string, string>> = { parentDirs: 'parent-dir' };
+const FLAGS: Readonly<Record<string, string>> = { parentDirs: 'parent-dir', accountSas: 'sas-file' };
 
 /** The commands of functions. */
 const COMMANDS: Readonly<Record<string, string>> = { sealBlob: 'seal', blobStatus: 'status' };

@@ -1,6 +1,6 @@
 import { VhdupError, hasCode, messageOf } from '../errors.js';
 import { visibleOf } from '../azure/access.js';
-import { sourcesOf } from '../azure/credential-sources.js';
+import { sourcesOf, type Configuration } from '../azure/credential-sources.js';
 import { parseBlobUri, type BlobLocation } from '../azure/location.js';
 import type { PageBlob } from '../azure/page-blob.js';
 import { probe } from '../azure/probe.js';
@@ -25,7 +25,7 @@ export interface Diagnosis {
  */
 export async function diagnose(uri?: string, options: SessionOptions = {}): Promise<Diagnosis> {
   const session = new Session(options);
-  const environment = options.environment ?? process.env;
+  const { environment = process.env, accountSas } = options;
   const checks: Check[] = [
     nodeCheck(),
     await folderCheck('state', environment),
@@ -34,7 +34,7 @@ export async function diagnose(uri?: string, options: SessionOptions = {}): Prom
   ];
   if (uri === undefined)
     checks.push({ name: 'credential', state: 'skipped', message: 'the URI of a blob is needed for the other checks' });
-  else checks.push(...(await serviceChecks(session, parseBlobUri(uri), environment)));
+  else checks.push(...(await serviceChecks(session, parseBlobUri(uri), { environment, accountSas })));
   return { ok: checks.every(({ state }) => state !== 'failed'), checks };
 }
 
@@ -58,12 +58,8 @@ function proxyCheck(environment: Readonly<Record<string, string | undefined>>): 
   return { name: 'proxy', state: 'ok', message: named.join(', ') };
 }
 
-async function serviceChecks(
-  session: Session,
-  location: BlobLocation,
-  environment: Readonly<Record<string, string | undefined>>,
-): Promise<Check[]> {
-  const { blob, check } = await credentialCheck(session, location, environment);
+async function serviceChecks(session: Session, location: BlobLocation, configuration: Configuration): Promise<Check[]> {
+  const { blob, check } = await credentialCheck(session, location, configuration);
   const [server, clock] = usesProxy(process.env)
     ? [
         {
@@ -87,13 +83,13 @@ async function serviceChecks(
 async function credentialCheck(
   session: Session,
   location: BlobLocation,
-  environment: Readonly<Record<string, string | undefined>>,
+  configuration: Configuration,
 ): Promise<{ blob?: PageBlob; check: Check }> {
   try {
     const blob = await session.blob(location);
     const { source, token, sas } = blob.credentials;
     await token?.authorization(session.stop.cancel);
-    const others = sourcesOf(location, environment)
+    const others = sourcesOf(location, configuration)
       .filter(({ name }) => name !== source)
       .map(({ name, skipped }) => `${name}: ${skipped ?? 'not needed'}`);
     const warning = sas === undefined ? undefined : expiryWarning(sas, 0);

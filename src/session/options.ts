@@ -1,4 +1,4 @@
-import type { Environment } from '../azure/credential.js';
+import type { AccountSas, Environment } from '../azure/credential.js';
 import type { RetryPolicy } from '../run/retry.js';
 import type { Listener } from './events.js';
 import { CALLBACK, FLAG, OBJECT, rule, wholeNumber, type OptionRules } from '../option-rules.js';
@@ -11,6 +11,8 @@ export interface SessionOptions {
   readonly limit?: number | undefined;
   /** The environment variables with credentials. Default `process.env`. */
   readonly environment?: Environment | undefined;
+  /** A SAS for an account. It replaces the credentials of the environment; a SAS in a URI still comes first. */
+  readonly accountSas?: AccountSas | undefined;
   /**
    * If true, a SAS and requests signed with a key are sent over plain http to other hosts too, not only to this
    * machine. Default false.
@@ -38,12 +40,19 @@ export const SESSION_RULES: OptionRules<SessionOptions> = {
   concurrency: wholeNumber(1, MAX_CONCURRENCY),
   limit: rule(`a number of bytes of at least ${MIN_LIMIT}`, (value) => isNumber(value, MIN_LIMIT)),
   environment: OBJECT,
+  accountSas: rule('an object with an endpoint and a SAS', isAccountSas),
   allowHttp: FLAG,
   signal: rule('an AbortSignal', (value) => value instanceof AbortSignal),
   onEvent: CALLBACK,
   requestEvents: FLAG,
   retry: rule('a policy with at least one attempt and delays in milliseconds', isRetryPolicy),
 };
+
+function isAccountSas(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { endpoint, sas } = value as Partial<Record<keyof AccountSas, unknown>>;
+  return typeof endpoint === 'string' && typeof sas === 'string' && sas !== '';
+}
 
 function isRetryPolicy(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;

@@ -79,6 +79,7 @@ export class Session {
     return new PageBlob(
       location,
       await credentialsFor(location, this.#options.environment, {
+        accountSas: this.#options.accountSas,
         allowHttp: this.#options.allowHttp,
         deadlineMs: this.#options.retry?.deadlineMs,
         floor: this.#floor,

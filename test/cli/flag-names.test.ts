@@ -9,8 +9,8 @@ t.test('a message names options of the library, and in the command line its flag
   );
   nameFlags();
   t.same(
-    [option('overwrite'), option('baseCheck', 'id'), option('parentDirs'), option('followAbsoluteParents')],
-    ['--overwrite', '--base-check id', '--parent-dir', '--follow-absolute-parents'],
+    [option('overwrite'), option('baseCheck', 'id'), option('parentDirs'), option('accountSas')],
+    ['--overwrite', '--base-check id', '--parent-dir', '--sas-file'],
   );
   t.same(
     [option('contentMd5', 'never'), option('checkMd5', false), option('seal', 'lease')],

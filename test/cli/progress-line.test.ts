@@ -128,3 +128,23 @@ t.test('times are short: seconds, minutes, or hours and minutes', (t) => {
   }
   t.end();
 });
+
+t.test('a phase that is over has no rate and no time left; one that stands still has no end in sight', (t) => {
+  const over = lineAfter(
+    [
+      ['write', 0, 4 * MIB],
+      ['write', 4 * MIB, 4 * MIB],
+    ],
+    2000,
+  );
+  t.equal(over.text(), 'writing 100 % · 4.0 of 4.0 MiB');
+  const still = lineAfter(
+    [
+      ['write', 1, 4],
+      ['write', 1, 4],
+    ],
+    2000,
+  );
+  t.equal(still.text(), 'writing 25 % · 1 of 4 B · 0 B/s');
+  t.end();
+});

@@ -82,3 +82,17 @@ t.test('a SAS that ends soon is warned of once', async (t) => {
   t.equal(session.warnings.length, 2);
   t.notMatch(JSON.stringify(session.warnings), /c2VjcmV0/);
 });
+
+t.test('the pace is over the whole time since the command began', (t) => {
+  const before = performance.now();
+  const session = new Session({});
+  const began = performance.now();
+  while (performance.now() - began < 20);
+  const least = performance.now() - began;
+  const { durationMs, bytesPerSecond } = session.paceOf(1_000_000);
+  t.ok(durationMs >= Math.floor(least) && durationMs <= Math.ceil(performance.now() - before), `${durationMs} ms`);
+  t.equal(bytesPerSecond, Math.round(1e9 / durationMs));
+  t.equal(session.paceOf(0).bytesPerSecond, 0);
+  t.ok(Number.isFinite(new Session({}).paceOf(1000).bytesPerSecond), 'a command that takes no time has a rate too');
+  t.end();
+});

@@ -55,7 +55,6 @@ export function splitArguments(args: readonly string[]): SplitArguments {
         'camel-case-expansion': false,
         'dot-notation': false,
         'parse-numbers': false,
-        'parse-positional-numbers': false,
         'short-option-groups': false,
       },
     },

@@ -39,6 +39,7 @@ t.test('the last flag without its value has an empty one, and takes no other fla
 t.test('a flag with an optional value says that it needs the equals sign', (t) => {
   t.throws(() => split('push', 'disk', '--verify', 'all'), { code: 'usage', message: /--verify=all/ });
   t.throws(() => split('push', 'disk', '--seal', 'lease'), { code: 'usage', message: /--seal=lease/ });
+  t.strictSame(split('verify', 'all', 'uri').words, ['verify', 'all', 'uri'], 'a file of that name is none');
   t.strictSame(split('push', '--verify=all', '--seal').given, { verify: ['all'], seal: ['lease'] });
   t.end();
 });

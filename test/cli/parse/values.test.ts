@@ -58,6 +58,7 @@ t.test('what is wrong with an argument is said in words, and with its name', (t)
     [['-x'], 'push has no flag -x'],
     [['uri', 'more'], '"more" is one word too many for push'],
     [[''], 'DEST is empty'],
+    [[' '], 'DEST is empty'],
   ] as const)
     t.throws(() => push(args), { code: 'usage', message }, args.join(' '));
   t.throws(() => valuesOf(VERIFY, splitArguments(['verify', 'disk.vhd']), {}), { message: /^verify needs BLOB/ });
@@ -71,7 +72,7 @@ t.test('an environment variable sets a flag, and the flag wins', (t) => {
     VHDUP_LIMIT: '50M',
     VHDUP_QUIET: 'Yes',
     VHDUP_NO_CACHE: '1',
-    VHDUP_PARENT_DIR: ['a', 'b'].join(delimiter),
+    VHDUP_PARENT_DIR: ['a', '', 'b', ''].join(delimiter),
     VHDUP_VERIFY: 'all',
   };
   const { values, fromVariables } = push([], environment);

@@ -6,7 +6,7 @@ t.test('errors are JSON if JSON was asked for, even with a wrong value', (t) => 
     t.equal(wantsJson(args, {}), true, args.join(' '));
   for (const args of [[], ['--json=false'], ['--json', '--no-json'], ['--', '--json'], ['--jsonx']])
     t.equal(wantsJson(args, {}), false, args.join(' '));
-  t.equal(wantsJson([], { VHDUP_JSON: '1' }), true);
+  for (const yes of ['1', 'true', 'Yes']) t.equal(wantsJson([], { VHDUP_JSON: yes }), true, yes);
   t.equal(wantsJson(['--no-json'], { VHDUP_JSON: '1' }), false);
   t.equal(wantsJson([], { VHDUP_JSON: '0' }), false);
   t.end();
