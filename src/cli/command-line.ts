@@ -72,7 +72,7 @@ async function withHint(name: string, work: () => Promise<void> | undefined): Pr
     if (!(error instanceof VhdupError) || error.code !== 'usage' || error.hint !== undefined) throw error;
     throw new VhdupError('usage', error.message, {
       cause: error,
-      hint: `vhdup ${name} --help shows its words and flags`,
+      hint: `vhdup ${name} --help shows its arguments and flags`,
     });
   }
 }

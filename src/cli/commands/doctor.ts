@@ -2,6 +2,7 @@ import { credentialOptions } from '../blob-flags.js';
 import type { Command } from '../command.js';
 import { DOCTOR } from '../definition/manage.js';
 import { exitCodeOf } from '../exit-code.js';
+import { helpWidth } from '../help/wrap.js';
 import { interruptible } from '../interrupt.js';
 import { printResult } from '../output.js';
 import { progressView } from '../progress.js';
@@ -15,7 +16,7 @@ export const doctorCommand: Command<typeof DOCTOR> = {
     const credentials = await credentialOptions(flags, flags.blob);
     const { onEvent } = progressView({ quiet: true, verbose: flags.verbose });
     const diagnosis = await interruptible((signal) => diagnose(flags.blob, { ...credentials, signal, onEvent }));
-    printResult(flags.json, doctorJson(diagnosis), () => doctorLines(diagnosis));
+    printResult(flags.json, doctorJson(diagnosis), () => doctorLines(diagnosis, helpWidth(process.stdout.columns)));
     const failed = diagnosis.checks.find(({ state }) => state === 'failed');
     if (failed) process.exitCode = exitCodeOf(failed.code ?? 'unexpected', failed.code !== 'output-unwritable');
   },

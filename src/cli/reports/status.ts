@@ -73,7 +73,7 @@ export function statusLines({
       push?.id === undefined ? undefined : ['disk', push.id],
       push?.base && ['over', `${push.base.uri} (${push.base.id})`],
       blobSize === undefined ? undefined : ['blob size', `${size(blobSize)} (${blobSize} bytes)`],
-      allocated === undefined ? undefined : ['in pages', size(allocated)],
+      allocated === undefined ? undefined : ['allocated', size(allocated)],
       copy && copy.status !== 'success' ? ['copy', copyText(copy)] : undefined,
       lease && ['lease', leaseText(lease)],
       protection === undefined ? undefined : ['protected by', protection],
@@ -88,7 +88,7 @@ function leftText(push: BlobStatus['push'], left: number | undefined): string {
     return 'known only with the disk: vhdup push … --dry-run shows it';
   return push.base
     ? `at most ${size(left)}; vhdup push … --dry-run shows how much of it is there`
-    : `about ${size(left)} of at most ${size(push.toWrite)}`;
+    : `about ${size(left)} of the ${size(push.toWrite)} that the push sends at most`;
 }
 
 function copyText({ status, done, total, description }: NonNullable<BlobStatus['copy']>): string {

@@ -56,7 +56,7 @@ t.test('what is wrong with an argument is said in words, and with its name', (t)
     [['--constructor'], 'push has no flag --constructor'],
     [['--deep'], /^push has no flag --deep/],
     [['-x'], 'push has no flag -x'],
-    [['uri', 'more'], '"more" is one word too many for push'],
+    [['uri', 'more'], '"more" is one argument too many for push'],
     [[''], 'DEST is empty'],
   ] as const)
     t.throws(() => push(args), { code: 'usage', message }, args.join(' '));
