@@ -34,7 +34,11 @@ t.test('help fits terminals of 40, 80 and 120 columns and a pipe, and breaks no 
 
 t.test('the list of commands has one line for each in a terminal of 80 columns', (t) => {
   const lines = mainHelp(80);
-  for (const { name, text } of COMMANDS) t.ok(lines.some((line) => line.includes(name) && line.endsWith(text)), name);
+  for (const { name, text } of COMMANDS)
+    t.ok(
+      lines.some((line) => line.includes(name) && line.endsWith(text)),
+      name,
+    );
   t.end();
 });
 
