@@ -85,8 +85,9 @@ function chainReasons(error: unknown): CredentialSource[] {
 }
 
 function reasonOf(error: unknown): string {
+  // The first sentence has the reason. What follows are addresses of help pages.
   const [line = ''] = redact(messageOf(error))
     .trim()
-    .split(/[\r\n]/, 1);
+    .split(/[\r\n]|(?<=[^.]\.)\s/, 1);
   return line.length > MAX_REASON ? `${line.slice(0, MAX_REASON)}…` : line;
 }

@@ -1,4 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { VhdupError, messageOf } from '../errors.js';
 import { openRegular } from '../state/regular-file.js';
 import { hasErrorCode } from '../state/system-error.js';
@@ -93,7 +94,7 @@ export class OutputFile implements AsyncDisposable {
 
 /** Returns the error for a failure to write; `what` completes "cannot …". */
 export function unwritable(path: string, what: string, error: unknown): VhdupError {
-  const [reason, hint] = reasonOf(error);
+  const [reason, hint] = reasonOf(error, path);
   return new VhdupError('output-unwritable', `${path}: cannot ${what}: ${reason}`, {
     cause: error,
     hint,
@@ -114,7 +115,7 @@ const LASTING = [
   'ENAMETOOLONG',
 ];
 
-function reasonOf(error: unknown): readonly [reason: string, hint: string] {
+function reasonOf(error: unknown, path: string): readonly [reason: string, hint: string] {
   switch ((error as NodeJS.ErrnoException).code) {
     case 'ENOSPC':
       return ['no space is left', 'make room, then run the same command to resume'];
@@ -126,7 +127,7 @@ function reasonOf(error: unknown): readonly [reason: string, hint: string] {
         `choose another file system or raise the limit, then run the command again; ${option('format', 'dynamic')} makes the smallest file`,
       ];
     case 'ENOENT':
-      return ['there is no such folder', 'make the folder, then run the same command'];
+      return [`there is no such folder: ${dirname(path)}`, 'make the folder, then run the same command'];
     case 'ENOTDIR':
       return ['a part of the path is not a folder', 'name a file in a folder'];
     case 'EISDIR':

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { dirname, relative, resolve, isAbsolute } from 'node:path';
+import { basename, dirname, relative, resolve, isAbsolute } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { fixedFooterOf } from '../protocol/fixed-vhd.js';
 import type { Disk, SourceFile } from '../disk/disk.js';
@@ -47,7 +47,7 @@ export class PullParent implements AsyncDisposable {
       const childFolder = dirname(resolve(output));
       if (isOutside(childFolder, path))
         session.note(
-          `${path} is not below the output's folder: to open the output, its folder may have to be named with ${option('parentDirs')}`,
+          `${path} is outside of the output's folder: to open the output later, name the folder of ${basename(path)} with ${option('parentDirs')}`,
         );
       return new PullParent(guard, {
         path,

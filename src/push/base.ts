@@ -47,7 +47,11 @@ export async function openBase(
   const blob = await session.blob(location);
   const properties = await blob.properties();
   if (!properties)
-    throw mismatch(blob, 'there is no such blob', `check its name, or push everything with ${option('to')} alone`);
+    throw mismatch(
+      blob,
+      'there is no such blob',
+      `check its name, or push without ${option('base')} to send everything`,
+    );
   const verdict = judgeBlob(properties);
   const problem = baseProblem(verdict, properties);
   if (problem !== undefined) throw mismatch(blob, problem, COMPLETE_ONLY);
@@ -64,21 +68,21 @@ export async function openBase(
     throw mismatch(
       blob,
       'its unique id is all zeros, which identifies nothing',
-      `push everything with ${option('to')} alone`,
+      `push without ${option('base')} to send everything`,
     );
   const layer = disk.layers.findIndex((candidate) => candidate.id === id);
   if (layer < 0 && disk.layers.length === 1)
     throw mismatch(
       blob,
       `its unique id ${id} is not that of the disk, ${disk.layers[0]?.id ?? 'which has none'}; the disk has no parent either: ${disk.layers[0]?.path ?? ''} is not a differencing disk`,
-      `a base is the blob of the disk itself or of a parent of it; push everything with ${option('to')} alone`,
+      `a base is the blob of the disk itself or of a parent of it; push without ${option('base')} to send everything`,
     );
   if (layer < 0) {
     const known = disk.layers.map((candidate) => `  ${candidate.id ?? 'no id'}  ${candidate.path}`).join('\n');
     throw mismatch(
       blob,
       `its unique id ${id} is not in the chain:\n${known}`,
-      `name the blob of an ancestor of this disk, or push everything with ${option('to')} alone`,
+      `name the blob of an ancestor of this disk, or push without ${option('base')} to send everything`,
     );
   }
   if (check === 'id' && isDerivedId(id))
@@ -93,7 +97,7 @@ export async function openBase(
     throw mismatch(
       blob,
       `its size does not fit: ${content} bytes and a footer for ${tail.size}; the local ancestor has ${size}`,
-      `push everything with ${option('to')} alone`,
+      `push without ${option('base')} to send everything`,
     );
   }
   const hasTree = content === size && recordedTree(verdict.record, properties.contentMd5) !== undefined;

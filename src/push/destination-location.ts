@@ -15,7 +15,7 @@ export function destinationOf(path: string, to: string | undefined, base: string
       throw new VhdupError(
         'usage',
         base === undefined
-          ? `no destination: name it with ${option('to')}, or a base with ${option('base')}`
+          ? `no destination is given: name it with ${option('to')}, or a base with ${option('base')}`
           : `${option('base', 'auto')} looks in the destination's container: name it with ${option('to')}`,
       );
     return withSasOf(

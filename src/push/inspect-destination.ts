@@ -30,7 +30,7 @@ export async function inspectDestination(expected: ExpectedPush, overwrite: bool
   if (await isComplete(expected, seen)) return { kind: 'complete', seen };
   if (overwrite) return replaceable(seen);
   throw new VhdupError('destination-exists', `${destination.uri}: ${describe(seen.verdict)}`, {
-    hint: `choose another name with ${option('to')}, or replace it with ${option('overwrite')}`,
+    hint: `choose another name, or replace it with ${option('overwrite')}`,
   });
 }
 

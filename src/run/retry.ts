@@ -141,7 +141,7 @@ export class Retrier {
         const backOff = Math.min(maxDelayMs, firstDelayMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
         if (attempt > 1)
           this.#onRetry(
-            `cannot ${what} yet (${code ?? status ?? 'no answer'}): attempt ${attempt + 1} of ${attempts} follows`,
+            `cannot ${what} (${code ?? status ?? 'no answer'}); trying again: attempt ${attempt + 1} of ${attempts}`,
           );
         await pause(Math.max(backOff, Math.min(retryAfter ?? 0, MAX_RETRY_AFTER_MS)), this.stop);
       }

@@ -75,7 +75,10 @@ t.test('without a credential the error lists where it was looked for, and why ea
 t.test('what the identity chain says is in the hint, a line each; other failures stay as they are', async (t) => {
   const unavailable = Object.assign(new Error('chain failed'), {
     name: 'AggregateAuthenticationError',
-    errors: [new Error('EnvironmentCredential is unavailable.\nmore'), new Error('Azure CLI could not be found.')],
+    errors: [
+      new Error('EnvironmentCredential is unavailable.\nmore'),
+      new Error('Azure CLI could not be found. Please visit https://example.com.'),
+    ],
   });
   const chain = (error: Error) => explained({ getToken: () => Promise.reject(error) }, 'https://acct', [], 1000);
   await t.rejects(chain(unavailable).getToken('scope'), {

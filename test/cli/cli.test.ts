@@ -231,3 +231,9 @@ t.test('a variable that sets a flag is named in its error', async (t) => {
   t.equal(exitCode, 2);
   t.match(stderr, /--limit takes an amount[\s\S]*VHDUP_LIMIT sets --limit/);
 });
+
+t.test('push without a destination and a base says which argument is missing', async (t) => {
+  const { exitCode, stderr } = await runCli(['push', 'disk.vhd']);
+  t.equal(exitCode, 2);
+  t.match(stderr, 'push needs DEST or --base: vhdup push DISK [DEST] [flags]');
+});

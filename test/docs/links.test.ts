@@ -73,3 +73,8 @@ t.test('README names the commands for developers near its top', async (t) => {
   t.match(top, /`npm ci && npm run demo`/);
   t.match(top, /`npm ci && npm test`/);
 });
+
+t.test('README shows the captured session, to the letter', async (t) => {
+  const [, shown] = /<!-- docs\/session\.txt[^>]*-->\n```console\n(.*?)```\n/s.exec(await textOf('README.md')) ?? [];
+  t.equal(shown, await textOf('docs/session.txt'));
+});

@@ -39,8 +39,8 @@ t.test('a transient failure is repeated, and from the second time on a message s
   const { retrier, request } = scene([500, 500, 500], { onRetry: (message) => messages.push(message) });
   t.equal(await retrier.run(ATTEMPT, request), 4);
   t.strictSame(messages, [
-    'cannot write yet (500): attempt 3 of 8 follows',
-    'cannot write yet (500): attempt 4 of 8 follows',
+    'cannot write (500); trying again: attempt 3 of 8',
+    'cannot write (500); trying again: attempt 4 of 8',
   ]);
 });
 

@@ -11,6 +11,7 @@ import { paceOptions } from '../pace-flags.js';
 import type { ArgumentsOf } from '../definition/flag.js';
 import { PUSH } from '../definition/push.js';
 import { printResult } from '../output.js';
+import { usageOf } from '../parse/values.js';
 import { progressView } from '../progress.js';
 import { runResumable } from '../run-resumable.js';
 import { planJson, planLines, pushJson, pushLines } from '../reports/push.js';
@@ -29,6 +30,8 @@ export const pushCommand: Command<typeof PUSH> = {
     const gap = gapOption(flags);
     const to = destinationOption(flags);
     const { base } = flags;
+    if (to === undefined && base === undefined)
+      throw new VhdupError('usage', `push needs DEST or --base: ${usageOf(PUSH)}`);
     const seal = sealOption(flags);
     const credentials = await credentialOptions(flags, to ?? base);
     await using disk = await openDisk(path, imageOptions(flags));

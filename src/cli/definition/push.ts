@@ -125,7 +125,7 @@ const TUNING_FLAGS = {
 /** `vhdup push` */
 export const PUSH = {
   name: 'push',
-  text: 'Upload a disk to a page blob; send only what its base does not have',
+  text: 'Upload a disk to a page blob; send only what changed',
   words: {
     disk: DISK_WORD,
     dest: {

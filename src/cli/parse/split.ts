@@ -39,11 +39,15 @@ const ALONE: ReadonlyMap<string, string> = new Map(
   }),
 );
 
-/** Splits arguments into words and flags. Throws `usage` for a value that has to follow an equals sign. */
+/**
+ * Splits arguments into words and flags. Throws `usage` for a value that has to follow an equals sign, and for a file that
+ * looks like a flag.
+ */
 export function splitArguments(args: readonly string[]): SplitArguments {
   const end = args.includes('--') ? args.indexOf('--') : args.length;
   const flagPart = args.slice(0, end).flatMap(lettersOf);
   flagPart.forEach((arg, index) => {
+    requireNoFile(arg);
     requireEqualsSign(arg, flagPart[index + 1]);
   });
   const parsed: Readonly<Record<string, unknown>> = Parser(
@@ -72,6 +76,14 @@ function lettersOf(arg: string): string[] {
   if (letters === undefined) return [arg];
   const flags = Array.from(letters, (letter) => `-${letter}`);
   return flags.every((flag) => ALONE.has(flag)) ? flags : [arg];
+}
+
+/** Throws `usage` for the name of a file that begins with a dash: no flag has a dot or a slash in its name. */
+function requireNoFile(arg: string): void {
+  if (/^-[^-=\d][^=]*[./\\]/.test(arg))
+    throw new VhdupError('usage', `"${arg}" begins with a dash, as flags do`, {
+      hint: `if it is a file, write ./${arg}`,
+    });
 }
 
 function requireEqualsSign(arg: string, next: string | undefined): void {

@@ -63,7 +63,7 @@ function requireKnown({ name: command, flags }: CommandDefinition, given: Iterab
 function wordValues(definition: CommandDefinition, words: readonly string[]): [string, string | undefined][] {
   const known = Object.entries(definition.words);
   const extra = words[known.length];
-  if (extra !== undefined) throw new VhdupError('usage', `"${extra}" is one word too many for ${definition.name}`);
+  if (extra !== undefined) throw new VhdupError('usage', `"${extra}" is one argument too many for ${definition.name}`);
   return known.map(([name, { isOptional }], index) => {
     const word = words[index];
     if (word === undefined && !isOptional)
@@ -118,18 +118,23 @@ function variableValue(variable: string, flag: Flag, text: string): Value {
   return WORDS_FOR_YES.includes(word) !== (flag.isOn ?? false);
 }
 
+/** Returns `auto, always or never`. */
+function orList(choices: readonly string[]): string {
+  return [choices.slice(0, -1).join(', '), choices.at(-1)].filter((part) => part !== '').join(' or ');
+}
+
 function convert(source: string, flag: Flag, text: string): Value {
   if (flag.kind === 'number') {
     if (!/^-?\d+(\.\d+)?$/.test(text)) throw new VhdupError('usage', `${source} takes a number, not "${text}"`);
     return Number(text);
   }
   if (flag.kind === 'choice' && !flag.choices.includes(text))
-    throw new VhdupError('usage', `${source} takes ${flag.choices.join(' or ')}, not "${text}"`);
+    throw new VhdupError('usage', `${source} takes ${orList(flag.choices)}, not "${text}"`);
   return text;
 }
 
 function shownChoices(flag: Flag): string {
-  return flag.kind === 'choice' ? `: ${flag.choices.join(' or ')}` : '';
+  return flag.kind === 'choice' ? `: ${orList(flag.choices)}` : '';
 }
 
 function camelCase(name: string): string {

@@ -88,7 +88,7 @@ function leftText(push: BlobStatus['push'], left: number | undefined): string {
     return 'known only with the disk: vhdup push … --dry-run shows it';
   return push.base
     ? `at most ${size(left)}; vhdup push … --dry-run shows how much of it is there`
-    : `about ${size(left)} of at most ${size(push.toWrite)}`;
+    : `about ${size(left)} of the ${size(push.toWrite)} that the push sends at most`;
 }
 
 function copyText({ status, done, total, description }: NonNullable<BlobStatus['copy']>): string {

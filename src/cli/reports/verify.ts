@@ -1,7 +1,7 @@
 import type { VerifyResult } from '../../verify/result.js';
 import { table } from '../output.js';
 import { count, size } from '../units.js';
-import { paceWords, share } from './amounts.js';
+import { paceWords, share, short } from './amounts.js';
 import type { ReportOptions } from './options.js';
 
 /** Returns the result of a comparison for programs. */
@@ -42,10 +42,8 @@ export function verifyLines(result: VerifyResult, { verbose }: ReportOptions = {
   const isDeep = depth === 'content';
   return [
     `${blob}: ${verdictOf(result)}`,
-    `  ${[
-      `compared ${share(compared, virtualSize)}${isDeep && compared < virtualSize ? '; the rest is zero on both sides' : ''}`,
-      ...paceWords(result),
-    ].join(' · ')}`,
+    `  compared ${share(compared, virtualSize)}${isDeep && compared < virtualSize ? '; the rest is zero on both sides' : ''}`,
+    `  ${[`fetched ${short(fetched)}`, ...paceWords(result)].join(' · ')}`,
     ...table([
       ['Content-MD5', DIGEST_CHECKS[result.contentMd5Check]],
       result.treeCheck === 'absent' ? undefined : ['tree digest', DIGEST_CHECKS[result.treeCheck]],
@@ -55,7 +53,6 @@ export function verifyLines(result: VerifyResult, { verbose }: ReportOptions = {
       verbose || !isDeep
         ? ['allocation', `${size(allocation.onlyDisk)} only on the disk, ${size(allocation.onlyBlob)} only on the blob`]
         : undefined,
-      verbose ? ['fetched', size(fetched)] : undefined,
     ]),
     ...(differences.count === 0 ? [] : [`  ${'offset'.padStart(15)} ${'length'.padStart(15)}`]),
     ...differences.first.map(({ offset, length }) => `  ${String(offset).padStart(15)} ${String(length).padStart(15)}`),

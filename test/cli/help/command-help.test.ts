@@ -32,6 +32,16 @@ t.test('help fits terminals of 40, 80 and 120 columns and a pipe, and breaks no 
   t.end();
 });
 
+t.test('the list of commands has one line for each in a terminal of 80 columns', (t) => {
+  const lines = mainHelp(80);
+  for (const { name, text } of COMMANDS)
+    t.ok(
+      lines.some((line) => line.includes(name) && line.endsWith(text)),
+      name,
+    );
+  t.end();
+});
+
 t.test('the main flags of push are one screen of 40 lines, in groups, the destination first', (t) => {
   const lines = commandHelp(PUSH, 80, false);
   t.ok(lines.length <= 40, `${lines.length} lines`);

@@ -48,3 +48,11 @@ t.test('names of the language are names like others', (t) => {
   t.strictSame(Object.keys(split('push', '--constructor', '--to.a', 'x').given).sort(), ['constructor', 'to.a']);
   t.end();
 });
+
+t.test('the name of a file that begins with a dash is refused, and the hint says how to write it', (t) => {
+  for (const name of ['-disk.vhd', '-a/b'])
+    t.throws(() => splitArguments(['push', name]), { code: 'usage', hint: `if it is a file, write ./${name}` }, name);
+  t.strictSame(splitArguments(['push', './-disk.vhd', '--', '-disk.vhd']).words, ['push', './-disk.vhd', '-disk.vhd']);
+  t.doesNotThrow(() => splitArguments(['push', '--limit=-1.5M', '-nq']), 'flags with a dot in their value are none');
+  t.end();
+});

@@ -43,6 +43,7 @@ t.test('what is wrong with an argument is said in words, and with its name', (t)
     [['--format'], '--format needs a value: vhd or raw'],
     [['--verify='], '--verify needs a value: sent or all'],
     [['--format', 'qcow2'], '--format takes vhd or raw, not "qcow2"'],
+    [['--content-md5', 'now'], '--content-md5 takes auto, always or never, not "now"'],
     [['--json=yes'], '--json takes no value but true or false, not "yes"'],
     [['--concurrency', '3', '--concurrency', '4'], '--concurrency was given more than once'],
     [['--to', 'a', '--to', 'a'], '--to was given more than once'],
@@ -56,7 +57,7 @@ t.test('what is wrong with an argument is said in words, and with its name', (t)
     [['--constructor'], 'push has no flag --constructor'],
     [['--deep'], /^push has no flag --deep/],
     [['-x'], 'push has no flag -x'],
-    [['uri', 'more'], '"more" is one word too many for push'],
+    [['uri', 'more'], '"more" is one argument too many for push'],
     [[''], 'DEST is empty'],
     [[' '], 'DEST is empty'],
   ] as const)

@@ -106,7 +106,10 @@ t.test('what is no disk is refused, and the hint says how to have it read', asyn
     { message: /no partition table and no known file system/ },
   ]);
   await t.rejects(openDisk(await fileWith(t, ''), { format: 'raw' }), { code: 'disk-invalid', message: /empty/ });
-  await t.rejects(openDisk(path, { format: 'qcow9' as FormatName }), { code: 'usage', message: /format. takes 'vhd', 'raw', not 'qcow9'/ });
+  await t.rejects(openDisk(path, { format: 'qcow9' as FormatName }), {
+    code: 'usage',
+    message: /format. takes 'vhd', 'raw', not 'qcow9'/,
+  });
 });
 
 const MAGIC: readonly (readonly [name: RegExp, at: number, magic: string])[] = [
