@@ -1,6 +1,7 @@
-import type { RequestEvent, SessionEvent } from '../session/events.js';
+import type { SessionEvent } from '../session/events.js';
 import { printMessage, warningText } from './output.js';
 import { ProgressLine } from './progress-line.js';
+import { requestLine } from './request-line.js';
 import { keepWarnings } from './running-command.js';
 
 /** Shows the progress of an operation on stderr. */
@@ -63,13 +64,4 @@ async function runPlain<T>(title: string, line: ProgressLine, work: () => Promis
   } finally {
     clearInterval(timer);
   }
-}
-
-/** Returns one line about a request: `PUT https://… bytes=0-511: 201, 35 ms, request id …`. */
-function requestLine({ method, uri, range, status, milliseconds, requestId }: RequestEvent): string {
-  return [
-    `${method} ${uri}${range === undefined ? '' : ` ${range}`}: ${status ?? 'no answer'}`,
-    `${Math.round(milliseconds)} ms`,
-    ...(requestId === undefined ? [] : [`request id ${requestId}`]),
-  ].join(', ');
 }

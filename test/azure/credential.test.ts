@@ -173,7 +173,7 @@ t.test('a text that is no key, or no connection string, is refused by the name o
     [{ AZURE_STORAGE_CONNECTION_STRING: 'nonsense' }, /^AZURE_STORAGE_CONNECTION_STRING is not/],
   ] as const) {
     await t.rejects(credentialsFor(uri, environment), { code: 'not-authorised', message: name });
-    t.match(sourcesOf(uri, environment).at(-1), { name, skipped: /not looked at/ });
+    t.match(sourcesOf(uri, { environment }).at(-1), { name, skipped: /were not checked/ });
   }
 });
 

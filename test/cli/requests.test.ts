@@ -1,5 +1,5 @@
 import t from 'tap';
-import { requestLine } from '../../src/cli/progress.js';
+import { requestLine } from '../../src/cli/request-line.js';
 import { runCli } from '../support/cli.js';
 import { manageScene } from '../support/manage-scene.js';
 import { sasFor } from '../support/sas.js';

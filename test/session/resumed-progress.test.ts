@@ -30,8 +30,17 @@ t.test('progress of a resume starts where the earlier run stood, and counts only
   await using disk = await openDisk(path);
   const out = join(folder, 'out.vhd');
   for (const [phase, kind, work] of [
-    ['write', 'put-page', (more: object) => push(disk, { ...options, to: uri('disk'), ...more })],
-    ['fetch', 'read', (more: object) => pull(uri('disk'), out, { ...options, recordEvery: 4 * MIB, ...more })],
+    [
+      'write',
+      'put-page',
+      (more: object): Promise<{ readonly outcome: string }> => push(disk, { ...options, to: uri('disk'), ...more }),
+    ],
+    [
+      'fetch',
+      'read',
+      (more: object): Promise<{ readonly outcome: string }> =>
+        pull(uri('disk'), out, { ...options, recordEvery: 4 * MIB, ...more }),
+    ],
   ] as const) {
     let count = 0;
     gate.onRequest = (record) =>
