@@ -51,7 +51,7 @@ export function pushLines(
     `${blob}: complete${outcome === 'resumed' ? ', resumed' : ''}`,
     `  ${[
       `sent ${share(result.sent, result.blobSize)}`,
-      ...(base ? [`${short(result.copied)} copied from the base`] : []),
+      ...(base ? [keptWords(result.copied, result.cleared)] : []),
       ...paceWords(result),
     ].join(' · ')}`,
     ...table([
@@ -62,6 +62,11 @@ export function pushLines(
       ...(verbose ? innerRows(result) : []),
     ]),
   ];
+}
+
+/** Returns in words what of the copy stays: all but what is cleared, and partly written again. */
+function keptWords(copied: number, cleared: number): string {
+  return `${short(Math.max(0, copied - cleared))} copied from the base`;
 }
 
 function innerRows({ base, virtualSize, requests, gaps, cleared, zeros }: PushResult): Rows {
@@ -84,7 +89,7 @@ export function planLines(planned: PlannedPush, { verbose }: ReportOptions = { v
     `${blob}: ${action === 'resume' ? 'would be resumed' : 'would be pushed'}`,
     `  ${[
       `send at most ${share(plan.totals.send, blobSize)}`,
-      ...(base ? [`${short(plan.copied)} copied from the base`] : []),
+      ...(base ? [keptWords(plan.copied, plan.totals.clear)] : []),
       `${plan.maxGap > plan.gap ? 'up to about' : 'about'} ${count(plan.totals.requests, 'request')}`,
     ].join(' · ')}`,
     ...table([
