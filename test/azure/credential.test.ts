@@ -162,7 +162,7 @@ t.test('a SAS from the environment that names no account goes to the service onl
   t.match(await credentialsFor(parseBlobUri('https://acct.blob.core.windows.net/vhds/b'), anySas), { kind: 'sas' });
   await t.rejects(credentialsFor(parseBlobUri('https://disks.example.com/vhds/b'), anySas), {
     code: 'not-authorised',
-    hint: /AZURE_STORAGE_SAS_TOKEN: is for no account that is known/,
+    hint: /AZURE_STORAGE_SAS_TOKEN: its account is not known/,
   });
 });
 

@@ -286,7 +286,7 @@ t.test(
       await chmod(path, 0o644);
       const status = await runCli(['status', uri('base'), '--sas-file', path, '--json'], env);
       t.match(JSON.parse(status.stdout), { state: 'complete' });
-      t.match(status.stderr, /open to other users/);
+      t.match(status.stderr, /can be read by other users/);
     }
     await writeFile(path, 'nothing of the kind');
     for (const wrong of [path, join(folder, 'none')]) {
