@@ -47,7 +47,9 @@ const FOREIGN = new Set(['--skip', '--hyper-v-generation', '--os-type']);
 t.test('every flag that the documents name is one of the tool', async (t) => {
   const flags = new Set((await textOf('docs/CLI.md')).match(/--[a-z][a-z0-9-]*/g));
   t.ok(flags.has('--base') && flags.has('--no-md5'));
-  const users = (await documents()).filter((path) => /^(docs\/.*|README|SECURITY)\.md$/.test(path) && path !== 'docs/RELEASING.md');
+  const users = (await documents()).filter(
+    (path) => /^(docs\/.*|README|SECURITY)\.md$/.test(path) && path !== 'docs/RELEASING.md',
+  );
   for (const document of users) {
     const code = (await textOf(document)).match(/`[^`\n]+`/g) ?? [];
     const named = code.flatMap((text) => text.match(/(?<=^`|[ `])--[a-z][a-z0-9-]*/g) ?? []);
