@@ -111,7 +111,7 @@ t.test(
     );
     await t.rejects(
       pushed(scene.middle, { to: uri('held') }),
-      { code: 'destination-exists', message: /by web-7, process 1234/ },
+      { code: 'destination-exists', message: /its writer is web-7, process 1234/ },
       'and one of another disk',
     );
     await t.rejects(
