@@ -169,7 +169,7 @@ function endlessListingAttack(random: Random): Attack {
       const error = await failureOf(blob.pageRanges({}));
       hold(
         error.code === 'transfer-failed' &&
-          (isEmpty ? /pages in a row hold nothing/ : /comes back to where it was/).test(error.message),
+          (isEmpty ? /pages in a row are empty/ : /comes back to where it was/).test(error.message),
         error.message,
       );
       hold(page === before + (isEmpty ? 51 : cycle + 1), `${page} pages were asked for`);

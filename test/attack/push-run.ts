@@ -114,7 +114,7 @@ function startCall(world: World, { path, name, base, state, way }: PushRun): Run
     } catch (error) {
       if (!(error instanceof VhdupError))
         return { code: 1, what: error instanceof Error ? String(error.stack) : String(error) };
-      return { code: exitCodeOf(error.code), what: `${error.code}: ${error.message}` };
+      return { code: exitCodeOf(error.code, error.retryable), what: `${error.code}: ${error.message}` };
     }
   };
   return {

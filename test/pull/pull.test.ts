@@ -417,7 +417,7 @@ t.test(
     for (const [exitCode, args] of [
       [5, [uri('child.vhd'), out]],
       [4, [uri('child.vhd'), join(folder, 'x'), '--onto', scene.child]],
-      [7, [uri('child.vhd'), join(folder, 'no', 'x')]],
+      [10, [uri('child.vhd'), join(folder, 'no', 'x')]],
       [2, [uri('child.vhd'), join(folder, 'x'), '--format', 'qcow2']],
     ] as const) {
       const refused = await runCli(['pull', ...args], gate.env);

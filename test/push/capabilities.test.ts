@@ -25,6 +25,6 @@ t.test('what a destination cannot do is refused before anything is done', (t) =>
 
 t.test('a page blob can do all', async (t) => {
   const session = new Session({ environment: { AZURE_STORAGE_KEY: 'a2V5' } });
-  const location = parseBlobUri('https://acct.blob.core.windows.net/c/b');
+  const location = parseBlobUri('https://acct.blob.core.windows.net/vhds/b');
   t.strictSame((await PageBlobDestination.at(session, location, undefined)).can, all);
 });

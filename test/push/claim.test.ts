@@ -140,7 +140,7 @@ t.test(
     left = Infinity;
     await t.rejects(pushed('raced-2'), {
       code: 'destination-busy',
-      message: /as soon as the base was copied/,
+      message: /as soon as the base is copied/,
       hint: /./,
     });
     gate.onRequest = () => undefined;

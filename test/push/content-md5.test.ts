@@ -184,7 +184,7 @@ t.test('another value of contentMd5 is refused before anything is done', async (
   const options: PushOptions = JSON.parse('{"contentMd5":false}');
   await t.rejects(pushed(scene.base, { ...options, to: uri('wrong') }), {
     code: 'usage',
-    message: /auto, always, never/,
+    message: /'auto', 'always', 'never'/,
   });
   t.equal(await factsOf(container, 'wrong'), undefined);
 });
