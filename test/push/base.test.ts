@@ -19,7 +19,7 @@ t.test(
       message: new RegExp(
         `is not that of the disk, ${id}; the disk has no parent.*alone\\.vhd is not a differencing disk`,
       ),
-      hint: /push everything with `to` alone/,
+      hint: /push without `base` to send everything/,
     });
   },
 );

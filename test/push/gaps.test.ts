@@ -195,9 +195,9 @@ t.test(
     t.equal((await planPush(disk, { ...options, gap: 245 * KIB })).plan.clear.length, 1);
 
     const args = ['push', child, '--base', uri('base'), '--to', uri('cli')];
-    const shown = await runCli([...args, '--dry-run'], env);
+    const shown = await runCli([...args, '--dry-run', '--verbose'], env);
     t.match(shown.stdout, /^ {2}clear +128\.0 KiB in 256 requests$/m);
-    t.match(shown.stdout, /of it +at most 15\.8 MiB to save requests/);
+    t.match(shown.stdout, /gaps +at most 15\.8 MiB sent to save requests/);
     const json = JSON.parse((await runCli([...args, '--dry-run', '--json', '--gap', '245 KiB'], env)).stdout) as {
       gap: number;
       maxGap: number;
