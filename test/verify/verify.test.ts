@@ -289,7 +289,7 @@ t.test('push --verify=all finds a base that was not what its Content-MD5 says', 
   );
   await t.rejects(pushed(scene.child, 'noticed', { base: uri('base'), verify: 'all' }), {
     code: 'content-differs',
-    hint: /copy of the base is not what the local ancestor has/,
+    hint: /service's copy of the base differs from the local ancestor/,
   });
   t.notOk(
     (await container.getPageBlobClient('noticed').getProperties()).contentMD5?.length,
