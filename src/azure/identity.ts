@@ -1,7 +1,7 @@
-import type { TokenCredential } from '@azure/identity';
 import { VhdupError, messageOf } from '../errors.js';
 import { redact } from '../redact/redact.js';
 import type { CredentialSource } from './credential-sources.js';
+import type { TokenCredential } from './token.js';
 
 /** The name of the last place where a credential is looked for. */
 export const IDENTITY_NAME = 'Azure sign-in (az login, managed identity, AZURE_CLIENT_ID, …)';

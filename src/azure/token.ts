@@ -1,5 +1,11 @@
-import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/identity';
+import type { newPipeline } from '@azure/storage-blob';
 import { RequestAborted } from './exchange.js';
+
+/** The credential of a sign-in. Its type is that of `@azure/storage-blob`: the types of `@azure/identity` need those of a browser. */
+export type TokenCredential = Extract<Parameters<typeof newPipeline>[0], { getToken: unknown }>;
+
+type AccessToken = NonNullable<Awaited<ReturnType<TokenCredential['getToken']>>>;
+type GetTokenOptions = NonNullable<Parameters<TokenCredential['getToken']>[1]>;
 
 /** What a token has to be for, unless the SDK asks for something else. */
 const STORAGE_SCOPE = 'https://storage.azure.com/.default';

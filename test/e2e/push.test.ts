@@ -76,7 +76,7 @@ t.test('the variations of a push', async (t) => {
     if (run.exitCode === 0 && result['outcome'] !== undefined)
       await endBreak(
         container,
-        decodeURIComponent(new URL(String(result['destination'])).pathname.split('/').slice(3).join('/')),
+        decodeURIComponent(new URL(String(result['blob'])).pathname.split('/').slice(3).join('/')),
       );
     return { ...run, result };
   };
