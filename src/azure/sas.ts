@@ -31,8 +31,11 @@ function timeOf(text: string | null): Date | undefined {
   return Number.isNaN(time.getTime()) ? undefined : time;
 }
 
-/** A SAS that ended, or begins, further away than this is refused before any request. Nearer ones may only look so: clocks differ. */
-const MAX_CLOCK_DIFFERENCE_MS = 15 * 60_000;
+/**
+ * The service refuses signatures of clocks that differ by more. A SAS that ended, or begins, further away than this is refused before
+ * any request. Nearer ones may only look so.
+ */
+export const MAX_CLOCK_DIFFERENCE_MS = 15 * 60_000;
 
 /**
  * Throws `not-authorised` if a SAS has expired, or is not valid yet, by the clock of this machine and more than clocks differ. If it

@@ -52,11 +52,8 @@ export class LiveLines {
   /** Draws the lines as they are now, if that changes anything. */
   draw(): void {
     const lines = this.#content();
-    const columns = columnsOf(this.#terminal);
-    if (columns === this.#columns && lines.join('\n') === this.#drawn.join('\n')) return;
-    this.#write(this.#erasure() + textOf(lines));
-    this.#drawn = lines;
-    this.#columns = columns;
+    if (columnsOf(this.#terminal) === this.#columns && lines.join('\n') === this.#drawn.join('\n')) return;
+    this.#put(this.#erasure(), lines);
   }
 
   /** Erases the lines. */
@@ -71,13 +68,17 @@ export class LiveLines {
   #writeAbove(chunk: string | Uint8Array, rest: readonly unknown[]): boolean {
     this.#write(this.#erasure());
     const result = this.#write(chunk, ...rest);
-    const lines = this.#content();
     // The lines begin in the first column, so the text has to end its line.
     const isWhole = typeof chunk === 'string' ? chunk.endsWith('\n') : chunk.at(-1) === 0x0a;
-    this.#write((isWhole ? '' : '\n') + textOf(lines));
+    this.#put(isWhole ? '' : '\n', this.#content());
+    return result;
+  }
+
+  /** Writes `before` and the lines, and remembers what is on the terminal. */
+  #put(before: string, lines: readonly string[]): void {
+    this.#write(before + lines.map((line) => `${line}\n`).join(''));
     this.#drawn = lines;
     this.#columns = columnsOf(this.#terminal);
-    return result;
   }
 
   /**
@@ -90,8 +91,4 @@ export class LiveLines {
     // Row by row: some terminals move what "erase to the end" erases into their history.
     return `\r${'\u001b[1A\u001b[2K'.repeat(rows)}`;
   }
-}
-
-function textOf(lines: readonly string[]): string {
-  return lines.map((line) => `${line}\n`).join('');
 }

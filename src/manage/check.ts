@@ -9,4 +9,6 @@ export interface Check {
   readonly hint?: string;
   /** The code of the error that a command would end with, if the check failed. */
   readonly code?: ErrorCode;
+  /** If the same command may succeed later without any other change; only beside `code`. */
+  readonly retryable?: boolean;
 }

@@ -4,7 +4,7 @@ import { sourcesOf, type Configuration } from '../azure/credential-sources.js';
 import { parseBlobUri, type BlobLocation } from '../azure/location.js';
 import type { PageBlob } from '../azure/page-blob.js';
 import { probe } from '../azure/probe.js';
-import { expiryWarning } from '../azure/sas.js';
+import { MAX_CLOCK_DIFFERENCE_MS, expiryWarning } from '../azure/sas.js';
 import { usesProxy } from '../azure/put-page.js';
 import { redact } from '../redact/redact.js';
 import type { SessionOptions } from '../session/options.js';
@@ -106,8 +106,6 @@ async function credentialCheck(
   }
 }
 
-/** A SAS or key is refused if the clocks differ by more. */
-const MAX_CLOCK_DIFFERENCE_MS = 15 * 60_000;
 /** A difference above this is worth a warning. */
 const CLOCK_WARNING_MS = 60_000;
 
@@ -165,9 +163,7 @@ async function accessCheck(session: Session, blob: PageBlob): Promise<Check> {
 function failed(session: Session, name: Check['name'], error: unknown): Check {
   session.throwIfStopped();
   if (hasCode(error, 'cancelled')) throw error;
-  const { code, message, hint } =
-    error instanceof VhdupError
-      ? error
-      : { code: 'unexpected' as const, message: redact(messageOf(error)), hint: undefined };
-  return { name, state: 'failed', message, code, ...(hint === undefined ? {} : { hint }) };
+  const { code, message, hint, retryable } =
+    error instanceof VhdupError ? error : new VhdupError('unexpected', redact(messageOf(error)));
+  return { name, state: 'failed', message, code, retryable, ...(hint === undefined ? {} : { hint }) };
 }

@@ -8,7 +8,12 @@ import type { Check } from './check.js';
 
 /** What is lost without each folder. The state is needed for pushes; digests are only faster. */
 const WITHOUT = {
-  state: { state: 'failed', code: 'output-unwritable', hint: 'choose a folder that you may write to: VHDUP_STATE_DIR' },
+  state: {
+    state: 'failed',
+    code: 'output-unwritable',
+    retryable: false,
+    hint: 'choose a folder that you may write to: VHDUP_STATE_DIR',
+  },
   cache: {
     state: 'warning',
     hint: 'digests are computed again each time; choose a folder that you may write to: VHDUP_CACHE_DIR',

@@ -16,7 +16,7 @@ function hasScript(): boolean {
   }
 }
 
-/** Runs the tool on a terminal with so many columns. `onOutput` is called with all that it has shown so far. */
+/** Runs the tool on a terminal with `columns` columns. `onOutput` is called with all that it has shown so far. */
 async function onTerminal(
   args: readonly string[],
   env: Readonly<Record<string, string>>,

@@ -81,7 +81,10 @@ t.test('status and a dry run say how many bytes of an interrupted push are left'
     left: 8 * MIB - there,
     push: { toWrite: 8 * MIB },
   });
-  t.match((await runCli(['status', uri('four')], env)).stdout, /left +about \d\.\d MiB of the 8\.0 MiB that the push sends at most/);
+  t.match(
+    (await runCli(['status', uri('four')], env)).stdout,
+    /left +about \d\.\d MiB of the 8\.0 MiB that the push sends at most/,
+  );
   {
     await using disk = await openDisk(path);
     t.match(await planPush(disk, { ...options, to: uri('four') }), { action: 'resume', left: 8 * MIB - there });

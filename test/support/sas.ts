@@ -1,6 +1,6 @@
 import { ContainerSASPermissions, type ContainerClient } from '@azure/storage-blob';
 
-/** Returns a SAS that is good for all requests and ends in so many minutes, and its secret part. */
+/** Returns a SAS with all permissions that ends in `minutes` minutes, and its secret part. */
 export async function sasFor(container: ContainerClient, minutes: number): Promise<{ sas: string; secret: string }> {
   const url = await container.generateSasUrl({
     permissions: ContainerSASPermissions.parse('racwdl'),

@@ -14,6 +14,6 @@ export const doctorCommand: Command<typeof DOCTOR> = {
     const diagnosis = await runOnBlob(flags, flags.blob, (options) => diagnose(flags.blob, options));
     printResult(flags.json, doctorJson(diagnosis), () => doctorLines(diagnosis, helpWidth(process.stdout.columns)));
     const failed = diagnosis.checks.find(({ state }) => state === 'failed');
-    if (failed) process.exitCode = exitCodeOf(failed.code ?? 'unexpected', failed.code !== 'output-unwritable');
+    if (failed) process.exitCode = exitCodeOf(failed.code ?? 'unexpected', failed.retryable);
   },
 };

@@ -51,7 +51,7 @@ const TOPIC_TEXTS: Readonly<Record<(typeof TOPICS)[number], string>> = {
   environment: 'variables that set flags, and others',
 };
 
-/** Returns the help of a command. `isFull`: with all flags, and all that there is to say about each. */
+/** Returns the help of a command. `isFull`: with all flags, and the full text of each. */
 export function commandHelp(definition: CommandDefinition, width: number, isFull: boolean): string[] {
   const { words, text, flags, examples, notes } = definition;
   const isShort = !isFull && Object.values(flags).some((flag) => flag.isRare ?? flag.more);
@@ -104,7 +104,7 @@ export function flagColumn(name: string, flag: Flag): string {
   return `${letter}${shownName(name, flag)}${shownValue(flag)}`;
 }
 
-/** Returns all that there is to say about a flag, in sentences. */
+/** Returns the full text of a flag, in sentences. */
 export function fullText(name: string, flag: Flag): string {
   const { text, more } = flag;
   const variable = variableOf(name, flag);

@@ -60,7 +60,7 @@ const TOPIC_LINES: Readonly<Record<(typeof TOPICS)[number], (width: number) => s
     ...columns(CREDENTIAL_SOURCES, width),
     '',
     ...wrap(
-      'The first one that is found is used. Of the variables only the first that is set counts, and only if the URI names its account. A SAS or a key goes over plain http to this machine only; --allow-http allows other hosts.',
+      'The first one that is found is used. One that is for another account is skipped. A SAS or a key goes over plain http to this machine only; --allow-http allows other hosts.',
       width,
     ),
   ],

@@ -2,6 +2,7 @@ import { Parser } from 'yargs/helpers';
 import { VhdupError } from '../../errors.js';
 import { COMMANDS } from '../definition/commands.js';
 import type { Flag } from '../definition/flag.js';
+import { flagPartOf } from './conventions.js';
 
 /** Arguments, split into words and flags. Nothing is checked against a command yet. */
 export interface SplitArguments {
@@ -44,14 +45,14 @@ const ALONE: ReadonlyMap<string, string> = new Map(
  * looks like a flag.
  */
 export function splitArguments(args: readonly string[]): SplitArguments {
-  const end = args.includes('--') ? args.indexOf('--') : args.length;
-  const flagPart = args.slice(0, end).flatMap(lettersOf);
+  const before = flagPartOf(args);
+  const flagPart = before.flatMap(lettersOf);
   flagPart.forEach((arg, index) => {
     requireNoFile(arg);
     requireEqualsSign(arg, flagPart[index + 1]);
   });
   const parsed: Readonly<Record<string, unknown>> = Parser(
-    [...flagPart.map((arg) => ALONE.get(arg) ?? arg), ...args.slice(end)],
+    [...flagPart.map((arg) => ALONE.get(arg) ?? arg), ...args.slice(before.length)],
     {
       string: [...ALL_FLAGS.keys()],
       configuration: {

@@ -8,6 +8,7 @@ import {
   type Flag,
   type FlagSet,
 } from '../definition/flag.js';
+import { yesOrNo } from './conventions.js';
 import { GENERAL_FLAGS, type SplitArguments } from './split.js';
 import { didYouMean } from './suggest.js';
 
@@ -105,17 +106,14 @@ function defaultOf(flag: Flag): Value {
   return flag.kind === 'choice' ? flag.default : undefined;
 }
 
-const WORDS_FOR_YES: readonly string[] = ['1', 'true', 'yes'];
-const WORDS_FOR_NO: readonly string[] = ['0', 'false', 'no'];
-
 /** Returns the value of an environment variable. */
 function variableValue(variable: string, flag: Flag, text: string): Value {
   if (flag.kind === 'list') return text.split(delimiter).filter((part) => part !== '');
   if (flag.kind !== 'switch') return convert(variable, flag, text);
-  const word = text.toLowerCase();
-  if (!WORDS_FOR_YES.includes(word) && !WORDS_FOR_NO.includes(word))
+  const isYes = yesOrNo(text);
+  if (isYes === undefined)
     throw new VhdupError('usage', `${variable} takes 1, 0, true, false, yes or no, not "${text}"`);
-  return WORDS_FOR_YES.includes(word) !== (flag.isOn ?? false);
+  return isYes !== (flag.isOn ?? false);
 }
 
 /** Returns `auto, always or never`. */

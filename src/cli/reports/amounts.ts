@@ -29,3 +29,8 @@ export function paceWords({ durationMs, bytesPerSecond }: Pace): string[] {
     ...(bytesPerSecond > 0 ? [`${size(bytesPerSecond)}/s`] : []),
   ];
 }
+
+/** Returns an amount for people, with its exact number of bytes: `16.0 MiB (16777728 bytes)`. */
+export function exactSize(bytes: number): string {
+  return `${size(bytes)} (${bytes} bytes)`;
+}

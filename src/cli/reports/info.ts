@@ -3,6 +3,7 @@ import type { BlobReport } from '../../manage/inspect-blob.js';
 import { warningsOf } from '../../disk/warnings-of.js';
 import { table } from '../output.js';
 import { size } from '../units.js';
+import { exactSize } from './amounts.js';
 import { recordJson } from './push-record.js';
 import { PUSH_STATES } from './status.js';
 
@@ -37,7 +38,7 @@ export function diskLines(disk: Disk): string[] {
     ...table([
       ['format', `${top.format}, ${top.type}`],
       ['id', top.id ?? 'none (all zeros)'],
-      ['virtual size', `${size(bytes)} (${bytes} bytes)`],
+      ['virtual size', exactSize(bytes)],
       [
         'allocated',
         `${size(top.allocated)}${top.blockSize === undefined ? '' : `, in blocks of ${size(top.blockSize)}`}`,
@@ -94,8 +95,8 @@ export function blobLines({
     ...table([
       ['format', virtualSize === undefined ? (type ?? 'unknown') : 'vhd, fixed'],
       ['id', id ?? 'none'],
-      virtualSize === undefined ? undefined : ['virtual size', `${size(virtualSize)} (${virtualSize} bytes)`],
-      ['blob size', `${size(blobSize)} (${blobSize} bytes)`],
+      virtualSize === undefined ? undefined : ['virtual size', exactSize(virtualSize)],
+      ['blob size', exactSize(blobSize)],
       allocated === undefined ? undefined : ['allocated', size(allocated)],
       ['Content-MD5', contentMd5 ?? 'none'],
       push && ['push', PUSH_STATES[state]],

@@ -1,7 +1,7 @@
 import type { PullResult } from '../../pull/result.js';
 import { table } from '../output.js';
 import { grouped, size } from '../units.js';
-import { paceWords, share } from './amounts.js';
+import { exactSize, paceWords, share } from './amounts.js';
 import type { ReportOptions } from './options.js';
 
 /** Returns the result of a pull for programs. */
@@ -52,7 +52,7 @@ export function pullLines(result: PullResult, { verbose }: ReportOptions = { ver
       ['Content-MD5', `${result.contentMd5 ?? 'none'}${CHECKS[result.checked]}`],
       ...(verbose
         ? ([
-            ['virtual size', `${size(virtualSize)} (${virtualSize} bytes)`],
+            ['virtual size', exactSize(virtualSize)],
             ['requests', grouped(requests)],
             ['stored', size(stored)],
           ] as const)

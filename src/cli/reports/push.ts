@@ -5,7 +5,7 @@ import type { VerifyScope } from '../../push/options.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
 import { table } from '../output.js';
 import { count, duration, grouped, size } from '../units.js';
-import { paceWords, share, short } from './amounts.js';
+import { exactSize, paceWords, share, short } from './amounts.js';
 import type { ReportOptions } from './options.js';
 import { sealRow } from './seal.js';
 
@@ -71,7 +71,7 @@ function keptWords(copied: number, cleared: number): string {
 
 function innerRows({ base, virtualSize, requests, gaps, cleared, zeros }: PushResult): Rows {
   return [
-    ['virtual size', `${size(virtualSize)} (${virtualSize} bytes)`],
+    ['virtual size', exactSize(virtualSize)],
     base && layerRow(base),
     base && protectionRow(base),
     ['requests', grouped(requests)],
@@ -104,7 +104,7 @@ export function planLines(planned: PlannedPush, { verbose }: ReportOptions = { v
 function planRows({ base, plan, virtualSize }: PlannedPush): Rows {
   const { totals } = plan;
   return [
-    ['virtual size', `${size(virtualSize)} (${virtualSize} bytes)`],
+    ['virtual size', exactSize(virtualSize)],
     base && layerRow(base),
     base && protectionRow(base),
     ['gaps', `${plan.maxGap > plan.gap ? 'at most ' : ''}${size(totals.gaps)} sent to save requests`],
