@@ -6,8 +6,8 @@ import importX, { createNodeResolver } from 'eslint-plugin-import-x';
  * `errors.ts`, `option-names.ts` and `option-rules.ts` are the ground; `index.ts` only exports.
  */
 const FLOORS = [
-  ['bytes', 'redact'],
-  ['plan', 'state', 'digest'],
+  ['bytes', 'redact', 'threads'],
+  ['plan', 'state', 'digest', 'compression'],
   ['disk'],
   ['run'],
   ['azure'],

@@ -1,4 +1,4 @@
-import { parentPort } from 'node:worker_threads';
+import { answerTasks } from '../threads/answer-tasks.js';
 import { LocalMd5 } from './hashing.js';
 import { md5 } from './md5.js';
 import { leafValues } from './tree.js';
@@ -10,11 +10,6 @@ export type HashTask =
   | { readonly kind: 'md5-update'; readonly bytes: Uint8Array }
   | { readonly kind: 'md5-zeros'; readonly length: number }
   | { readonly kind: 'md5-digest' };
-
-/** The result of a task. There is one for each task, in the order of the tasks. */
-export interface HashResult {
-  readonly value: Uint8Array | undefined;
-}
 
 /** A worker has one stream at a time. */
 let stream: LocalMd5 | undefined;
@@ -33,9 +28,4 @@ async function resultOf(task: HashTask): Promise<Uint8Array | undefined> {
   return undefined;
 }
 
-let last: Promise<void> = Promise.resolve();
-parentPort?.on('message', (task: HashTask) => {
-  last = last.then(async () => {
-    parentPort?.postMessage({ value: await resultOf(task) } satisfies HashResult);
-  });
-});
+answerTasks(resultOf);

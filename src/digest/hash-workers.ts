@@ -1,11 +1,9 @@
-import { availableParallelism } from 'node:os';
+import { WorkerPool } from '../threads/worker-pool.js';
 import { HashThread } from './hash-thread.js';
 import { LocalHashing, type Hashing, type Md5Stream } from './hashing.js';
 import { md5 } from './md5.js';
 import { leafValues } from './tree.js';
 
-/** More threads than this would only wait for the disk. */
-const MAX_THREADS = 4;
 /** For buffers of up to this many bytes, a message to another thread takes about as long as the hash itself. */
 const MAX_LOCAL_BYTES = 128 * 1024;
 /** Up to this many bytes in all are hashed before a thread has even started. */
@@ -21,13 +19,15 @@ export function hashingFor(bytes: number, maxThreads?: number): Hashing {
  * others are copied to the thread.
  */
 export class WorkerHashing implements Hashing {
-  readonly #maxThreads: number;
-  readonly #threads: HashThread[] = [];
+  readonly #pool: WorkerPool<HashThread>;
   readonly #streamThreads: HashThread[] = [];
 
-  /** `maxThreads`: the most threads for buffers and leaves. Each MD5 of a stream has a thread of its own besides. */
-  constructor(maxThreads = Math.min(MAX_THREADS, availableParallelism())) {
-    this.#maxThreads = maxThreads;
+  /**
+   * `maxThreads`: the most threads for buffers and leaves, default as in `WorkerPool`. Each MD5 of a stream has a thread
+   * of its own besides.
+   */
+  constructor(maxThreads?: number) {
+    this.#pool = new WorkerPool(() => new HashThread(), maxThreads);
   }
 
   startMd5(): Md5Stream {
@@ -37,27 +37,17 @@ export class WorkerHashing implements Hashing {
   }
 
   async md5(bytes: Uint8Array): Promise<Uint8Array> {
-    return bytes.length <= MAX_LOCAL_BYTES ? md5(bytes) : this.#leastBusy().resultOf({ kind: 'md5', bytes });
+    return bytes.length <= MAX_LOCAL_BYTES ? md5(bytes) : this.#pool.leastBusy().resultOf({ kind: 'md5', bytes });
   }
 
   async leaves(bytes: Uint8Array): Promise<Uint8Array> {
-    return bytes.length <= MAX_LOCAL_BYTES ? leafValues(bytes) : this.#leastBusy().resultOf({ kind: 'leaves', bytes });
+    return bytes.length <= MAX_LOCAL_BYTES
+      ? leafValues(bytes)
+      : this.#pool.leastBusy().resultOf({ kind: 'leaves', bytes });
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#threads, ...this.#streamThreads].map((thread) => thread.close()));
-  }
-
-  /** Returns the thread with the fewest pending tasks; a new one if all are busy and there may be more. */
-  #leastBusy(): HashThread {
-    const best = this.#threads.reduce<HashThread | undefined>(
-      (least, thread) => (!least || thread.pendingCount < least.pendingCount ? thread : least),
-      undefined,
-    );
-    if (best && (best.pendingCount === 0 || this.#threads.length >= this.#maxThreads)) return best;
-    const thread = new HashThread();
-    this.#threads.push(thread);
-    return thread;
+    await Promise.all([this.#pool, ...this.#streamThreads].map((threads) => threads.close()));
   }
 }
 
