@@ -112,7 +112,7 @@ async function changedAbove(disk: Disk, layer: number): Promise<RangeSet> {
   for await (const stretch of disk.extentBatches({ above: layer })) {
     for (const extent of stretch) if (extent.kind !== 'absent') changed.add(extent);
   }
-  const ancestorSize = disk.layers[layer]?.size ?? 0;
+  const ancestorSize = disk.ancestor(layer).size;
   // If the disk is smaller than its ancestor and ends within a leaf, the rest of this leaf is zero, but not in the
   // ancestor.
   const end: Range[] = ancestorSize > disk.size ? [{ offset: disk.size - SECTOR, length: SECTOR }] : [];

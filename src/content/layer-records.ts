@@ -33,7 +33,7 @@ export class LayerRecords {
     this.layer = layer;
     this.#disk = disk;
     this.#cache = cache;
-    this.#identity = identityOf(files);
+    this.#identity = identityOf(files, this.content.size);
     this.#mayKeep = cache?.canRemember(files) ?? false;
   }
 
@@ -48,10 +48,11 @@ export class LayerRecords {
    */
   async nearestLeaves(): Promise<CachedLeaves | undefined> {
     for (let at = this.layer; this.#cache && at < this.#disk.layers.length; at++) {
-      const key = identityOf(this.#disk.ancestor(at).openedFiles);
+      const content = this.#disk.ancestor(at);
+      const key = identityOf(content.openedFiles, content.size);
       const file = await this.#cache.openLeaves(key);
       if (!file) continue;
-      if (await hasDigest(file.runs(), this.#disk.layers[at]?.size ?? 0, file.digest)) return { layer: at, file };
+      if (await hasDigest(file.runs(), content.size, file.digest)) return { layer: at, file };
       await file.close();
       await this.#cache.deleteLeaves(key);
     }
@@ -78,7 +79,8 @@ export class LayerRecords {
   async #isUnchanged(): Promise<boolean> {
     const now = await this.#disk.sourceFiles().catch(() => undefined);
     // The files of an ancestor are the last ones.
-    return now !== undefined && identityOf(now.slice(now.length - this.content.openedFiles.length)) === this.#identity;
+    const files = now?.slice(now.length - this.content.openedFiles.length);
+    return files !== undefined && identityOf(files, this.content.size) === this.#identity;
   }
 }
 
@@ -97,10 +99,10 @@ async function hasDigest(runs: AsyncIterable<LeafRun>, size: number, digest: Uin
   }
 }
 
-/** Returns a text that is the same, on this machine, only for the same content of a chain. */
-function identityOf(files: readonly SourceFile[]): string {
+/** Returns a text that is the same, on this machine, only for the same content of a chain. `size`: that of the disk, in bytes. */
+function identityOf(files: readonly SourceFile[], size: number): string {
   return [
-    'vhdup digest 1',
+    `vhdup digest 2 ${size}`,
     ...files.map(
       ({ fileId, size, mtimeNs, ctimeNs, structure }) => `${fileId} ${size} ${mtimeNs} ${ctimeNs} ${structure}`,
     ),

@@ -185,7 +185,7 @@ export class SourceGuard implements Watch {
             : after.mtimeNs !== before.mtimeNs
               ? 'it was written to (modification time)'
               : 'structure' in after && after.structure !== before.structure
-                ? 'its footer, header or block table is another one'
+                ? 'its headers or tables are no longer the same'
                 : undefined;
       if (change !== undefined) throw this.#error(`${before.path}: ${change}`);
     }

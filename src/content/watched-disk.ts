@@ -23,6 +23,10 @@ export class WatchedDisk implements Disk {
     return this.#disk.size;
   }
 
+  get sectorSize(): number {
+    return this.#disk.sectorSize;
+  }
+
   get layers(): readonly Layer[] {
     return this.#disk.layers;
   }

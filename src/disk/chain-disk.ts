@@ -1,3 +1,4 @@
+import type { Decompressor } from '../compression/decompressor.js';
 import type { Warning } from '../errors.js';
 import type { Creation, Disk, Extent, ExtentOptions, FileState, Layer, SourceFile } from './disk.js';
 import type { AllocationMap, Image } from './image.js';
@@ -17,23 +18,41 @@ interface Batch {
   readonly cursors: readonly Cursor[];
 }
 
+/** What a disk has beyond its images. */
+export interface ChainProperties {
+  /** Of the chain as a whole. */
+  readonly warnings: readonly Warning[];
+  /** The size is rounded up to a multiple of this, in bytes. */
+  readonly align: number;
+  /** Shared by the images; closed with them. */
+  readonly decompressor: Decompressor;
+}
+
 /** A chain of images as one disk. Every sector is resolved on its own, through all layers. */
 export class ChainDisk implements Disk {
   readonly size: number;
+  readonly sectorSize: number;
   readonly layers: readonly Layer[];
   readonly id: string | undefined;
   readonly creation: Creation;
   readonly warnings: readonly Warning[];
   readonly #images: readonly Image[];
+  readonly #align: number;
+  readonly #decompressor: Decompressor;
 
   /** `images`: the top first. */
-  constructor(images: readonly Image[], warnings: readonly Warning[]) {
+  constructor(images: readonly Image[], { warnings, align, decompressor }: ChainProperties) {
+    const layers = layersOf(images);
     const [top] = images;
-    if (!top) throw new RangeError('a chain has at least one image');
+    const [topLayer] = layers;
+    if (!top || !topLayer) throw new RangeError('a chain has at least one image');
     this.#images = images;
-    this.layers = images.map(({ layer }) => layer);
-    this.size = top.layer.size;
-    this.id = top.layer.id;
+    this.#align = align;
+    this.#decompressor = decompressor;
+    this.layers = layers;
+    this.size = Math.ceil(topLayer.size / align) * align;
+    this.sectorSize = topLayer.sectorSize;
+    this.id = topLayer.id;
     this.creation = top.creation;
     this.warnings = warnings;
   }
@@ -66,7 +85,11 @@ export class ChainDisk implements Disk {
   }
 
   ancestor(layer: number): Disk {
-    return new ChainDisk(this.#images.slice(layer), this.warnings);
+    return new ChainDisk(this.#images.slice(layer), {
+      warnings: this.warnings,
+      align: this.#align,
+      decompressor: this.#decompressor,
+    });
   }
 
   get openedFiles(): readonly SourceFile[] {
@@ -85,8 +108,9 @@ export class ChainDisk implements Disk {
     for (const image of this.#images) image.dropCache();
   }
 
-  close(): Promise<void> {
-    return closeAll(this.#images);
+  async close(): Promise<void> {
+    await closeAll(this.#images);
+    await this.#decompressor.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -115,6 +139,16 @@ export class ChainDisk implements Disk {
       at = to;
     }
   }
+}
+
+/** Returns the layers of a complete chain, the top first: a layer may depend on the one below it. */
+export function layersOf(images: readonly Image[]): Layer[] {
+  const layers: Layer[] = [];
+  for (const image of images.toReversed()) {
+    const [parent] = layers;
+    layers.unshift((parent && image.layerOver?.(parent)) ?? image.layer);
+  }
+  return layers;
 }
 
 /** What a disk shows beyond the end of a smaller image. */

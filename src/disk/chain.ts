@@ -1,24 +1,35 @@
+import { Decompressor } from '../compression/decompressor.js';
 import type { Warning } from '../errors.js';
 import { ChainDisk, closeAll } from './chain-disk.js';
 import type { Disk } from './disk.js';
 import type { Files } from './file.js';
 import { findParent } from './find-parent.js';
+import { openBeside } from './open-beside.js';
 import { Findings, errorOf, isError, type Problem } from './findings.js';
 import type { Image, ImageOptions, Inspection } from './image.js';
 import { MemoryBudget } from './memory-budget.js';
 import { ParentBounds, type ParentRules } from './parent-bounds.js';
 import { FORMAT_NAMES, openImage, type FormatName } from './registry.js';
-import { FLAG, TEXTS, checkOptions, oneOf, type OptionRules } from '../option-rules.js';
+import { SECTOR } from '../bytes/sector.js';
+import { FLAG, TEXT, TEXTS, checkOptions, oneOf, type OptionRules } from '../option-rules.js';
+
+const MIB = 1024 * 1024;
 
 /** How a disk and its parents are opened. */
 export interface ChainOptions extends ImageOptions, ParentRules {
   /** The format of the disk itself; its parents have the format that it names. Default: what the content says. */
   readonly format?: FormatName | undefined;
+  /** The snapshot within the disk's own image to read, by id or name. Default: the present state. */
+  readonly snapshot?: string | undefined;
+  /** Round the size up to a multiple of 1 MiB, with zeros after the disk: the service starts machines from no other. Default false. */
+  readonly align?: boolean | undefined;
 }
 
 /** What these options have to be. */
 export const CHAIN_RULES: OptionRules<ChainOptions> = {
   format: oneOf(...FORMAT_NAMES),
+  snapshot: TEXT,
+  align: FLAG,
   parentDirs: TEXTS,
   followAbsoluteParents: FLAG,
   ignoreChecksum: FLAG,
@@ -41,8 +52,9 @@ export async function openChain(
 ): Promise<Disk> {
   const images: Image[] = [];
   const warnings: Warning[] = [];
+  const decompressor = new Decompressor();
   try {
-    for await (const { inspection, chainProblems } of walkChain(path, files, options, memory)) {
+    for await (const { inspection, chainProblems } of walkChain(path, files, options, { memory, decompressor })) {
       if (inspection?.image) images.push(inspection.image);
       const problems = [...chainProblems, ...(inspection?.findings.problems ?? [])];
       const error = problems.find(isError);
@@ -50,11 +62,20 @@ export async function openChain(
       if (!inspection?.image) throw new TypeError(`${path}: refused without an error`);
       warnings.push(...chainProblems.map(({ code, file, message }) => ({ code, message: `${file}: ${message}` })));
     }
-    return new ChainDisk(images, warnings);
+    return new ChainDisk(images, { warnings, align: options.align ? MIB : SECTOR, decompressor });
   } catch (error) {
     await closeAll(images);
+    await decompressor.close();
     throw error;
   }
+}
+
+/** What the images of a chain share. */
+export interface ChainResources {
+  /** For their structures. */
+  readonly memory: MemoryBudget;
+  /** The caller closes it. */
+  readonly decompressor: Decompressor;
 }
 
 /** Walks from an image to its root, the top first, as far as parents are found. The caller closes the images that it yields. */
@@ -62,15 +83,15 @@ export async function* walkChain(
   path: string,
   files: Files,
   options: ChainOptions,
-  memory = new MemoryBudget(),
+  resources: ChainResources,
 ): AsyncGenerator<Link> {
   checkOptions(options, CHAIN_RULES);
-  const inspect = (at: string, format: string | undefined) => inspectFile(at, files, { format, memory, options });
-  const chain = [await inspect(path, options.format)];
+  const bounds = new ParentBounds(path, files, options);
+  const shared = { files, bounds, resources, options };
+  const chain = [await inspectFile(path, { ...shared, format: options.format, snapshot: options.snapshot })];
   yield { inspection: chain[0], chainProblems: [] };
-  let bounds: ParentBounds | undefined;
+  const inspect = (at: string, format: string | undefined) => inspectFile(at, { ...shared, format });
   for (let child = chain[0]; child?.summary?.parent; child = chain.at(-1)) {
-    bounds ??= await ParentBounds.of(path, files, options);
     const findings = new Findings(child.path);
     const inspection = await findParent(child.summary.parent, { chain, bounds, inspect, findings });
     yield { inspection, chainProblems: findings.problems };
@@ -81,28 +102,45 @@ export async function* walkChain(
 
 /** How one file of a chain is opened. */
 interface FileOptions {
+  readonly files: Files;
+  readonly bounds: ParentBounds;
   /** `undefined`: what the content says. */
   readonly format: string | undefined;
-  readonly memory: MemoryBudget;
+  /** `undefined`: the present state. */
+  readonly snapshot?: string | undefined;
+  readonly resources: ChainResources;
   readonly options: ImageOptions;
 }
 
-async function inspectFile(path: string, files: Files, { format, memory, options }: FileOptions): Promise<Inspection> {
+async function inspectFile(
+  path: string,
+  { files, bounds, format, resources, options, snapshot }: FileOptions,
+): Promise<Inspection> {
   const findings = new Findings(path);
-  let fileIdentity: string | undefined;
+  const fileIds: string[] = [];
   try {
     const file = await files.open(path);
-    fileIdentity = file.identity;
+    fileIds.push(file.identity);
     let image: Image | undefined;
     try {
-      const result = await openImage(file, format, { findings, memory, options });
+      const result = await openImage(file, format, {
+        findings,
+        ...resources,
+        options,
+        snapshot,
+        openBeside: async (name) => {
+          const other = await openBeside(name, { path, files, bounds, used: fileIds });
+          fileIds.push(other.identity);
+          return other;
+        },
+      });
       image = result.image;
-      return { path, fileIdentity, findings, ...result };
+      return { path, fileIds, findings, ...result };
     } finally {
       if (!image) await file.close();
     }
   } catch (error) {
     findings.unreadable(error);
-    return { path, fileIdentity, findings, summary: undefined, image: undefined };
+    return { path, fileIds, findings, summary: undefined, image: undefined };
   }
 }

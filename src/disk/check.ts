@@ -1,9 +1,11 @@
+import { Decompressor } from '../compression/decompressor.js';
 import { walkChain } from './chain.js';
-import { closeAll } from './chain-disk.js';
+import { closeAll, layersOf } from './chain-disk.js';
 import type { Layer } from './disk.js';
 import { localFiles, type Files } from './file.js';
 import { isError, type DiskError, type DiskWarning, type Problem } from './findings.js';
 import type { Image } from './image.js';
+import { MemoryBudget } from './memory-budget.js';
 import type { OpenOptions } from './open.js';
 
 /** A file of the chain that was checked. Of a damaged file some values are unknown. */
@@ -36,8 +38,9 @@ export async function checkDiskFrom(source: Files, path: string, options: OpenOp
   const files: CheckedFile[] = [];
   const problems: Problem[] = [];
   const images: Image[] = [];
+  const resources = { memory: new MemoryBudget(), decompressor: new Decompressor() };
   try {
-    for await (const { inspection, chainProblems } of walkChain(path, source, options)) {
+    for await (const { inspection, chainProblems } of walkChain(path, source, options, resources)) {
       problems.push(...chainProblems, ...(inspection?.findings.problems ?? []));
       if (!inspection) continue;
       if (inspection.image) images.push(inspection.image);
@@ -46,6 +49,18 @@ export async function checkDiskFrom(source: Files, path: string, options: OpenOp
     }
   } finally {
     await closeAll(images);
+    await resources.decompressor.close();
   }
-  return { files, errors: problems.filter(isError), warnings: problems.filter((problem) => !isError(problem)) };
+  const errors = problems.filter(isError);
+  return {
+    files: errors.length === 0 ? withIds(files, images) : files,
+    errors,
+    warnings: problems.filter((problem) => !isError(problem)),
+  };
+}
+
+/** Returns the files of a sound chain with the ids of its layers: some depend on the parent, which is found later. */
+function withIds(files: readonly CheckedFile[], images: readonly Image[]): readonly CheckedFile[] {
+  const layers = layersOf(images);
+  return files.map((file, index) => ({ ...file, id: layers[index]?.id }));
 }

@@ -8,18 +8,21 @@ export interface IdSource {
   readonly token: readonly Uint8Array[];
   /** Virtual size in bytes. */
   readonly size: number;
+  /** Id of the parent; `undefined` for an image without one, or whose parent has none. */
+  readonly parentId?: string | undefined;
 }
 
 /**
- * Derives an id (a UUID of version 8) for an image without a parent whose format has no ids. The same image gets the same id on
+ * Derives an id (a UUID of version 8) for an image whose format has no ids. The same image over the same parent gets the same id on
  * every machine, whatever its path, name and times. The id finds a base; it does not prove that the content is the same.
  */
-export function derivedId({ format, token, size }: IdSource): string {
+export function derivedId({ format, token, size, parentId }: IdSource): string {
   const hash = createHash('sha256').update(`vhdup id 1\0${format}\0`, 'latin1');
   for (const bytes of token) hash.update(bytes);
-  // The 16 bytes after the size are the id of a parent: zeros, as there is none.
+  // The 16 bytes after the size are the id of the parent: zeros if there is none.
   const end = Buffer.alloc(1 + 8 + 16);
   end.writeBigUInt64BE(BigInt(size), 1);
+  if (parentId !== undefined) Buffer.from(parentId.replaceAll('-', ''), 'hex').copy(end, 9);
   const id = hash.update(end).digest().subarray(0, 16);
   id.writeUInt8((id.readUInt8(6) & 0x0f) | 0x80, 6);
   id.writeUInt8((id.readUInt8(8) & 0x3f) | 0x80, 8);

@@ -21,6 +21,21 @@ export interface ExtentOptions {
   readonly above?: number;
 }
 
+/** The value of a detail, for programs. */
+export type DetailValue =
+  string | number | boolean | readonly (string | Readonly<Record<string, string | number | boolean>>)[];
+
+/** Something that only some formats say about an image. */
+export interface LayerDetail {
+  /** For programs, such as `clusterSize`; printable, the same for the same thing in all formats. */
+  readonly name: string;
+  /** For people, such as `cluster size`. */
+  readonly label: string;
+  readonly value: DetailValue;
+  /** The value for people; printable characters only. */
+  readonly text: string;
+}
+
 /** The description of one image of a chain. */
 export interface Layer {
   readonly path: string;
@@ -39,8 +54,12 @@ export interface Layer {
   readonly allocated: number;
   /** Size of an allocation unit in bytes; `undefined` if the format has none. */
   readonly blockSize: number | undefined;
+  /** Bytes of a sector as the guest sees it, as far as the image says it; else 512. */
+  readonly sectorSize: number;
   /** The program that wrote the image, as the file says; printable characters only. */
   readonly creator: string;
+  /** What the format says beyond that, such as the compression. */
+  readonly details: readonly LayerDetail[];
   /** Things about this file that are unusual but do not make it unusable. */
   readonly warnings: readonly Warning[];
 }
@@ -84,8 +103,10 @@ export interface SourceFile extends FileState {
  * The format of the files stays hidden behind it.
  */
 export interface Disk extends AsyncDisposable {
-  /** Virtual size in bytes, a multiple of 512. */
+  /** Virtual size in bytes, a multiple of 512; with `align` that of the top layer is rounded up. */
   readonly size: number;
+  /** Bytes of a sector as the guest sees it: that of the top layer. */
+  readonly sectorSize: number;
   /** The images that make the disk, top first. */
   readonly layers: readonly Layer[];
   /** Identity of the top layer. */

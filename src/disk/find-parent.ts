@@ -1,10 +1,9 @@
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { displayName } from './display-name.js';
 import { errorOf, type Findings } from './findings.js';
 import type { Inspection, ParentReference, ParentWarning } from './image.js';
-import type { ParentBounds } from './parent-bounds.js';
-import { parentFileName, parentPaths, refusedName } from './parent-path.js';
-import { option } from '../option-names.js';
+import { hintFor, type ParentBounds } from './parent-bounds.js';
+import { candidatePaths } from './parent-path.js';
 
 /** A deeper chain is refused: it is damaged, or made to keep its reader busy. */
 const MAX_DEPTH = 128;
@@ -44,16 +43,15 @@ export async function findParent(
   const tried: string[] = [];
   let outside: string | undefined;
   let damaged: { readonly parent: Inspection; readonly warnings: readonly ParentWarning[] } | undefined;
-  for (const path of candidates(reference, dirname(findings.file), bounds.parentDirs)) {
-    const forbidden = refusedName(path);
-    const refusal = forbidden === undefined ? await bounds.refusal(path) : { reason: forbidden, isOutside: false };
+  for (const path of candidatePaths(reference.names, dirname(findings.file), bounds.parentDirs)) {
+    const refusal = await bounds.refusal(path);
     if (refusal) {
       tried.push(`${path}: ${refusal.reason}`);
       if (refusal.isOutside) outside ??= path;
       continue;
     }
     const parent = await inspect(path, reference.format);
-    if (parent.fileIdentity !== undefined && chain.some(({ fileIdentity }) => fileIdentity === parent.fileIdentity)) {
+    if (chain.some(({ fileIds }) => fileIds.some((id) => parent.fileIds.includes(id)))) {
       await parent.image?.close();
       broken(`${displayName(path)} is its own ancestor`);
       return undefined;
@@ -80,15 +78,6 @@ function report(warnings: readonly ParentWarning[], findings: Findings): void {
   for (const { offset, field, problem, code } of warnings) findings.warning(offset, field, problem, { code });
 }
 
-function candidates({ names }: ParentReference, folder: string, parentDirs: readonly string[]): string[] {
-  return [
-    ...new Set([
-      ...names.flatMap((name) => parentPaths(name, folder)),
-      ...parentDirs.flatMap((dir) => names.map((name) => join(dir, parentFileName(name)))),
-    ]),
-  ];
-}
-
 /** Returns the files of a chain for a message; of a long one its ends. */
 function chainOf(chain: readonly Inspection[]): string {
   const names = chain.map(({ path, summary }) => `${displayName(path)} (${summary?.id ?? 'no id'})`);
@@ -101,9 +90,4 @@ function triedLines(tried: readonly string[]): string {
   const lines = tried.slice(0, MAX_LISTED).map((line) => `  tried ${displayName(line, MAX_LISTED_LENGTH)}`);
   if (tried.length > MAX_LISTED) lines.push(`  and ${tried.length - MAX_LISTED} more`);
   return lines.join('\n');
-}
-
-function hintFor(outside: string | undefined): string {
-  if (outside === undefined) return `put the parent beside its child, or name its folder with ${option('parentDirs')}`;
-  return `if you trust the image, name the parent's folder with ${option('parentDirs')} (it asks for ${displayName(dirname(outside), 1000)}), or follow its paths wherever they lead with ${option('followAbsoluteParents')}`;
 }

@@ -1,5 +1,6 @@
 import { option } from '../option-names.js';
-/** A format that is recognised, and not supported. */
+
+/** A format that is recognised where another one was expected. */
 export interface ForeignFormat {
   readonly problem: string;
   readonly hint: string;
@@ -13,20 +14,20 @@ const DESCRIPTOR =
 /** A function, because the names of options are set after this file is loaded. */
 const nameRawHint = () => `if it is the content of a raw disk, name the format with ${option('format', 'raw')}`;
 
-const image = (name: string): string => `this is a ${name} image; only VHD and raw images are supported`;
+/** The format is supported, but another one was named. */
+const leaveOutFormat = () => `leave out ${option('format')}: the content says what it is`;
+
+const SUPPORTED = 'only VHD, VHDX, QCOW2 and raw images are supported';
+const image = (name: string): string => `this is a ${name} image; ${SUPPORTED}`;
 
 /** What files of other formats begin with, at an offset in the first 512 bytes. */
 const MAGIC: readonly (readonly [offset: number, magic: string, problem: string, hint: string | (() => string)])[] = [
-  [0, 'vhdxfile', image('VHDX'), CONVERT],
-  [0, 'QFI\xfb', image('QCOW2'), CONVERT],
+  [0, 'vhdxfile', 'this is a VHDX image', leaveOutFormat],
+  [0, 'QFI\xfb', 'this is a QCOW2 image', leaveOutFormat],
+  [0, 'QED\0', image('QED'), CONVERT],
   [0, 'KDMV', image('VMDK'), CONVERT],
-  [0, 'COWD', 'this is an extent of a VMDK image; only VHD and raw images are supported', DESCRIPTOR],
-  [
-    0,
-    '\xbe\xba\xfe\xca\0\0\0\0',
-    'this is an extent of a VMDK image; only VHD and raw images are supported',
-    DESCRIPTOR,
-  ],
+  [0, 'COWD', `this is an extent of a VMDK image; ${SUPPORTED}`, DESCRIPTOR],
+  [0, '\xbe\xba\xfe\xca\0\0\0\0', `this is an extent of a VMDK image; ${SUPPORTED}`, DESCRIPTOR],
   [64, '\x7f\x10\xda\xbe', image('VDI'), CONVERT],
   [0, 'WithoutFreeSpace', image('Parallels'), CONVERT],
   [0, 'WithouFreSpacExt', image('Parallels'), CONVERT],
@@ -48,7 +49,7 @@ const SKIPPABLE_FRAME = /^[\x50-\x5f]\x2a\x4d\x18/;
 /** The descriptor of a VMDK is a text, after a byte order mark and blank lines. */
 const VMDK_DESCRIPTOR = /^(?:\xef\xbb\xbf)?\s*# Disk Descriptor ?File/i;
 
-/** Recognises formats that are not supported by the first and last 512 bytes of a file. */
+/** Recognises formats that have no reader, or another one, by the first and last 512 bytes of a file. */
 export function foreignFormat(head: Uint8Array, tail: Uint8Array): ForeignFormat | undefined {
   const start = Buffer.from(head.subarray(0, 512)).toString('latin1');
   if (VMDK_DESCRIPTOR.test(start)) return { problem: image('VMDK'), hint: CONVERT };

@@ -1,3 +1,4 @@
+import type { Decompressor } from '../compression/decompressor.js';
 import type { Creation, FileState, Layer, SourceFile } from './disk.js';
 import type { SourceHandle } from './file.js';
 import type { FileEnds } from './file-ends.js';
@@ -72,12 +73,17 @@ export interface ImageSummary {
   readonly size: number | undefined;
   /** What children of this format remember of the image besides its id, such as a time stamp. */
   readonly stamp: number | undefined;
+  /** See `Layer.sectorSize`; `undefined` if the file holds no valid one. */
+  readonly sectorSize: number | undefined;
   readonly parent: ParentReference | undefined;
 }
 
 /** One image of a chain, in one or more files: what a format has to provide. */
 export interface Image {
+  /** The image on its own. */
   readonly layer: Layer;
+  /** Returns the layer over its parent; absent if the parent changes nothing about it. It does if the id is derived from both. */
+  layerOver?(parent: Layer): Layer;
   readonly creation: Creation;
   /**
    * Reads what it takes to list the segments of `[offset, end)`, within the image's size. The map may end before `end`, so that
@@ -100,8 +106,8 @@ export interface Image {
 /** The result of opening one image, after all checks. */
 export interface Inspection {
   readonly path: string;
-  /** The same for two paths that lead to one file; `undefined` if the file could not be opened. */
-  readonly fileIdentity: string | undefined;
+  /** The files of the image that could be opened, by what is the same for two paths to one file. */
+  readonly fileIds: readonly string[];
   readonly findings: Findings;
   /** `undefined` if the file is not an image at all. */
   readonly summary: ImageSummary | undefined;
@@ -124,12 +130,23 @@ export interface OpenContext {
   readonly options: ImageOptions;
   /** Shared by the images of the chain. */
   readonly memory: MemoryBudget;
+  /** Shared by the images of the chain. Images do not close it. */
+  readonly decompressor: Decompressor;
+  /** The snapshot within the image that is read, by id or name; `undefined`: the present state. */
+  readonly snapshot: string | undefined;
+  /**
+   * Opens another file of the same image, such as a data file, by the name that the image has for it. The name is as hostile as
+   * that of a parent, and has the same bounds. Throws `disk-unreadable` or `disk-unsupported`.
+   */
+  openBeside(name: string): Promise<SourceHandle>;
 }
 
 /** A format of images: one of the list in `registry.ts`. */
 export interface ImageFormat {
   /** As in `Layer.format`, and on the command line. */
   readonly name: string;
+  /** True if an image may hold snapshots of the disk. */
+  readonly hasSnapshots?: true;
   /** Returns true if the ends of a file, or its name, say that it has this format. */
   probe(ends: FileEnds): boolean;
   /**

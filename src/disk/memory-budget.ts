@@ -1,5 +1,5 @@
-/** Default budget for the structures that the images of one chain keep in memory, in bytes. */
-const DEFAULT_BYTES = 96 * 1024 * 1024;
+/** Default budget for the structures that the images of one chain keep in memory, in bytes. What does not fit is read again. */
+const DEFAULT_BYTES = 48 * 1024 * 1024;
 
 /** A memory limit that the images of a chain share: first come, first served. An image that gets no memory reads its structures again when it needs them. */
 export class MemoryBudget {

@@ -2,6 +2,8 @@ import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import type { Files } from './file.js';
 import { messageOf } from '../errors.js';
 import { option } from '../option-names.js';
+import { displayName } from './display-name.js';
+import { refusedName } from './parent-path.js';
 
 /** The folders in which parents are searched, and those in which they may be. */
 export interface ParentRules {
@@ -28,29 +30,15 @@ export class ParentBounds {
   readonly #followAll: boolean;
   /** The folders as they were named. */
   readonly #named: readonly string[];
-  /** The folders with links resolved. */
-  readonly #real: readonly string[];
+  /** The folders with links resolved, as soon as they are needed. */
+  #real: readonly string[] | undefined;
 
-  private constructor(files: Files, rules: ParentRules, named: readonly string[], real: readonly string[]) {
+  /** The bounds for the chain of a disk. */
+  constructor(disk: string, files: Files, rules: ParentRules) {
     this.#files = files;
     this.parentDirs = rules.parentDirs ?? [];
     this.#followAll = rules.followAbsoluteParents ?? false;
-    this.#named = named;
-    this.#real = real;
-  }
-
-  /** Returns the bounds for the chain of a disk. */
-  static async of(disk: string, files: Files, rules: ParentRules): Promise<ParentBounds> {
-    const named = [dirname(disk), ...(rules.parentDirs ?? [])].map((folder) => resolve(folder));
-    const real = rules.followAbsoluteParents
-      ? []
-      : await Promise.all(named.map((folder) => files.realPath(folder).catch(() => undefined)));
-    return new ParentBounds(
-      files,
-      rules,
-      named,
-      real.filter((folder) => folder !== undefined),
-    );
+    this.#named = [dirname(disk), ...this.parentDirs].map((folder) => resolve(folder));
   }
 
   /**
@@ -58,9 +46,12 @@ export class ParentBounds {
    * access to a share reveals the user to its server. A path inside must not be a link that leads out.
    */
   async refusal(path: string): Promise<Refusal | undefined> {
+    const forbidden = refusedName(path);
+    if (forbidden !== undefined) return { reason: forbidden, isOutside: false };
     if (this.#followAll) return undefined;
     const absolute = resolve(path);
-    if (![...this.#named, ...this.#real].some((folder) => isWithin(folder, absolute)))
+    const folders = (this.#real ??= await this.#realFolders());
+    if (![...this.#named, ...folders].some((folder) => isWithin(folder, absolute)))
       return { reason: `outside of ${this.#places()}`, isOutside: true };
     let real: string;
     try {
@@ -68,9 +59,14 @@ export class ParentBounds {
     } catch (error) {
       return { reason: withoutName(messageOf(error), absolute), isOutside: false };
     }
-    return this.#real.some((folder) => isWithin(folder, real))
+    return folders.some((folder) => isWithin(folder, real))
       ? undefined
       : { reason: `a link to ${real}, outside of ${this.#places()}`, isOutside: true };
+  }
+
+  async #realFolders(): Promise<readonly string[]> {
+    const real = await Promise.all(this.#named.map((folder) => this.#files.realPath(folder).catch(() => undefined)));
+    return real.filter((folder) => folder !== undefined);
   }
 
   #places(): string {
@@ -87,4 +83,10 @@ function isWithin(folder: string, path: string): boolean {
 
 function withoutName(message: string, path: string): string {
   return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
+}
+
+/** Returns what to do if a file that an image names was not found. `outside`: the first path that was outside of the bounds. */
+export function hintFor(outside: string | undefined): string {
+  if (outside === undefined) return `put the parent beside its child, or name its folder with ${option('parentDirs')}`;
+  return `if you trust the image, name the parent's folder with ${option('parentDirs')} (it asks for ${displayName(dirname(outside), 1000)}), or follow its paths wherever they lead with ${option('followAbsoluteParents')}`;
 }

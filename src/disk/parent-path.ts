@@ -1,4 +1,4 @@
-import { posix, resolve, win32 } from 'node:path';
+import { join, posix, resolve, win32 } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
@@ -19,6 +19,16 @@ export function parentPaths(name: string, folder: string, platform: NodeJS.Platf
   }
   if (slashed.startsWith('/')) return [onWindows ? path : slashed];
   return [resolve(folder, slashed)];
+}
+
+/** Returns the paths at which a file may be that an image names: as in `parentPaths`, then by its last part in `parentDirs`. */
+export function candidatePaths(names: readonly string[], folder: string, parentDirs: readonly string[]): string[] {
+  return [
+    ...new Set([
+      ...names.flatMap((name) => parentPaths(name, folder)),
+      ...parentDirs.flatMap((dir) => names.map((name) => join(dir, parentFileName(name)))),
+    ]),
+  ];
 }
 
 /** Returns the last part of a parent's name; both kinds of slashes separate parts. */

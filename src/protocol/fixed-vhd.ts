@@ -11,7 +11,7 @@ export { FOOTER_LENGTH };
  */
 export function fixedFooterOf({ creation, id, size }: Pick<Disk, 'creation' | 'id' | 'size'>): Uint8Array {
   return creation.format === 'vhd' && creation.record
-    ? fixedFooter(fieldsOf(creation.record))
+    ? fixedFooter(fieldsOf(creation.record), size)
     : newFixedFooter({ id, size });
 }
 

@@ -54,12 +54,18 @@ export const raw = {
       return { summary: undefined, image: undefined };
     }
     const size = Math.ceil(file.size / SECTOR) * SECTOR;
-    warnOfContent(await readEnds(file), size, findings);
+    const fileEnds = await readEnds(file);
+    warnOfContent(fileEnds, size, findings);
+    const sectorSize = sectorSizeIn(fileEnds.head);
     const ends = await readSamples(file);
     const id = derivedId({ format: raw.name, token: ends, size });
     return {
-      summary: { path: file.path, type: 'fixed', id, size, stamp: undefined, parent: undefined },
-      image: new RawImage(file, { opened, structure: digestOf(ends), layer: layerOf(file, { id, size, findings }) }),
+      summary: { path: file.path, type: 'fixed', id, size, stamp: undefined, sectorSize, parent: undefined },
+      image: new RawImage(file, {
+        opened,
+        structure: digestOf(ends),
+        layer: layerOf(file, { id, size, sectorSize, findings }),
+      }),
     };
   },
 } as const satisfies ImageFormat;
@@ -131,6 +137,11 @@ function digestOf(samples: readonly Uint8Array[]): string {
   return hash.digest('hex');
 }
 
+/** Returns the bytes of a sector that the partition table is made for; 512 without one that says it. */
+function sectorSizeIn(head: Uint8Array): number {
+  return recogniseContent(head).find(({ sectorSize }) => sectorSize !== undefined)?.sectorSize ?? SECTOR;
+}
+
 function warnOfContent({ size: fileSize, head, tail }: FileEnds, size: number, findings: Findings): void {
   if (fileSize !== size)
     findings.warning(
@@ -183,7 +194,12 @@ function hasFooter(head: Uint8Array, tail: Uint8Array): boolean {
 
 function layerOf(
   { path }: SourceHandle,
-  { id, size, findings }: { readonly id: string; readonly size: number; readonly findings: Findings },
+  {
+    id,
+    size,
+    sectorSize,
+    findings,
+  }: { readonly id: string; readonly size: number; readonly sectorSize: number; readonly findings: Findings },
 ): Layer {
   return {
     path,
@@ -195,7 +211,9 @@ function layerOf(
     size,
     allocated: size,
     blockSize: undefined,
+    sectorSize,
     creator: '',
+    details: [],
     warnings: findings.warnings,
   };
 }

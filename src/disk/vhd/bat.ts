@@ -2,7 +2,8 @@ import type { Hash } from 'node:crypto';
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
 import type { MemoryBudget } from '../memory-budget.js';
-import { BatPages, PAGE_ENTRIES, asBytes, readEntries, type BatStretch } from './bat-pages.js';
+import { asBytes } from '../table-pages.js';
+import { BatPages, PAGE_ENTRIES, readEntries, type BatStretch } from './bat-pages.js';
 import type { Header } from './header.js';
 import { HEADER, HEADER_LENGTH, NOT_ALLOCATED, SECTOR, hex } from './layout.js';
 import { bitmapLength } from './bitmap.js';
@@ -59,7 +60,7 @@ export class Bat {
       );
       return undefined;
     }
-    const pages = new BatPages(file, header.tableOffset, needed, budget);
+    const pages = new BatPages({ file, tableOffset: header.tableOffset, entries: needed }, budget);
     const check = new BatCheck(place, findings, needed);
     try {
       for await (const { first, entries } of pieces(place, needed)) {
@@ -76,7 +77,7 @@ export class Bat {
   }
 
   /** Returns a part of the table that contains the block; see `BatPages.from`. */
-  from(blockIndex: number): BatStretch | Promise<BatStretch> {
+  from(blockIndex: number): Promise<BatStretch> {
     return this.#pages.from(blockIndex);
   }
 

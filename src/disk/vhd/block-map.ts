@@ -2,7 +2,7 @@ import type { SourceHandle } from '../file.js';
 import type { AllocationMap, Segment } from '../image.js';
 import type { BatStretch } from './bat-pages.js';
 import { bitmapLength, isSet, runEnd } from './bitmap.js';
-import type { BlockBitmaps } from './bitmaps.js';
+import type { BlockBitmaps } from '../block-bitmaps.js';
 import { SECTOR } from './layout.js';
 
 /** What a stretch of a sparse image is described by. */

@@ -1,6 +1,6 @@
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
-import { foreignFormat } from '../foreign-format.js';
+import { foreignFormat, type ForeignFormat } from '../foreign-format.js';
 import type { ImageOptions } from '../image.js';
 import { COOKIE, fieldsOf, footerProblems, hasCookie, isFooter, parseFooter, type Footer } from './footer.js';
 import { DISK_TYPE, FOOTER, FOOTER_LENGTH } from './layout.js';
@@ -45,11 +45,12 @@ export async function findFooter(
   findings: Findings,
 ): Promise<FoundFooter | undefined> {
   if (file.size < FOOTER_LENGTH) {
-    findings.error(
-      undefined,
-      undefined,
-      `${file.size} bytes are too few for a VHD: its footer alone has ${FOOTER_LENGTH}`,
-    );
+    const all = new Uint8Array(file.size);
+    await file.read(0, all);
+    const foreign = foreignFormat(all, all);
+    const problem = `${file.size} bytes are too few for a VHD: its footer alone has ${FOOTER_LENGTH}`;
+    if (foreign) reportForeign(foreign, findings);
+    else findings.error(undefined, undefined, problem);
     return undefined;
   }
   const tail = new Uint8Array(FOOTER_LENGTH);
@@ -134,7 +135,7 @@ function checkCopy(head: Uint8Array, footer: Uint8Array, findings: Findings): vo
 function notVhd({ size, head, tail }: Ends, findings: Findings): void {
   const foreign = foreignFormat(head, tail);
   if (foreign) {
-    findings.error(undefined, undefined, foreign.problem, { code: 'disk-unsupported', hint: foreign.hint });
+    reportForeign(foreign, findings);
   } else {
     findings.error(
       size - FOOTER_LENGTH,
@@ -142,4 +143,8 @@ function notVhd({ size, head, tail }: Ends, findings: Findings): void {
       `not a VHD, neither the end nor the start of the file holds a footer ("${COOKIE}")`,
     );
   }
+}
+
+function reportForeign({ problem, hint }: ForeignFormat, findings: Findings): void {
+  findings.error(undefined, undefined, problem, { code: 'disk-unsupported', hint });
 }

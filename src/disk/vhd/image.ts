@@ -7,7 +7,7 @@ import { FlatMap } from '../flat-map.js';
 import type { AllocationMap, Image, ImageFormat, ImageOptions, IsHidden, OpenContext, OpenedImage } from '../image.js';
 import type { Creation, FileState, Layer, SourceFile } from '../disk.js';
 import { bitmapLength } from './bitmap.js';
-import { Bitmaps } from './bitmaps.js';
+import { Bitmaps } from '../block-bitmaps.js';
 import { BlockMap } from './block-map.js';
 import { findFooter } from './find-footer.js';
 import { creatorName, hasCookie } from './footer.js';
@@ -132,7 +132,9 @@ function layerOf(path: string, { footer, type, size, sparse }: Structure, { warn
     size,
     allocated: sparse ? Math.min(size, sparse.bat.allocatedBlocks * sparse.header.blockSize) : size,
     blockSize: sparse?.header.blockSize,
+    sectorSize: SECTOR,
     creator: creatorName(footer),
+    details: [],
     warnings,
   };
 }

@@ -3,14 +3,14 @@
  * name, offset and width in bytes. All integers are big-endian.
  */
 
+import { bytesOf, type Field } from '../big-endian.js';
+
 export { SECTOR } from '../../bytes/sector.js';
+export { bytesOf, hex, putUint32, putUint64, text, uint32, uint64, type Field } from '../big-endian.js';
 /** Bytes of a footer. */
 export const FOOTER_LENGTH = 512;
 /** Bytes of a dynamic header. */
 export const HEADER_LENGTH = 1024;
-
-/** Offset and width of a field in its structure, in bytes. */
-export type Field = readonly [offset: number, width: number];
 
 /** "Hard Disk Footer Format" */
 export const FOOTER = {
@@ -67,26 +67,6 @@ export const MAX_SPARSE_SIZE = 2040 * 1024 ** 3;
 /** The BAT entry of a block that the file does not hold. */
 export const NOT_ALLOCATED = 0xffff_ffff;
 
-/** Returns the bytes of a field; they share the structure's memory. */
-export function bytesOf(structure: Uint8Array, [offset, width]: Field): Uint8Array {
-  return structure.subarray(offset, offset + width);
-}
-
-/** Reads an unsigned 32-bit field. */
-export function uint32(structure: Uint8Array, [offset]: Field): number {
-  return view(structure).getUint32(offset);
-}
-
-/** Reads an unsigned 64-bit field. */
-export function uint64(structure: Uint8Array, [offset]: Field): bigint {
-  return view(structure).getBigUint64(offset);
-}
-
-/** Reads a field as Latin-1 text. */
-export function text(structure: Uint8Array, field: Field): string {
-  return Buffer.from(bytesOf(structure, field)).toString('latin1');
-}
-
 /** Returns a unique id as 32 hexadecimal digits with hyphens, in the order of the bytes; `undefined` if all of them are zero. */
 export function uniqueId(structure: Uint8Array, field: Field): string | undefined {
   const hex = Buffer.from(bytesOf(structure, field)).toString('hex');
@@ -100,23 +80,4 @@ export function checksum(structure: Uint8Array, [offset, width]: Field): number 
     if (index < offset || index >= offset + width) sum += structure[index] ?? 0;
   }
   return ~sum >>> 0;
-}
-
-/** Returns a number in hexadecimal, for messages. */
-export function hex(value: number | bigint): string {
-  return `0x${value.toString(16)}`;
-}
-
-/** Writes an unsigned 32-bit field. */
-export function putUint32(structure: Uint8Array, [offset]: Field, value: number): void {
-  view(structure).setUint32(offset, value);
-}
-
-/** Writes an unsigned 64-bit field. */
-export function putUint64(structure: Uint8Array, [offset]: Field, value: bigint): void {
-  view(structure).setBigUint64(offset, value);
-}
-
-function view(structure: Uint8Array): DataView {
-  return new DataView(structure.buffer, structure.byteOffset, structure.byteLength);
 }

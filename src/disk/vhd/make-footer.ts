@@ -22,14 +22,19 @@ const WINDOWS = 0x5769326b;
 /**
  * Returns the footer that the blob of a disk gets. That of a fixed disk is kept. That of a sparse disk gets data offset all ones,
  * type fixed, creator application `77 61 00 00` and a new checksum; the rest is kept. Add-AzVhd writes the same, so Content-MD5
- * agrees both ways.
+ * agrees both ways. `size`, in bytes, is that of the blob's disk: if the footer has another one, size and geometry are replaced.
  */
-export function fixedFooter(footer: Footer): Uint8Array {
-  if (footer.diskType === DISK_TYPE.fixed) return footer.bytes;
+export function fixedFooter(footer: Footer, size: number): Uint8Array {
+  const isFixed = footer.diskType === DISK_TYPE.fixed;
+  const hasSize = footer.currentSize === BigInt(size);
+  if (isFixed && hasSize) return footer.bytes;
   const bytes = Uint8Array.from(footer.bytes);
-  putUint64(bytes, FOOTER.dataOffset, NO_OFFSET);
-  putUint32(bytes, FOOTER.diskType, DISK_TYPE.fixed);
-  bytes.set(CONVERTED, FOOTER.creatorApplication[0]);
+  if (!isFixed) {
+    putUint64(bytes, FOOTER.dataOffset, NO_OFFSET);
+    putUint32(bytes, FOOTER.diskType, DISK_TYPE.fixed);
+    bytes.set(CONVERTED, FOOTER.creatorApplication[0]);
+  }
+  if (!hasSize) putSize(bytes, size);
   putUint32(bytes, FOOTER.checksum, checksum(bytes, FOOTER.checksum));
   return bytes;
 }
@@ -60,11 +65,16 @@ export function newFixedFooter({ id, size }: { readonly id: string | undefined; 
   putUint32(bytes, FOOTER.creatorVersion, CREATOR_VERSION);
   putUint32(bytes, FOOTER.creatorHostOs, WINDOWS);
   putUint64(bytes, FOOTER.originalSize, BigInt(size));
-  putUint64(bytes, FOOTER.currentSize, BigInt(size));
-  const { cylinders, heads, sectorsPerTrack } = geometryOf(size);
-  putUint32(bytes, FOOTER.diskGeometry, (cylinders * 0x10000 + heads * 0x100 + sectorsPerTrack) >>> 0);
+  putSize(bytes, size);
   putUint32(bytes, FOOTER.diskType, DISK_TYPE.fixed);
   if (id !== undefined) bytes.set(Buffer.from(id.replaceAll('-', ''), 'hex'), FOOTER.uniqueId[0]);
   putUint32(bytes, FOOTER.checksum, checksum(bytes, FOOTER.checksum));
   return bytes;
+}
+
+/** Sets the current size, and the geometry that belongs to it. */
+function putSize(footer: Uint8Array, size: number): void {
+  putUint64(footer, FOOTER.currentSize, BigInt(size));
+  const { cylinders, heads, sectorsPerTrack } = geometryOf(size);
+  putUint32(footer, FOOTER.diskGeometry, (cylinders * 0x10000 + heads * 0x100 + sectorsPerTrack) >>> 0);
 }

@@ -48,7 +48,15 @@ export async function readStructure(file: SourceHandle, context: OpenContext): P
   if (header) hash.update(header.bytes);
   const { bat, parent } = header ? await readTable(file, { found, type, size, header, hash }, context) : {};
   if (size !== undefined) warnOfSurprises(found, type, size, findings);
-  const summary = { path: file.path, type, id: footer.uniqueId, size, stamp: footer.timeStamp, parent };
+  const summary = {
+    path: file.path,
+    type,
+    id: footer.uniqueId,
+    size,
+    stamp: footer.timeStamp,
+    sectorSize: SECTOR,
+    parent,
+  };
   const sparse = header && bat ? { header, bat } : undefined;
   if (findings.firstError || size === undefined || (type !== 'fixed' && !sparse)) {
     bat?.release();

@@ -1,5 +1,5 @@
-import type { SourceHandle } from '../file.js';
-import { forEachConcurrent } from '../for-each-concurrent.js';
+import type { SourceHandle } from './file.js';
+import { forEachConcurrent } from './for-each-concurrent.js';
 
 /** Bytes of bitmaps that are loaded at a time: 32 MiB for 128 layers. */
 const BATCH_BYTES = 256 * 1024;
