@@ -229,7 +229,10 @@ t.test('fixed disks, and files that are no VHD or not there', async (t) => {
   await writeFile(path, file.subarray(512));
   t.match((await checkDisk(path)).errors, [{ code: 'disk-invalid', field: 'footer current size', offset: 65024 + 48 }]);
   await writeFile(path, Buffer.concat([Buffer.from('vhdxfile'), Buffer.alloc(4096)]));
-  t.match((await checkDisk(path)).errors, [{ code: 'disk-unsupported', message: /VHDX/ }]);
+  t.match((await checkDisk(path)).errors, [{ code: 'disk-invalid', message: /too few for a VHDX/ }]);
+  t.match((await checkDisk(path, { format: 'vhd' })).errors, [
+    { code: 'disk-unsupported', message: /VHDX/, hint: /leave out .*format/ },
+  ]);
   await writeFile(path, 'short');
   t.match((await checkDisk(path)).errors, [{ code: 'disk-invalid', message: /too few/ }]);
   t.match((await checkDisk(join(folder, 'none'))).errors, [{ code: 'disk-unreadable', message: 'no such file' }]);

@@ -41,7 +41,7 @@ t.test(
   { skip: !isHere && 'the corpus, ../shared/corpus, is not beside the project' },
   async (t) => {
     const folder = await temporaryFolder(t);
-    for (const file of ['ext2.vhdx', 'fat-parent.vhdx', 'fat-differential.vhdx', 'ext2.qcow2', 'ext2.vmdk']) {
+    for (const file of ['ext2.vmdk']) {
       const path = join(folder, file);
       await writeFile(path, gunzipSync(await readFile(join(CORPUS, `${file}.gz`))));
       await t.rejects(

@@ -108,13 +108,13 @@ t.test('what is no disk is refused, and the hint says how to have it read', asyn
   await t.rejects(openDisk(await fileWith(t, ''), { format: 'raw' }), { code: 'disk-invalid', message: /empty/ });
   await t.rejects(openDisk(path, { format: 'qcow9' as FormatName }), {
     code: 'usage',
-    message: /format. takes 'vhd', 'raw', not 'qcow9'/,
+    message: /format. takes 'vhd', 'vhdx', 'qcow2', 'raw', not 'qcow9'/,
   });
 });
 
 const MAGIC: readonly (readonly [name: RegExp, at: number, magic: string])[] = [
-  [/VHDX/, 0, 'vhdxfile'],
-  [/QCOW2/, 0, 'QFI\xfb\0\0\0\x03'],
+  [/QCOW/, 0, 'QFI\xfb\0\0\0\x01'],
+  [/QED/, 0, 'QED\0'],
   [/VMDK/, 0, 'KDMV'],
   [/VMDK/, 0, 'COWD'],
   [/VMDK/, 0, '\xbe\xba\xfe\xca\0\0\0\0'],
@@ -146,6 +146,9 @@ t.test("a raw disk that begins like another format's image is never taken as raw
   const dmg = partitioned(MIB);
   dmg.write('koly', MIB - 512);
   await t.rejects(openDisk(await fileWith(t, dmg)), { code: 'disk-unsupported', message: /DMG/ });
+  const vhdx = partitioned(MIB);
+  vhdx.write('vhdxfile');
+  await t.rejects(openDisk(await fileWith(t, vhdx)), { code: 'disk-invalid', message: /header 1 signature/ });
 });
 
 t.test(

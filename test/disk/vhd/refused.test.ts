@@ -198,7 +198,7 @@ t.test('other formats are named, a missing file, a folder and an empty file are 
     ['KDMV', 'VMDK'],
   ] as const) {
     await writeFile(path, Buffer.concat([Buffer.from(magic, 'latin1'), Buffer.alloc(4096)]));
-    await t.rejects(openDisk(path), { code: 'disk-unsupported', message: new RegExp(name) });
+    await t.rejects(openDisk(path, { format: 'vhd' }), { code: 'disk-unsupported', message: new RegExp(name) });
   }
   await t.rejects(openDisk(join(folder, 'none.vhd')), { code: 'disk-unreadable', message: /no such file/ });
   await t.rejects(openDisk(folder), { code: 'disk-unreadable' });
