@@ -5,7 +5,17 @@ export type { ChainOptions } from './disk/chain.js';
 export type { FormatName } from './disk/registry.js';
 export { checkDisk, type CheckReport, type CheckedFile } from './disk/check.js';
 export type { DiskError, DiskWarning, Problem } from './disk/findings.js';
-export type { Creation, Disk, Extent, ExtentOptions, FileState, Layer, SourceFile } from './disk/disk.js';
+export type {
+  Creation,
+  DetailValue,
+  Disk,
+  Extent,
+  ExtentOptions,
+  FileState,
+  Layer,
+  LayerDetail,
+  SourceFile,
+} from './disk/disk.js';
 export { FixedStream, fixedFooterOf, parseFixedTail, type FixedTail } from './protocol/fixed-vhd.js';
 export {
   makePushPlan,

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
-import type { FormatName } from '../disk/registry.js';
+import type { ChainOptions } from '../disk/chain.js';
 import { VhdupError } from '../errors.js';
-import type { ImageFlags, ParentFlags } from './definition/shared-flags.js';
+import type { AlignFlag, ImageFlags, ParentFlags } from './definition/shared-flags.js';
 
 /** Returns the library's options for opening a disk. Throws `usage` if a folder to look in is not there. */
 export function openOptions({ parentDir, followAbsoluteParents, ignoreChecksum }: ParentFlags): {
@@ -15,9 +15,13 @@ export function openOptions({ parentDir, followAbsoluteParents, ignoreChecksum }
   return { parentDirs: parentDir, followAbsoluteParents, ignoreChecksum };
 }
 
-/** Returns the library's options for opening a disk of any format. Throws `usage` if a folder to look in is not there. */
-export function imageOptions(flags: ImageFlags): ReturnType<typeof openOptions> & { format: FormatName | undefined } {
-  return { ...openOptions(flags), format: flags.format };
+/**
+ * Returns the library's options for opening a disk of any format; `align` is absent for commands to which the end of a disk does not
+ * matter. Throws `usage` if a folder to look in is not there.
+ */
+export function imageOptions(flags: ImageFlags & Partial<AlignFlag>): ChainOptions {
+  const { format, snapshot, align } = flags;
+  return { ...openOptions(flags), format, snapshot, align };
 }
 
 /** Throws `usage` for `-`: the commands need a file, and do not read or write streams. `use`: what the command does with it. */

@@ -1,13 +1,13 @@
-import { CHAIN_RULES } from '../disk/chain.js';
-import type { OpenOptions } from '../disk/open.js';
-import { FLAG, TEXT, oneOf, wholeNumber, type OptionRules } from '../option-rules.js';
+import type { ImageOptions } from '../disk/image.js';
+import type { ParentRules } from '../disk/parent-bounds.js';
+import { FLAG, TEXT, TEXTS, oneOf, wholeNumber, type OptionRules } from '../option-rules.js';
 import type { SessionOptions } from '../session/options.js';
 
 /** The format of a pulled disk. With `onto` the output is a differencing VHD. */
 export type PullFormat = 'dynamic' | 'fixed' | 'raw';
 
 /** Options of `pull`. Those of opening a disk are for `onto`. */
-export interface PullOptions extends SessionOptions, Omit<OpenOptions, 'format'> {
+export interface PullOptions extends SessionOptions, ImageOptions, ParentRules {
   /** `dynamic` (default): a sparse VHD; `fixed`: the blob byte for byte; `raw`: the disk without its footer. The last two are sparse files. */
   readonly format?: PullFormat | undefined;
   /** Path of a local ancestor of the blob. The output is then a differencing VHD over it. */
@@ -24,7 +24,9 @@ export interface PullOptions extends SessionOptions, Omit<OpenOptions, 'format'>
 
 /** What the options of a pull have to be, besides those of all commands. */
 export const PULL_RULES: OptionRules<PullOptions, keyof SessionOptions> = {
-  ...CHAIN_RULES,
+  parentDirs: TEXTS,
+  followAbsoluteParents: FLAG,
+  ignoreChecksum: FLAG,
   format: oneOf('dynamic', 'fixed', 'raw'),
   onto: TEXT,
   overwrite: FLAG,

@@ -3,7 +3,9 @@ import { basename, dirname, relative, resolve, isAbsolute } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { fixedFooterOf } from '../protocol/fixed-vhd.js';
 import type { Disk, SourceFile } from '../disk/disk.js';
-import { openDisk, type OpenOptions } from '../disk/open.js';
+import type { ImageOptions } from '../disk/image.js';
+import { openDisk } from '../disk/open.js';
+import type { ParentRules } from '../disk/parent-bounds.js';
 import { warningsOf } from '../disk/warnings-of.js';
 import { timeStampOf } from '../disk/vhd/footer.js';
 import type { ParentLink } from '../disk/vhd/parent-link.js';
@@ -13,6 +15,9 @@ import type { Session } from '../session/session.js';
 import { SourceGuard } from '../content/source-guard.js';
 import type { PullSource } from './source.js';
 import { option } from '../option-names.js';
+
+/** How the ancestor is opened. */
+type ParentOptions = ImageOptions & ParentRules;
 
 /** The local ancestor that a differencing disk is made over. */
 export class PullParent implements AsyncDisposable {
@@ -36,9 +41,9 @@ export class PullParent implements AsyncDisposable {
   static async open(
     session: Session,
     source: PullSource,
-    { path, output, ...options }: Omit<OpenOptions, 'format'> & { readonly path: string; readonly output: string },
+    { path, output, ...options }: ParentOptions & { readonly path: string; readonly output: string },
   ): Promise<PullParent> {
-    const disk = await openDisk(path, { ...options, format: 'vhd' });
+    const disk = await openVhd(path, options);
     try {
       const guard = await SourceGuard.begin(disk, {
         hint: 'stop what writes to it, then run the same command: it starts from the beginning',
@@ -91,6 +96,32 @@ export class PullParent implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.disk.close();
+  }
+}
+
+/** Opens a VHD. If the file is a disk of another format, the error says that a differencing VHD cannot have such a parent. */
+async function openVhd(path: string, options: ParentOptions): Promise<Disk> {
+  try {
+    return await openDisk(path, { ...options, format: 'vhd' });
+  } catch (error) {
+    const format = await formatOf(path, options);
+    if (format === undefined || format === 'vhd') throw error;
+    throw new VhdupError(
+      'disk-unsupported',
+      `${path}: its format is ${format}, and the parent of a differencing VHD can only be a VHD`,
+      { cause: error, hint: `pull the ancestor's blob to a VHD and name that, or pull without ${option('onto')}` },
+    );
+  }
+}
+
+/** Returns the format of a disk; `undefined` if it cannot be opened. */
+async function formatOf(path: string, options: ParentOptions): Promise<string | undefined> {
+  try {
+    // The options of a pull have a format too: that of the output.
+    await using disk = await openDisk(path, { ...options, format: undefined });
+    return disk.layers[0]?.format;
+  } catch {
+    return undefined;
   }
 }
 

@@ -40,7 +40,7 @@ const COMPLETE_ONLY = 'a base is a page blob with a fixed VHD, completely upload
  */
 export async function openBase(
   session: Session,
-  disk: Pick<Disk, 'layers'>,
+  disk: Pick<Disk, 'layers' | 'ancestor'>,
   location: BlobLocation,
   { check, isSealed }: BaseRules,
 ): Promise<Base> {
@@ -91,18 +91,25 @@ export async function openBase(
       `the id ${id} of the local disk was derived from parts of its content, which proves nothing`,
       `run the same command without ${option('baseCheck', 'id')}: the content is compared`,
     );
-  const size = disk.layers[layer]?.size ?? 0;
+  const size = disk.ancestor(layer).size;
   const content = properties.size - FOOTER_LENGTH;
   if (content < size || (tail.size !== size && tail.size !== content)) {
     throw mismatch(
       blob,
       `its size does not fit: ${content} bytes and a footer for ${tail.size}; the local ancestor has ${size}`,
-      `push without ${option('base')} to send everything`,
+      isUnaligned(disk.ancestor(layer), tail)
+        ? `it was pushed without ${option('align')}: leave it out here too, or push the ancestor again with it`
+        : `push without ${option('base')} to send everything`,
     );
   }
   const hasTree = content === size && recordedTree(verdict.record, properties.contentMd5) !== undefined;
   const found = { blob, properties, verdict, tail, id, layer };
   return { ...found, check: check === 'content' ? (hasTree ? 'tree' : 'md5') : check };
+}
+
+/** Returns true if the size of a blob's disk is that of the ancestor before it was rounded up. */
+function isUnaligned({ size, layers }: Disk, tail: FixedTail): boolean {
+  return tail.size === layers[0]?.size && tail.size < size;
 }
 
 /** Returns what keeps a blob from being a base; `undefined` if nothing does. */

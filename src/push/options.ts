@@ -32,6 +32,8 @@ export interface PushOptions extends SessionOptions {
   readonly seal?: SealMode | undefined;
   /** Replace what is at the destination, unless it is this push. */
   readonly overwrite?: boolean | undefined;
+  /** Push a disk whose sectors do not have 512 bytes, as those of the service's disks have: a guest finds no partitions on it. Default false. */
+  readonly forceSectorSize?: boolean | undefined;
   /** Fetch what this push wrote and cleared (`sent`), or all of the blob (`all`), and compare it before the blob is made complete. */
   readonly verify?: VerifyScope | undefined;
   /** Folder for this machine's records; see `docs/PROTOCOL.md`. */
@@ -55,6 +57,7 @@ export const PUSH_RULES: OptionRules<PushOptions, keyof SessionOptions> = {
   requireSealedBase: FLAG,
   seal: SEAL_RULE,
   overwrite: FLAG,
+  forceSectorSize: FLAG,
   verify: oneOf('sent', 'all'),
   stateFolder: TEXT,
   gap: wholeNumber(0, MAX_WRITE),

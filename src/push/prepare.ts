@@ -1,11 +1,9 @@
-import { formatSize } from '../bytes/format-size.js';
 import { VhdupError } from '../errors.js';
 import { isSameBlob } from '../azure/location.js';
 import { DiskDigests } from '../content/disk-digests.js';
 import { SourceGuard } from '../content/source-guard.js';
 import { PageBlobDestination } from '../destination/page-blob.js';
 import type { Disk } from '../disk/disk.js';
-import { warningsOf } from '../disk/warnings-of.js';
 import { FixedStream } from '../protocol/fixed-vhd.js';
 import type { PushIdentity } from '../protocol/push-record.js';
 import type { Session } from '../session/session.js';
@@ -22,12 +20,9 @@ import type { DestinationState } from './destination-state.js';
 import { inspectDestination } from './inspect-destination.js';
 import { PUSH_RULES, type PushOptions } from './options.js';
 import { planAndIdentify } from './plan-and-identity.js';
+import { requireUsableDisk } from './usable-disk.js';
 import { call, option } from '../option-names.js';
 import { checkOptions } from '../option-rules.js';
-
-/** The largest page blob, in bytes. */
-const MAX_BLOB = 8 * 1024 ** 4;
-const MIB = 1024 ** 2;
 
 /** Decides what a push has to do: reads the disk's structures, the base and the destination, and changes nothing. */
 export async function prepare(session: Session, source: Disk, options: PushOptions): Promise<PreparedPush> {
@@ -59,15 +54,7 @@ async function openPush(session: Session, source: Disk, options: PushOptions): P
   const { disk } = guard;
   const path = disk.layers[0]?.path ?? '';
   const stream = new FixedStream(disk);
-  if (stream.size > MAX_BLOB)
-    throw new VhdupError('disk-unsupported', `${path}: ${formatSize(disk.size)} do not fit in a page blob (8 TiB)`);
-  for (const warning of warningsOf(disk)) session.warn(warning);
-  if (disk.size % MIB !== 0)
-    session.warn({
-      code: 'size-not-mib',
-      message: `${path}: the size of ${disk.size} bytes is not a multiple of 1 MiB: no virtual machine of the service starts from such a disk`,
-    });
-
+  requireUsableDisk(session, disk, options);
   const location = destinationOf(path, options.to, options.base);
   const destination = await PageBlobDestination.at(session, location, options.stateFolder);
   requireCapabilities(destination.can, destination.uri, options);

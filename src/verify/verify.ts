@@ -12,6 +12,7 @@ import { FixedStream, FOOTER_LENGTH, fixedFooterOf, parseFixedTail, type FixedTa
 import { zeroFill } from '../bytes/zero-fill.js';
 import { intersect, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../bytes/range.js';
 import { dataRanges } from '../content/data-ranges.js';
+import { option } from '../option-names.js';
 import { awaitBoth } from '../run/concurrency.js';
 import { Session } from '../session/session.js';
 import { SourceGuard } from '../content/source-guard.js';
@@ -116,7 +117,7 @@ interface Tail {
 async function tailOf(blob: PageBlob, properties: BlobProperties, disk: Disk): Promise<Tail> {
   const { size } = properties;
   const padding = size - FOOTER_LENGTH - disk.size;
-  const wrongSize = padding < 0 ? [`it has ${size} bytes, the disk with its footer ${disk.size + FOOTER_LENGTH}`] : [];
+  const wrongSize = padding < 0 ? [tooSmall(size, disk)] : [];
   if (size < FOOTER_LENGTH) return { check: 'missing', problems: wrongSize, stream: undefined };
   const bytes = await readFooter(blob, properties);
   if (padding === 0 && bytes.equals(fixedFooterOf(disk)))
@@ -129,6 +130,12 @@ async function tailOf(blob: PageBlob, properties: BlobProperties, disk: Disk): P
     problems,
     stream: problems.length > 0 ? undefined : new FixedStream(disk, { footer: bytes, padding }),
   };
+}
+
+/** Returns the problem of a blob that is too small; it names the option if the blob was pushed without it. */
+function tooSmall(size: number, { size: diskSize, layers }: Disk): string {
+  const wasNotAligned = size - FOOTER_LENGTH === layers[0]?.size;
+  return `it has ${size} bytes, the disk with its footer ${diskSize + FOOTER_LENGTH}${wasNotAligned ? `: compare it without ${option('align')}` : ''}`;
 }
 
 /** Compares a footer with the disk. `padding`: bytes between the disk's end and the footer. */

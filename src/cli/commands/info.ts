@@ -19,6 +19,6 @@ export const infoCommand: Command<typeof INFO> = {
     }
     requireFile(flags.disk, 'reads');
     await using disk = await openDisk(flags.disk, imageOptions(flags));
-    printResult(flags.json, diskJson(disk), () => diskLines(disk));
+    printResult(flags.json, diskJson(disk), () => diskLines(disk, { verbose: flags.verbose }));
   },
 };

@@ -48,6 +48,7 @@ export const pushCommand: Command<typeof PUSH> = {
         baseCheck: flags.baseCheck,
         requireSealedBase: flags.requireSealedBase,
         overwrite: flags.overwrite,
+        forceSectorSize: flags.forceSectorSize,
         verify: flags.verify,
         contentMd5: contentMd5Option(flags),
         ...(flags.cache ? {} : { cacheFolder: false }),

@@ -1,5 +1,5 @@
 import type { CommandDefinition, FlagSet } from './flag.js';
-import { CREDENTIAL_FLAGS, DISK_WORD, IMAGE_FLAGS, OUTPUT_FLAGS, PACE_FLAGS } from './shared-flags.js';
+import { ALIGN_FLAG, CREDENTIAL_FLAGS, DISK_WORD, IMAGE_FLAGS, OUTPUT_FLAGS, PACE_FLAGS } from './shared-flags.js';
 
 const DESTINATION_FLAGS = {
   to: {
@@ -111,6 +111,13 @@ const TUNING_FLAGS = {
     more: 'Gaps are unchanged bytes between changes: to send them saves requests. At most 4M. Default: 16K, and up to 122.5K if the link makes that faster.',
     isRare: true,
   },
+  'force-sector-size': {
+    kind: 'switch',
+    group: 'Disk',
+    text: 'push a disk whose sectors are not of 512 bytes',
+    more: 'A guest finds no partitions on it, because the sectors of an Azure VHD have 512 bytes.',
+    isRare: true,
+  },
   cache: {
     kind: 'switch',
     isOn: true,
@@ -141,11 +148,15 @@ export const PUSH = {
     ...CREDENTIAL_FLAGS,
     ...SEAL_FLAGS,
     ...IMAGE_FLAGS,
+    ...ALIGN_FLAG,
     ...TUNING_FLAGS,
     ...OUTPUT_FLAGS,
   },
   examples: [
-    ['push disk.vhd https://acct.blob.core.windows.net/vhds/disk.vhd', 'send everything but zeros'],
+    [
+      'push disk.qcow2 https://acct.blob.core.windows.net/vhds/disk.vhd --align',
+      'send everything but zeros; a disk of whole MiB',
+    ],
     ['push child.vhd --base https://acct.blob.core.windows.net/vhds/disk.vhd', 'copy disk.vhd, send the differences'],
   ],
   notes: 'Interrupted? Run the same command again.',

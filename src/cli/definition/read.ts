@@ -1,5 +1,13 @@
 import type { CommandDefinition } from './flag.js';
-import { CREDENTIAL_FLAGS, DISK_WORD, IMAGE_FLAGS, JSON_FLAG, OUTPUT_FLAGS, PACE_FLAGS } from './shared-flags.js';
+import {
+  ALIGN_FLAG,
+  CREDENTIAL_FLAGS,
+  DISK_WORD,
+  IMAGE_FLAGS,
+  JSON_FLAG,
+  OUTPUT_FLAGS,
+  PACE_FLAGS,
+} from './shared-flags.js';
 
 /** `vhdup verify` */
 export const VERIFY = {
@@ -16,6 +24,7 @@ export const VERIFY = {
     ...PACE_FLAGS,
     ...CREDENTIAL_FLAGS,
     ...IMAGE_FLAGS,
+    ...ALIGN_FLAG,
     ...OUTPUT_FLAGS,
   },
   examples: [
@@ -27,9 +36,12 @@ export const VERIFY = {
 export const INFO = {
   name: 'info',
   text: 'Show format, id, size, chain and problems of a disk or a blob',
-  words: { disk: { text: 'a VHD or a raw disk, or the URI of a page blob', completes: 'files' } },
-  flags: { ...CREDENTIAL_FLAGS, ...IMAGE_FLAGS, ...OUTPUT_FLAGS },
-  examples: [['info child.vhd', 'the disk, and each file of its chain']],
+  words: { disk: { text: 'a disk image, or the URI of a page blob', completes: 'files' } },
+  flags: { ...CREDENTIAL_FLAGS, ...IMAGE_FLAGS, ...ALIGN_FLAG, ...OUTPUT_FLAGS },
+  examples: [
+    ['info child.vhd', 'the disk, and each file of its chain'],
+    ['info disk.qcow2 --snapshot before-update', 'the disk as an internal snapshot has it'],
+  ],
 } as const satisfies CommandDefinition;
 
 /** `vhdup map` */
@@ -37,7 +49,7 @@ export const MAP = {
   name: 'map',
   text: 'List the extents of a disk, and the file that each comes from',
   words: { disk: DISK_WORD },
-  flags: { ...IMAGE_FLAGS, ...JSON_FLAG },
+  flags: { ...IMAGE_FLAGS, ...ALIGN_FLAG, ...JSON_FLAG },
   examples: [['map child.vhd', 'one line for each extent']],
 } as const satisfies CommandDefinition;
 

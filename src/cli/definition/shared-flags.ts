@@ -32,7 +32,7 @@ export const PARENT_FLAGS = {
     value: 'FOLDER',
     group: 'Disk',
     text: 'look for parents there too (repeatable)',
-    more: 'Parents that images name are accepted in this folder and below it.',
+    more: 'Parents and data files that images name are accepted in this folder and below it.',
     hasVariable: true,
   },
   'follow-absolute-parents': {
@@ -55,11 +55,30 @@ export const PARENT_FLAGS = {
 export const IMAGE_FLAGS = {
   format: {
     kind: 'choice',
-    choices: ['vhd', 'raw'] as const satisfies readonly FormatName[],
+    choices: ['vhd', 'vhdx', 'qcow2', 'raw'] as const satisfies readonly FormatName[],
     group: 'Disk',
     text: 'format of the disk (default: by its content)',
+    more: 'Its parents have the formats that the images name.',
+  },
+  snapshot: {
+    kind: 'text',
+    value: 'NAME',
+    group: 'Disk',
+    text: 'read this internal snapshot of a QCOW2 image',
+    more: 'By its name or id. Default: the present state.',
+    isRare: true,
   },
   ...PARENT_FLAGS,
+} as const satisfies FlagSet;
+
+/** Flag of every command to which the end of a disk matters. */
+export const ALIGN_FLAG = {
+  align: {
+    kind: 'switch',
+    group: 'Disk',
+    text: 'round the size up to 1 MiB, with zeros',
+    more: 'Virtual machines of Azure start only from disks of whole MiB. The file stays as it is.',
+  },
 } as const satisfies FlagSet;
 
 /** Flags of every command that moves or compares content. */
@@ -103,8 +122,9 @@ export const CREDENTIAL_FLAGS = {
 export type OutputFlags = FlagsOf<typeof OUTPUT_FLAGS>;
 export type ParentFlags = FlagsOf<typeof PARENT_FLAGS>;
 export type ImageFlags = FlagsOf<typeof IMAGE_FLAGS>;
+export type AlignFlag = FlagsOf<typeof ALIGN_FLAG>;
 export type PaceFlags = FlagsOf<typeof PACE_FLAGS>;
 export type CredentialFlags = FlagsOf<typeof CREDENTIAL_FLAGS>;
 
 /** A local disk, as a word of a command. */
-export const DISK_WORD = { text: 'a VHD or a raw disk', completes: 'files' } as const;
+export const DISK_WORD = { text: 'a disk image: VHD, VHDX, QCOW2 or raw', completes: 'files' } as const;
