@@ -7,6 +7,7 @@ import { installAzcopy } from './contestants/azcopy.js';
 import { baseCheck } from './groups/base-check.js';
 import { bytes } from './groups/bytes.js';
 import { byDefault } from './groups/default.js';
+import { formats } from './groups/formats.js';
 import { full } from './groups/full.js';
 import { iterative } from './groups/iterative.js';
 import { latency } from './groups/latency.js';
@@ -36,6 +37,7 @@ const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<Findings>>> = {
   iterative,
   full,
   default: byDefault,
+  formats,
 };
 /** In a folder that git and npm leave alone. */
 const AZCOPY_CACHE = fileURLToPath(new URL('../node_modules/.cache/vhdup-bench/azcopy', import.meta.url));

@@ -1,5 +1,7 @@
 import { installed, touched } from './children.js';
+import { converted, type Conversion } from './converted.js';
 import type { ChildInput, Input } from './input.js';
+import { manyClusters } from './many-clusters.js';
 import { metadataOnly } from './metadata-only.js';
 import { rootFileSystem } from './root-file-system.js';
 import { dense, huge, large, scattered, sparse } from './scattered.js';
@@ -18,6 +20,12 @@ export interface Inputs {
   root(): Promise<Input>;
   installed(): Promise<ChildInput>;
   touched(): Promise<ChildInput>;
+  /** The file system and the two disks for the memory in another format. */
+  rootAs(conversion: Conversion): Promise<Input>;
+  largeAs(conversion: Conversion): Promise<Input>;
+  hugeAs(conversion: Conversion): Promise<Input>;
+  /** Path of a QCOW2 image with a million clusters that hold nothing. */
+  manyClusters(): Promise<string>;
   /** Path of the top of a chain without data. */
   metadataOnly(): Promise<string>;
 }
@@ -33,16 +41,31 @@ export function inputsIn(folder: string, say: (text: string) => void): Inputs {
   };
   const root = once('file system', () => rootFileSystem(folder));
   const middle = once('child with installed packages', async () => installed(folder, await root()));
+  const large8 = once('8 GiB', () => large(folder));
+  const huge2040 = once('2040 GiB', () => huge(folder));
+  const as = (from: () => Promise<Input>): ((conversion: Conversion) => Promise<Input>) => {
+    const made = new Map<string, () => Promise<Input>>();
+    return (conversion) => {
+      const { name } = conversion;
+      const make = made.get(name) ?? once(name, async () => converted(await from(), conversion));
+      made.set(name, make);
+      return make();
+    };
+  };
   return {
     scattered: once('1 GiB', () => scattered(folder)),
-    large: once('8 GiB', () => large(folder)),
-    huge: once('2040 GiB', () => huge(folder)),
+    large: large8,
+    huge: huge2040,
     sparse: once('4 KiB extents', () => sparse(folder)),
     dense: once('512 MiB in one piece', () => dense(folder, 'dense.vhd', 512 * MIB)),
     little: once('40 MiB in one piece', () => dense(folder, 'little.vhd', 40 * MIB)),
     root,
     installed: middle,
     touched: once('small child', async () => touched(folder, await middle())),
+    rootAs: as(root),
+    largeAs: as(large8),
+    hugeAs: as(huge2040),
+    manyClusters: once('1,000,000 clusters', () => Promise.resolve(manyClusters(folder))),
     metadataOnly: once('200,000 blocks', () => metadataOnly(folder)),
   };
 }
