@@ -153,7 +153,7 @@ t.test('a block table that is rewritten is a changed file', async (t) => {
   );
   await t.rejects(pushed(scene.child, { to: uri('full') }), {
     code: 'source-changed',
-    message: /base disk\.vhd: its footer, header or block table is another one/,
+    message: /base disk\.vhd: its headers or tables are no longer the same/,
   });
   await assertUnfinished('full');
 });

@@ -45,6 +45,9 @@ class CountingDisk implements Disk {
   get size() {
     return this.#disk.size;
   }
+  get sectorSize() {
+    return this.#disk.sectorSize;
+  }
   get layers() {
     return this.#disk.layers;
   }

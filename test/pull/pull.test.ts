@@ -209,6 +209,22 @@ t.test('--onto takes only an ancestor that the blob names, and a disk that diffe
   t.match(await pulled('child.vhd', out, { onto: scene.middle }), { checked: 'md5' });
 });
 
+t.test('--onto a disk of another format is refused with that reason, and nothing is written', async (t) => {
+  const { folder, scene, pushed, pulled, uri } = await pullScene(t);
+  await pushed(scene.child, { to: uri('child.vhd') });
+  const raw = join(folder, 'parent.img');
+  const content = Buffer.alloc(MIB);
+  content.set([0x55, 0xaa], 510);
+  await writeFile(raw, content);
+  const before = await readdir(folder);
+  await t.rejects(pulled('child.vhd', join(folder, 'out.vhd'), { onto: raw, format: 'dynamic' }), {
+    code: 'disk-unsupported',
+    message: /parent\.img: its format is raw, and the parent of a differencing VHD can only be a VHD/,
+    hint: /without `onto`/,
+  });
+  t.strictSame(await readdir(folder), before);
+});
+
 t.test(
   'a Content-MD5 that does not fit is an error, and no file gets the name; the next run fetches all anew',
   async (t) => {

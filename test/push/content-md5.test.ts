@@ -42,7 +42,8 @@ function isOmitted({
 }: Case) {
   const path = 'disk';
   const common = { path, format: 'vhd', id: undefined, parentId: undefined, size, blockSize: undefined };
-  const layers = types.map((type) => ({ ...common, type, allocated: size, creator: '', warnings: [] }));
+  const none = { sectorSize: 512, details: [] };
+  const layers = types.map((type) => ({ ...common, type, allocated: size, creator: '', warnings: [], ...none }));
   const file = { path, fileId: '', size, mtimeNs: 0n, ctimeNs: 0n, seenMs: 0, structure: '', allocated };
   const disk = { size, layers, openedFiles: types.map(() => file) };
   const plan = { write: [{ offset: 0, length: send }] };
