@@ -14,8 +14,8 @@ export class BatCheck {
   readonly #place: TablePlace;
   readonly #findings: Findings;
   readonly #used: UsedUnits;
-  /** The last chunk with a partially present block. */
-  #partialChunk = -1;
+  /** 1 for each chunk with a partially present block. */
+  readonly #partialChunks: Uint8Array;
   #allocated = 0;
   #wrong = 0;
   /** Blocks with the state that only a draft of the specification has. */
@@ -27,6 +27,7 @@ export class BatCheck {
     this.#findings = findings;
     this.#used = used;
     this.bitmaps = new Uint32Array(isDifferencing ? Math.ceil(blocks / chunkRatio) : 0);
+    this.#partialChunks = new Uint8Array(this.bitmaps.length);
   }
 
   /** Blocks that the file holds, whole or in part. */
@@ -50,7 +51,7 @@ export class BatCheck {
         refuse(`the state ${state}, partially present, is of differencing disks only`);
         return;
       }
-      this.#partialChunk = Math.floor(blockIndex / layout.chunkRatio);
+      this.#partialChunks[Math.floor(blockIndex / layout.chunkRatio)] = 1;
     }
     const problem = this.#problem(offsetOf(low, high), layout.blockSize);
     if (problem !== undefined) refuse(problem);
@@ -58,7 +59,7 @@ export class BatCheck {
 
   /** Checks the entry of a chunk's sector bitmap, after those of its blocks. It is ignored if no block needs the bitmap: writers leave garbage there. */
   addBitmap(chunkIndex: number, low: number, high: number): void {
-    if (this.#partialChunk !== chunkIndex) return;
+    if (this.#partialChunks[chunkIndex] !== 1) return;
     const state = stateOf(low);
     const offset = offsetOf(low, high);
     const problem =

@@ -164,3 +164,20 @@ t.test(
     await t.rejects(openDisk(path), { code: 'chain-broken', message: /first\.vhdx[^]*second\.vhdx[^]*third\.vhdx/ });
   },
 );
+
+t.test('sectors of a child are read in every chunk, not only in the last one with a bitmap', async (t) => {
+  const chunk = 4096 * MIB;
+  const offsets = [4096, chunk + 4096, 2 * chunk + 4096];
+  const folder = await temporaryFolder(t);
+  const path = await family(folder, { size: 3 * chunk }, () => ({
+    size: 3 * chunk,
+    operations: offsets.map((offset, index) => ({ kind: 'write', offset, data: Buffer.alloc(4096, index + 2) })),
+  }));
+  await using disk = await openDisk(path);
+  for (const [index, offset] of offsets.entries()) {
+    const piece = Buffer.alloc(8192);
+    await disk.read(offset - 4096, piece);
+    const below = Buffer.alloc(4096, index === 0 ? 1 : 0);
+    t.ok(piece.equals(Buffer.concat([below, Buffer.alloc(4096, index + 2)])), `chunk ${index}`);
+  }
+});
