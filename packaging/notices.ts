@@ -80,7 +80,7 @@ async function readPackage(folder: string): Promise<Package> {
 /** Returns what is wrong with the licences of packages, one line for each. */
 export function licenceProblems(packages: readonly Pick<Package, 'name' | 'version' | 'license'>[]): readonly string[] {
   return packages
-    .filter(({ license }) => !PERMISSIVE.has(license))
+    .filter(({ license }) => !license.split(' AND ').every((one) => PERMISSIVE.has(one)))
     .map(({ name, version, license }) => `${name} ${version}: its licence, ${license}, is not a permissive one`);
 }
 

@@ -75,7 +75,10 @@ export class Bat {
   bitmapPosition(blockIndex: number): number {
     const { chunkRatio, bitmapLength } = this.#place.layout;
     const chunk = Math.floor(blockIndex / chunkRatio);
-    return (this.#bitmaps[chunk] ?? 0) * MIB + (blockIndex - chunk * chunkRatio) * bitmapLength;
+    const position = this.#bitmaps[chunk] ?? 0;
+    // No bitmap lies in the first MiB, which has the headers.
+    if (position === 0) throw new RangeError(`the bitmap of chunk ${chunk} was not read`);
+    return position * MIB + (blockIndex - chunk * chunkRatio) * bitmapLength;
   }
 
   /** Returns its memory to the budget. */

@@ -1,14 +1,11 @@
 import type { LayerDetail } from '../disk.js';
 import { displayName } from '../display-name.js';
-import { SECTOR } from '../../bytes/sector.js';
 import type { Structure } from './structure.js';
 
 /** Returns what a VHDX says about itself beyond what all formats do; what says nothing is left out. */
 export function detailsOf({ metadata, log }: Structure): LayerDetail[] {
   const { logicalSectorSize, physicalSectorSize, virtualDiskId, parent } = metadata;
   const details: LayerDetail[] = [];
-  if (logicalSectorSize !== SECTOR)
-    details.push(bytesDetail('logicalSectorSize', 'logical sector size', logicalSectorSize));
   if (physicalSectorSize !== logicalSectorSize)
     details.push(bytesDetail('physicalSectorSize', 'physical sector size', physicalSectorSize));
   if (log.state !== 'none') {

@@ -47,7 +47,7 @@ t.test('a fixed disk, sectors of 4,096 bytes, and a file without an id', async (
       type: 'fixed',
       sectorSize: 4096,
       allocated: 4 * MIB,
-      details: [{ name: 'logicalSectorSize', value: 4096 }, { name: 'virtualDiskId' }],
+      details: [{ name: 'virtualDiskId' }],
       warnings: [{ code: 'no-id' }, { code: 'sector-size' }],
     },
   ]);
