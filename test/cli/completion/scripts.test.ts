@@ -30,7 +30,7 @@ t.test('bash completes commands, flags and values', (t) => {
     ],
     [
       ['vhdup', 'push', '--format', ''],
-      ['vhd', 'raw'],
+      ['vhd', 'vhdx', 'qcow2', 'raw'],
     ],
     [['vhdup', 'push', '--format', '=', 'r'], ['raw']],
     [
