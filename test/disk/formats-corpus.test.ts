@@ -5,13 +5,16 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
-import { openDisk, type Disk } from '../../src/index.js';
+import { checkDisk, openDisk, type Disk } from '../../src/index.js';
 import { FORMAT_NAMES } from '../../src/disk/registry.js';
 import { temporaryFolder } from '../support/folder.js';
+import { scaled } from '../support/scale.js';
 
 const CORPUS = fileURLToPath(new URL('../../../shared/corpus/formats', import.meta.url));
 const isHere = existsSync(join(CORPUS, 'INDEX.tsv'));
-/** Larger disks are read piece by piece. */
+/** Larger disks take minutes to hash: only in the long form, which the soak runs. */
+const MAX_BYTES = scaled(1) > 1 ? Infinity : 2 * 1024 ** 3;
+/** Disks are read piece by piece. */
 const PIECE = 16 * 1024 * 1024;
 
 interface Row {
@@ -40,7 +43,8 @@ t.test(
         await using disk = await openDisk(path);
         t.equal(disk.size, row.size, `${row.file}: size`);
         t.equal(disk.layers[0]?.format, row.format);
-        t.equal(await sha256Of(disk), row.sha256, `${row.file}: ${row.what}`);
+        if (row.size <= MAX_BYTES) t.equal(await sha256Of(disk), row.sha256, `${row.file}: ${row.what}`);
+        t.strictSame((await checkDisk(path)).errors, []);
       }
     }
   },

@@ -122,6 +122,14 @@ const SUITES: readonly Suite[] = [
     round: 5000,
   },
   {
+    name: 'the corpus, whole',
+    file: 'test/disk/formats-corpus.test.ts',
+    count: 'VHDUP_TIMES',
+    seed: 'VHDUP_SEED',
+    full: 2,
+    round: 2,
+  },
+  {
     name: 'QCOW2 chains',
     file: 'test/disk/qcow2/chain.property.test.ts',
     count: 'VHDUP_TIMES',
