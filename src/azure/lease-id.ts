@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { uuidText } from '../bytes/uuid-text.js';
 
 /** The last step that a push reaches. */
 export const MAX_STEP = 3;
@@ -24,9 +25,5 @@ export function leaseGuid({ root, step }: LeaseId): string {
 }
 
 function successorOf(id: string): string {
-  return createHash('sha256')
-    .update(id)
-    .digest('hex')
-    .slice(0, 32)
-    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  return uuidText(createHash('sha256').update(id).digest('hex').slice(0, 32));
 }

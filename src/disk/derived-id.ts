@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { uuidText } from '../bytes/uuid-text.js';
 
 /** What the id of an image without one is derived from. */
 export interface IdSource {
@@ -26,7 +27,7 @@ export function derivedId({ format, token, size, parentId }: IdSource): string {
   const id = hash.update(end).digest().subarray(0, 16);
   id.writeUInt8((id.readUInt8(6) & 0x0f) | 0x80, 6);
   id.writeUInt8((id.readUInt8(8) & 0x3f) | 0x80, 8);
-  return id.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  return uuidText(id.toString('hex'));
 }
 
 /** Returns true if an id was derived, here or before the image was pushed and pulled: other images may have the same one. */

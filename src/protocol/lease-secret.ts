@@ -3,6 +3,7 @@ import type { Disk } from '../disk/disk.js';
 import { PAGE } from '../bytes/sector.js';
 import type { PushPlan } from '../plan/push-plan.js';
 import { totalLength, type RangeSet } from '../bytes/range.js';
+import { uuidText } from '../bytes/uuid-text.js';
 
 /** How many pages of what is sent go into the key. */
 const SAMPLE_PAGES = 64;
@@ -69,7 +70,7 @@ export class LeaseSecret {
     } catch {
       return undefined;
     }
-    return root.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    return uuidText(root);
   }
 }
 

@@ -6,9 +6,10 @@ import {
   INCOMPATIBLE,
   MAGIC,
   MAX_L1_ENTRIES,
+  MAX_NAME,
   MAX_SIZE,
+  MAX_SNAPSHOTS,
 } from './layout.js';
-import { MAX_NAME, MAX_SNAPSHOTS } from './layout.js';
 import { bytesOf, hex, text, uint32, uint64, type Field } from '../big-endian.js';
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';

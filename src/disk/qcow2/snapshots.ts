@@ -1,4 +1,4 @@
-import { bytesOf, uint32, uint64 } from '../big-endian.js';
+import { bytesOf, uint16, uint32, uint64 } from '../big-endian.js';
 import { displayName } from '../display-name.js';
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
@@ -53,7 +53,7 @@ export async function readSnapshots(
     return;
   }
   const offset = Number(snapshotsOffset);
-  const reader = new TableReader(file, offset);
+  const reader = new EntryReader(file, offset);
   const snapshots: Snapshot[] = [];
   for (let index = 0; index < snapshotCount; index++) {
     const at = offset + reader.done;
@@ -71,12 +71,12 @@ export async function readSnapshots(
   return { offset, length: reader.done, snapshots };
 }
 
-async function readEntry(reader: TableReader, header: Header, offset: number): Promise<Snapshot | undefined> {
+async function readEntry(reader: EntryReader, header: Header, offset: number): Promise<Snapshot | undefined> {
   const head = await reader.next(SNAPSHOT_LENGTH);
   if (!head) return undefined;
   const extraSize = uint32(head, SNAPSHOT.extraDataSize);
-  const idLength = uint16(head, SNAPSHOT.idLength[0]);
-  const nameLength = uint16(head, SNAPSHOT.nameLength[0]);
+  const idLength = uint16(head, SNAPSHOT.idLength);
+  const nameLength = uint16(head, SNAPSHOT.nameLength);
   const length = Math.ceil((SNAPSHOT_LENGTH + extraSize + idLength + nameLength) / 8) * 8 - SNAPSHOT_LENGTH;
   const rest = await reader.next(length);
   if (!rest) return undefined;
@@ -93,12 +93,8 @@ async function readEntry(reader: TableReader, header: Header, offset: number): P
   };
 }
 
-function uint16(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
-}
-
-/** Reads a table from its start to an end that only its entries tell. */
-class TableReader {
+/** Reads a table from its start on. Its length is known only when its last entry was read. */
+class EntryReader {
   readonly #file: SourceHandle;
   readonly #offset: number;
   #piece = new Uint8Array(0);

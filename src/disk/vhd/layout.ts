@@ -3,6 +3,7 @@
  * name, offset and width in bytes. All integers are big-endian.
  */
 
+import { uuidText } from '../../bytes/uuid-text.js';
 import { bytesOf, type Field } from '../big-endian.js';
 
 export { SECTOR } from '../../bytes/sector.js';
@@ -70,7 +71,7 @@ export const NOT_ALLOCATED = 0xffff_ffff;
 /** Returns a unique id as 32 hexadecimal digits with hyphens, in the order of the bytes; `undefined` if all of them are zero. */
 export function uniqueId(structure: Uint8Array, field: Field): string | undefined {
   const hex = Buffer.from(bytesOf(structure, field)).toString('hex');
-  return /^0+$/.test(hex) ? undefined : hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  return /^0+$/.test(hex) ? undefined : uuidText(hex);
 }
 
 /** Returns the checksum of a footer or header: one's complement of the sum of its bytes, with its own field as zero. */

@@ -6,7 +6,6 @@ import {
   HEADER,
   HEADER_LENGTH,
   MIB,
-  NO_GUID,
   SECTION,
   checksum,
   guid,
@@ -15,6 +14,7 @@ import {
   uint16,
   uint32,
   uint64,
+  unlessNone,
 } from './layout.js';
 
 /** The current header of a file, parsed ([MS-VHDX] 2.2.2). */
@@ -126,7 +126,7 @@ function sequenceNumber({ bytes }: Candidate): bigint {
 
 /** Returns the fields of the current header. Returns `undefined`, and reports an error, if one of them is wrong. */
 function parse({ bytes, offset }: Candidate, fileSize: number, findings: Findings): Header | undefined {
-  const logGuid = known(guid(bytes, HEADER.logGuid));
+  const logGuid = unlessNone(guid(bytes, HEADER.logGuid));
   const logOffset = uint64(bytes, HEADER.logOffset);
   const logLength = uint32(bytes, HEADER.logLength);
   const version = uint16(bytes, HEADER.version);
@@ -153,13 +153,9 @@ function parse({ bytes, offset }: Candidate, fileSize: number, findings: Finding
   if (findings.problems.length > errorsBefore) return undefined;
   return {
     offset,
-    dataWriteGuid: known(guid(bytes, HEADER.dataWriteGuid)),
+    dataWriteGuid: unlessNone(guid(bytes, HEADER.dataWriteGuid)),
     logGuid,
     logOffset: Number(logOffset),
     logLength,
   };
-}
-
-function known(id: string): string | undefined {
-  return id === NO_GUID ? undefined : id;
 }

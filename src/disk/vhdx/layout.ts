@@ -3,13 +3,14 @@
  * little-endian.
  */
 import crc from 'crc-32/crc32c.js';
+import { uuidText } from '../../bytes/uuid-text.js';
+import { bytesOf, type Field } from '../little-endian.js';
+
+export { bytesOf, hex, text, uint16, uint32, uint64, type Field } from '../little-endian.js';
 
 /** Regions, blocks and the log are aligned to this. */
 export const MIB = 1024 * 1024;
 const KIB = 1024;
-
-/** Offset and width of a field in its structure, in bytes. */
-export type Field = readonly [offset: number, width: number];
 
 /** "Header Section" (2.2): the first MiB. Offsets in the file. */
 export const SECTION = {
@@ -47,8 +48,9 @@ export const REGION_TABLE = { signature: [0, 4], checksum: [4, 4], entryCount: [
   string,
   Field
 >;
-/** Bytes of a region table, and of its header. */
+/** Bytes of a region table. */
 export const REGION_TABLE_LENGTH = 64 * KIB;
+/** Bytes of the header of a region table; its entries follow. */
 export const REGION_TABLE_HEADER_LENGTH = 16;
 /** "Region Table Entry" (2.2.3.2) */
 export const REGION_ENTRY = {
@@ -165,33 +167,13 @@ export const LOCATOR_ENTRY = {
 /** Bytes of an entry of a parent locator. */
 export const LOCATOR_ENTRY_LENGTH = 12;
 
-/** Returns the bytes of a field; they share the structure's memory. */
-export function bytesOf(structure: Uint8Array, [offset, width]: Field): Uint8Array {
-  return structure.subarray(offset, offset + width);
-}
-
-/** Reads an unsigned 16-bit field. */
-export function uint16(structure: Uint8Array, [offset]: Field): number {
-  return view(structure).getUint16(offset, true);
-}
-
-/** Reads an unsigned 32-bit field. */
-export function uint32(structure: Uint8Array, [offset]: Field): number {
-  return view(structure).getUint32(offset, true);
-}
-
-/** Reads an unsigned 64-bit field. */
-export function uint64(structure: Uint8Array, [offset]: Field): bigint {
-  return view(structure).getBigUint64(offset, true);
-}
-
-/** Reads a field as Latin-1 text. */
-export function text(structure: Uint8Array, field: Field): string {
-  return Buffer.from(bytesOf(structure, field)).toString('latin1');
-}
-
 /** The GUID that means "none". */
-export const NO_GUID = '00000000-0000-0000-0000-000000000000';
+const NO_GUID = '00000000-0000-0000-0000-000000000000';
+
+/** Returns a GUID as it is, or `undefined` for the one that means "none". */
+export function unlessNone(id: string | undefined): string | undefined {
+  return id === NO_GUID ? undefined : id;
+}
 
 /** Reads a GUID as text, in lower case: its first three fields are little-endian, so the text has another order than the bytes. */
 export function guid(structure: Uint8Array, field: Field): string {
@@ -199,7 +181,7 @@ export function guid(structure: Uint8Array, field: Field): string {
   bytes.subarray(0, 4).reverse();
   bytes.subarray(4, 6).reverse();
   bytes.subarray(6, 8).reverse();
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  return uuidText(bytes.toString('hex'));
 }
 
 /** Returns the CRC-32C of a structure, with its 4 bytes from 4, the checksum itself, as zeros. */
@@ -211,13 +193,4 @@ export function checksum(structure: Uint8Array): number {
 /** Returns the CRC-32C of bytes that follow others. `before`: the result for those; 0 if there are none. */
 export function addToChecksum(before: number, bytes: Uint8Array): number {
   return crc.buf(bytes, before) >>> 0;
-}
-
-/** Returns a number in hexadecimal, for messages. */
-export function hex(value: number | bigint): string {
-  return `0x${value.toString(16)}`;
-}
-
-function view(structure: Uint8Array): DataView {
-  return new DataView(structure.buffer, structure.byteOffset, structure.byteLength);
 }

@@ -1,7 +1,7 @@
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
 import type { Layer } from '../disk.js';
-import { FILE_FLAG, FILE_PARAMETERS, MIB, NO_GUID, guid, uint32, uint64 } from './layout.js';
+import { FILE_FLAG, FILE_PARAMETERS, MIB, guid, uint32, uint64, unlessNone } from './layout.js';
 import { readItems, type Item, type ItemName, type MetadataContext } from './metadata-table.js';
 import { readParentLocator, type ParentLocator } from './parent-locator.js';
 import type { Region } from './region-table.js';
@@ -49,14 +49,13 @@ export async function readMetadata(
   const parent = locator && readParentLocator(locator, findings);
   if (!id || !type || !blockSize || !size || !logicalSectorSize || !physicalSectorSize) return undefined;
   if (type === 'differencing' && !parent) return undefined;
-  const virtualDiskId = guid(id.bytes, [0, 16]);
   return {
     type,
     blockSize,
     size,
     logicalSectorSize,
     physicalSectorSize,
-    virtualDiskId: virtualDiskId === NO_GUID ? undefined : virtualDiskId,
+    virtualDiskId: unlessNone(guid(id.bytes, [0, 16])),
     parent,
   };
 }

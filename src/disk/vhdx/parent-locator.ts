@@ -7,10 +7,10 @@ import {
   LOCATOR_ENTRY_LENGTH,
   LOCATOR_HEADER_LENGTH,
   LOCATOR_TYPE,
-  NO_GUID,
   guid,
   uint16,
   uint32,
+  unlessNone,
 } from './layout.js';
 import type { Item } from './metadata-table.js';
 
@@ -53,15 +53,11 @@ export function readParentLocator(item: Item, findings: Findings): ParentLocator
   if (paths.length === 0) findings.error(item.offset, 'parent locator', 'it has no path of the parent');
   if (linkage === undefined || paths.length === 0 || (second && linkage2 === undefined)) return undefined;
   return {
-    linkage: known(linkage),
-    linkage2: known(linkage2),
+    linkage: unlessNone(linkage),
+    linkage2: unlessNone(linkage2),
     paths,
     place: { offset: values.get('parent_linkage')?.offset, field: 'parent locator parent_linkage' },
   };
-}
-
-function known(id: string | undefined): string | undefined {
-  return id === NO_GUID ? undefined : id;
 }
 
 /** Returns the GUID of a value, in lower case: writers use both cases. */
