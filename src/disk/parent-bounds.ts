@@ -4,6 +4,7 @@ import { messageOf } from '../errors.js';
 import { option } from '../option-names.js';
 import { displayName } from './display-name.js';
 import { refusedName } from './parent-path.js';
+import { withoutPath } from './without-path.js';
 
 /** The folders in which parents are searched, and those in which they may be. */
 export interface ParentRules {
@@ -57,7 +58,7 @@ export class ParentBounds {
     try {
       real = await this.#files.realPath(absolute);
     } catch (error) {
-      return { reason: withoutName(messageOf(error), absolute), isOutside: false };
+      return { reason: withoutPath(messageOf(error), absolute), isOutside: false };
     }
     return folders.some((folder) => isWithin(folder, real))
       ? undefined
@@ -79,10 +80,6 @@ export class ParentBounds {
 function isWithin(folder: string, path: string): boolean {
   const way = relative(folder, path);
   return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
-}
-
-function withoutName(message: string, path: string): string {
-  return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
 }
 
 /** Returns what to do if a file that an image names was not found. `outside`: the first path that was outside of the bounds. */

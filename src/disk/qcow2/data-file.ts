@@ -1,6 +1,7 @@
 import { VhdupError } from '../../errors.js';
 import type { FileTimes, SourceHandle } from '../file.js';
 import type { OpenContext } from '../image.js';
+import { withoutPath } from '../without-path.js';
 import { fileNameIn } from './backing.js';
 import type { Piece } from './extensions.js';
 import { HEADER } from './layout.js';
@@ -48,8 +49,4 @@ export async function openDataFile(piece: Piece | undefined, context: OpenContex
     await file.close();
     throw error;
   }
-}
-
-function withoutPath(message: string, path: string): string {
-  return message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message;
 }

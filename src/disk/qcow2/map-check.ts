@@ -1,4 +1,5 @@
 import { hex } from '../big-endian.js';
+import type { EntryProblems } from '../entry-problems.js';
 import type { UsedUnits } from '../used-units.js';
 import {
   COMPRESSED,
@@ -10,7 +11,6 @@ import {
   compressedPlace,
   offsetOf,
 } from './entry.js';
-import type { EntryProblems } from './entry-problems.js';
 import type { Geometry } from './geometry.js';
 import { MapToken, RUN } from './map-token.js';
 import { nextUsed } from './next-used.js';

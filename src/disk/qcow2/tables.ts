@@ -1,10 +1,10 @@
+import { EntryProblems } from '../entry-problems.js';
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
 import type { MemoryBudget } from '../memory-budget.js';
 import { TablePages } from '../table-pages.js';
 import { UsedUnits } from '../used-units.js';
 import { L1_RESERVED_HIGH, L1_RESERVED_LOW, offsetOf } from './entry.js';
-import { EntryProblems } from './entry-problems.js';
 import type { Geometry } from './geometry.js';
 import { L1_ENTRY } from './layout.js';
 import { MapCheck } from './map-check.js';
@@ -65,7 +65,7 @@ export class Tables {
    */
   static async read(context: TablesContext): Promise<Tables> {
     const { file, geometry, findings, digest, size, dataSize, memory } = context;
-    const problems = new EntryProblems(findings);
+    const problems = new EntryProblems(findings, 'tables');
     const used = UsedUnits.of(file.size, geometry.clusterSize);
     if (used) claimAll(context, used);
     const parts = partsOf(context, memory);

@@ -1,5 +1,6 @@
 import type { Hash } from 'node:crypto';
 import type { SourceHandle } from '../file.js';
+import { EntryProblems } from '../entry-problems.js';
 import type { Findings } from '../findings.js';
 import type { MemoryBudget } from '../memory-budget.js';
 import { asBytes } from '../table-pages.js';
@@ -10,8 +11,6 @@ import { bitmapLength } from './bitmap.js';
 
 /** The largest BAT that is read: 64 MiB, enough for 2 TiB in blocks of 128 KiB. */
 const MAX_ENTRIES = 16 * 1024 * 1024;
-/** At most this many problems of entries are reported one by one; the others are counted. */
-const MAX_LISTED = 100;
 /** The table is read in pieces of this many pages. */
 const READ_PAGES = 64;
 
@@ -107,19 +106,18 @@ async function* pieces(
   }
 }
 
-/** Reports each block that is not entirely inside the file's data, or overlaps something else; beyond `MAX_LISTED` only their number. */
+/** Reports each block that is not entirely inside the file's data, or overlaps something else. */
 class BatCheck {
   readonly #place: BatPlace;
-  readonly #findings: Findings;
+  readonly #problems: EntryProblems;
   readonly #prefix: number;
   /** The entries of blocks that the file holds. The system provides the memory only as it is written to. */
   readonly #inFile: Uint32Array;
   #count = 0;
-  #wrong = 0;
 
   constructor(place: BatPlace, findings: Findings, needed: number) {
     this.#place = place;
-    this.#findings = findings;
+    this.#problems = new EntryProblems(findings, 'BAT', place.header.tableOffset);
     this.#prefix = bitmapLength(place.header.blockSize);
     this.#inFile = new Uint32Array(needed);
   }
@@ -152,7 +150,7 @@ class BatCheck {
       const before = inFile[index - 1] ?? 0;
       const sector = inFile[index] ?? 0;
       if (sector - before >= stride) continue;
-      if (this.#wrong + overlaps.length < MAX_LISTED) overlaps.push({ sector, before });
+      if (overlaps.length < this.#problems.left) overlaps.push({ sector, before });
       else more++;
     }
     const blocks =
@@ -161,18 +159,12 @@ class BatCheck {
         : await this.#lastBlocksWith(new Set(overlaps.map(({ sector }) => sector)));
     for (const { sector, before } of overlaps)
       this.#refuse(blocks.get(sector) ?? 0, sector, `overlaps the block at sector ${hex(before)}`);
-    this.#wrong += more;
-    if (this.#wrong > MAX_LISTED)
-      this.#findings.error(
-        header.tableOffset,
-        'BAT',
-        `${this.#wrong - MAX_LISTED} more problems of its entries are not listed`,
-      );
+    this.#problems.addUnlisted(more);
+    this.#problems.finish();
   }
 
   #refuse(blockIndex: number, sector: number, problem: string): void {
-    if (++this.#wrong > MAX_LISTED) return;
-    this.#findings.error(
+    this.#problems.add(
       this.#place.header.tableOffset + blockIndex * 4,
       `BAT entry ${blockIndex}`,
       `sector ${hex(sector)} ${problem}`,

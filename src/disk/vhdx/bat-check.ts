@@ -1,23 +1,21 @@
+import { EntryProblems } from '../entry-problems.js';
 import type { Findings } from '../findings.js';
 import type { UsedUnits } from '../used-units.js';
 import { bitmapEntryOf, entryOf, offsetOf, stateOf } from './bat-layout.js';
 import type { TablePlace } from './bat-pages.js';
 import { BAT_ENTRY_LENGTH, MIB, STATE } from './layout.js';
 
-/** At most this many problems of entries are reported one by one; the others are counted. */
-const MAX_LISTED = 100;
-
-/** Reports each block that is not inside the file, or overlaps something else; beyond `MAX_LISTED` only their number ([MS-VHDX] 2.5.1). */
+/** Reports each block that is not inside the file, or overlaps something else ([MS-VHDX] 2.5.1). */
 export class BatCheck {
   /** Offset of each chunk's sector bitmap in the file, in MiB; 0 if none is needed. */
   readonly bitmaps: Uint32Array;
   readonly #place: TablePlace;
   readonly #findings: Findings;
+  readonly #problems: EntryProblems;
   readonly #used: UsedUnits;
   /** 1 for each chunk with a partially present block. */
   readonly #partialChunks: Uint8Array;
   #allocated = 0;
-  #wrong = 0;
   /** Blocks with the state that only a draft of the specification has. */
   #old = 0;
 
@@ -25,6 +23,7 @@ export class BatCheck {
     const { isDifferencing, blocks, chunkRatio } = place.layout;
     this.#place = place;
     this.#findings = findings;
+    this.#problems = new EntryProblems(findings, 'BAT', place.tableOffset);
     this.#used = used;
     this.bitmaps = new Uint32Array(isDifferencing ? Math.ceil(blocks / chunkRatio) : 0);
     this.#partialChunks = new Uint8Array(this.bitmaps.length);
@@ -73,16 +72,10 @@ export class BatCheck {
 
   /** Reports what was only counted. */
   finish(): void {
-    const { tableOffset } = this.#place;
-    if (this.#wrong > MAX_LISTED)
-      this.#findings.error(
-        tableOffset,
-        'BAT',
-        `${this.#wrong - MAX_LISTED} more problems of its entries are not listed`,
-      );
+    this.#problems.finish();
     if (this.#old > 0)
       this.#findings.warning(
-        tableOffset,
+        this.#place.tableOffset,
         'BAT',
         `${this.#old} blocks have the state 5, which is of a draft of the format: they are read as unmapped, all zeros`,
         { code: 'block-state' },
@@ -102,7 +95,6 @@ export class BatCheck {
   }
 
   #refuse(field: string, entry: number, problem: string): void {
-    if (++this.#wrong > MAX_LISTED) return;
-    this.#findings.error(this.#place.tableOffset + entry * BAT_ENTRY_LENGTH, field, problem);
+    this.#problems.add(this.#place.tableOffset + entry * BAT_ENTRY_LENGTH, field, problem);
   }
 }
