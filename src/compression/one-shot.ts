@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.js';
 import { DamagedError, wrongLength } from './damaged-error.js';
 
-/** What the functions of `node:zlib` that take a whole buffer need to know. */
+/** Options of the functions of `node:zlib` that decompress a whole buffer, in bytes. */
 export interface OneShotOptions {
   readonly chunkSize: number;
   readonly maxOutputLength: number;

@@ -9,7 +9,7 @@ const SKIPPABLE_HEADER = 8;
 const MAX_BLOCK = 128 * 1024;
 const BLOCK_HEADER = 3;
 const CHECKSUM = 4;
-/** The most that common decoders accept unless told otherwise. */
+/** The largest window that common decoders accept by default, in bytes. */
 const MAX_WINDOW = 128 * 1024 * 1024;
 /** Bytes of the fields by the value of their flag. RFC 8878 3.1.1.1.1 */
 const DICTIONARY_BYTES = [0, 1, 2, 4] as const;
@@ -24,7 +24,7 @@ const RESERVED = 3;
 export interface ZstdFrame {
   /** The end within the bytes. */
   readonly end: number;
-  /** The number of bytes that it decompresses to; `undefined` if only decompressing tells. 0 for a skippable frame. */
+  /** The number of bytes that it decompresses to; `undefined` if only decompressing it shows that. 0 for a skippable frame. */
   readonly contentLength: number | undefined;
 }
 

@@ -11,9 +11,9 @@ const MAX_DEPTH = 128;
 const MAX_LISTED = 8;
 const MAX_LISTED_LENGTH = 280;
 
-/** What a search for a parent needs to know about the chain. */
+/** The chain that a parent is searched for. */
 export interface ParentSearch {
-  /** The chain as far as it is known, top first; its last image asks for the parent. */
+  /** The chain as far as it is known, top first; the parent of its last image is searched. */
   readonly chain: readonly Inspection[];
   readonly bounds: ParentBounds;
   readonly inspect: (path: string, format: string | undefined) => Promise<Inspection>;

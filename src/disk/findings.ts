@@ -1,4 +1,5 @@
 import { VhdupError, type Warning } from '../errors.js';
+import { withoutPath } from './without-path.js';
 
 /** Something wrong or unusual about a file. An error makes the disk unusable, a warning does not. */
 export type Problem = DiskError | DiskWarning;
@@ -65,9 +66,10 @@ export class Findings {
   /** Reports that the file could not be read. Throws what was thrown again if it is not a `VhdupError`. */
   unreadable(thrown: unknown): void {
     if (!(thrown instanceof VhdupError)) throw thrown;
-    const named = `${this.file}: `;
-    const problem = thrown.message.startsWith(named) ? thrown.message.slice(named.length) : thrown.message;
-    this.error(undefined, undefined, problem, { code: 'disk-unreadable', cause: thrown.cause });
+    this.error(undefined, undefined, withoutPath(thrown.message, this.file), {
+      code: 'disk-unreadable',
+      cause: thrown.cause,
+    });
   }
 
   get firstError(): DiskError | undefined {

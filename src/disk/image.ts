@@ -82,7 +82,7 @@ export interface ImageSummary {
 export interface Image {
   /** The image on its own. */
   readonly layer: Layer;
-  /** Returns the layer over its parent; absent if the parent changes nothing about it. It does if the id is derived from both. */
+  /** Returns the layer as it is over its parent, with an id that is derived from both; absent if the id does not depend on the parent. */
   layerOver?(parent: Layer): Layer;
   readonly creation: Creation;
   /**
@@ -106,7 +106,7 @@ export interface Image {
 /** The result of opening one image, after all checks. */
 export interface Inspection {
   readonly path: string;
-  /** The files of the image that could be opened, by what is the same for two paths to one file. */
+  /** The files of the image that could be opened, by `SourceHandle.identity`. */
   readonly fileIds: readonly string[];
   readonly findings: Findings;
   /** `undefined` if the file is not an image at all. */

@@ -5,7 +5,7 @@ import type { Files, SourceHandle } from './file.js';
 import { hintFor, type ParentBounds } from './parent-bounds.js';
 import { candidatePaths } from './parent-path.js';
 
-/** What an image may open besides its own file. */
+/** The image that names another file, and the bounds for that file. */
 export interface BesideContext {
   /** Path of the image. */
   readonly path: string;

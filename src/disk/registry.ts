@@ -31,7 +31,7 @@ export async function openImage(
   if (name !== undefined) return openAs(formatNamed(name), file, context);
   const ends = await readEnds(file);
   const [format, other] = FORMATS.filter((candidate) => candidate !== raw && candidate.probe(ends));
-  // A guest can write the mark of another format into its own disk, and so choose how the next reader takes it.
+  // A guest can write the mark of another format into its own disk, and so choose how the file is read next time.
   if (format && other) {
     context.findings.error(undefined, undefined, `it has the marks of two formats, ${format.name} and ${other.name}`, {
       hint: `name the format that it was made in: ${option('format', format.name)} or ${option('format', other.name)}`,

@@ -37,9 +37,9 @@ export class TablePages {
   readonly #budget: MemoryBudget;
   readonly #pages: Page[] = [];
   /** The checksum and length of each page that is not in memory: a page that is read again must be the one that was checked. */
-  readonly #left = new Map<number, { readonly crc: number; readonly bytes: number }>();
+  readonly #inFile = new Map<number, { readonly crc: number; readonly bytes: number }>();
   #reserved = 0;
-  /** The pages that were returned last: a scan asks for them several times. */
+  /** The pages that were returned last: a scan needs them several times. */
   #last: LoadedPages | undefined;
 
   constructor(source: PageSource, budget: MemoryBudget) {
@@ -56,7 +56,7 @@ export class TablePages {
       this.#reserved += words.byteLength;
       this.#pages.push(words.slice());
     } else {
-      this.#left.set(this.#pages.length, { crc: checksumOf(words), bytes: words.byteLength });
+      this.#inFile.set(this.#pages.length, { crc: checksumOf(words), bytes: words.byteLength });
       this.#pages.push('empty');
     }
   }
@@ -74,7 +74,7 @@ export class TablePages {
   from(index: number): LoadedPages | Promise<LoadedPages> {
     const last = this.#last;
     if (last && index >= last.start && index < last.end) return last;
-    if (this.#left.size > 0) return this.#load(index);
+    if (this.#inFile.size > 0) return this.#load(index);
     return (this.#last = { start: 0, end: this.#pages.length, pages: this.#pages });
   }
 
@@ -83,11 +83,11 @@ export class TablePages {
     const missing: { readonly index: number; readonly crc: number }[] = [];
     let bytes = 0;
     for (let index = start; index < this.#pages.length; index++) {
-      const left = this.#left.get(index);
-      if (left) {
-        if (missing.length > 0 && bytes + left.bytes > LOADED_BYTES) break;
-        bytes += left.bytes;
-        missing.push({ index, crc: left.crc });
+      const onlyInFile = this.#inFile.get(index);
+      if (onlyInFile) {
+        if (missing.length > 0 && bytes + onlyInFile.bytes > LOADED_BYTES) break;
+        bytes += onlyInFile.bytes;
+        missing.push({ index, crc: onlyInFile.crc });
       }
       pages.push(this.#pages[index] ?? 'empty');
     }

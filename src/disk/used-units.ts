@@ -2,8 +2,7 @@
 const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
- * The parts of a file that are in use, in units of equal size, with one bit each: it shows if two structures of an image share one
- * place. The system provides the memory only as it is written to.
+ * The parts of a file that are in use, in units of equal size, with one bit each: it shows whether two structures of an image overlap. The system provides the memory only as it is written to.
  */
 export class UsedUnits {
   readonly #bits: Uint8Array;

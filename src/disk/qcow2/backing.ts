@@ -5,14 +5,14 @@ import type { Extensions, Piece } from './extensions.js';
 import type { Header } from './header.js';
 import { MAX_NAME } from './layout.js';
 
-/** The names that qemu has for formats, and ours. */
+/** The names of formats in images, which are those of qemu, and the names in `registry.ts`. */
 const FORMATS: ReadonlyMap<string, string> = new Map([
   ['raw', 'raw'],
   ['qcow2', 'qcow2'],
   ['vpc', 'vhd'],
   ['vhdx', 'vhdx'],
 ]);
-/** What qemu takes for a protocol, such as `json:` or `nbd:`; a drive letter before a separator is none. */
+/** The start of a name that qemu reads as a protocol, such as `json:` or `nbd:`. A drive letter before a separator is not one. */
 const PROTOCOL = /^(?![A-Za-z]:[\\/])[A-Za-z][A-Za-z0-9+.-]*:/;
 const FILE_PREFIX = 'file:';
 const CONTROL = /[\u0000-\u001f\u007f]/;
@@ -55,7 +55,7 @@ export function readBacking(header: Header, { backingFormat }: Extensions, findi
   return { name, formatName, reference: new BackingFile(name, formatName, offset) };
 }
 
-/** The parent of an image: whatever its name leads to, for the image remembers nothing else of it. */
+/** The parent of an image. The image stores only its name, so every file with that name is accepted. */
 class BackingFile implements ParentReference {
   readonly names: readonly string[];
   readonly format: string | undefined;

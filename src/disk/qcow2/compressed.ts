@@ -14,7 +14,7 @@ const BATCH_BYTES = 1024 * 1024;
 const BUFFER_BYTES = BATCH_BYTES + 128 * 1024;
 /** Batches that are read and decompressed at a time. */
 const CONCURRENCY = 8;
-/** A batch is read at once if no more than this many bytes between its clusters are of no use. */
+/** A batch is read in one go if the gaps between its clusters have at most this many bytes in all. */
 const MAX_GAP = 64 * 1024;
 
 /** A part of a compressed cluster that is read. */
@@ -93,7 +93,7 @@ export class CompressedClusters {
     const { file } = this.#context;
     // The last cluster of a file may end within its last sector.
     const length = Math.min(end, file.size) - start;
-    // Most batches fit. Only these are pooled: their memory would be freed long after they are done.
+    // Most batches fit into a buffer. Without the pool, their memory would be freed long after they are done.
     const buffer = length <= BUFFER_BYTES ? this.#pool.acquire() : new Uint8Array(new SharedArrayBuffer(length));
     try {
       await this.#decompressFrom(buffer.subarray(0, length), { first, parts, start });

@@ -16,7 +16,7 @@ export interface DataFile {
 }
 
 /**
- * Opens the external data file of an image; qemu looks for a relative name in the working directory, this in the folder of the image.
+ * Opens the external data file of an image. A relative name starts from the folder of the image (in qemu, from the working directory).
  * Returns `undefined`, and reports an error, if the image does not name a file, or one that cannot be opened. Throws `disk-unreadable`.
  */
 export async function openDataFile(piece: Piece | undefined, context: OpenContext): Promise<DataFile | undefined> {

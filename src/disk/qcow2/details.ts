@@ -10,7 +10,10 @@ import type { Snapshot } from './snapshots.js';
 const MAX_LISTED = 1000;
 /** At most this many are listed in the text for people. */
 const MAX_IN_TEXT = 8;
+/** Longer names are shortened, in characters. */
 const MAX_NAME = 200;
+/** The limit for names of files in JSON: longer than any name in an image. */
+const MAX_FILE_NAME = 1100;
 
 /** What an image says about itself. */
 export interface Described {
@@ -24,7 +27,7 @@ export interface Described {
   readonly dataFile: string | undefined;
 }
 
-/** Returns what only QCOW2 images say; things that say nothing are left out. */
+/** Returns what only QCOW2 images say about themselves. Properties with their usual value are left out. */
 export function detailsOf(image: Described): LayerDetail[] {
   const { header, geometry, compressedClusters, snapshots, snapshot, backing, dataFile } = image;
   const details: LayerDetail[] = [
@@ -69,7 +72,7 @@ function size(name: string, label: string, value: number): LayerDetail {
 }
 
 function named(name: string, label: string, value: string, text = displayName(value, MAX_NAME)): LayerDetail {
-  return { name, label, value: displayName(value, 1100), text };
+  return { name, label, value: displayName(value, MAX_FILE_NAME), text };
 }
 
 function featuresOf(header: Header): string[] {

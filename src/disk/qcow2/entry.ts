@@ -1,3 +1,4 @@
+import { SECTOR } from '../../bytes/sector.js';
 import type { Geometry } from './geometry.js';
 
 /**
@@ -7,7 +8,7 @@ import type { Geometry } from './geometry.js';
 
 /** In the high word: the cluster is compressed. */
 export const COMPRESSED = 0x4000_0000;
-/** In the high word: the reference count is one. With a data file it tells offset 0 from no cluster. */
+/** In the high word: the reference count is one. With a data file it distinguishes a cluster at offset 0 from no cluster. */
 export const COPIED = 0x8000_0000;
 /** In the high word of a standard cluster: bits 32 to 55 of its offset. */
 export const OFFSET_HIGH = 0x00ff_ffff;
@@ -22,10 +23,9 @@ export const L1_RESERVED_HIGH = 0x7f00_0000;
 /** In the low word of an L1 entry: bits 0 to 8. */
 export const L1_RESERVED_LOW = 0x1ff;
 
-const SECTOR = 512;
 const TWO_32 = 2 ** 32;
 
-/** Returns the offset in a standard cluster's entry, or in an L1 entry, in bytes. Above 2^53 it is not exact, but behind the end of every file. */
+/** Returns the offset in a standard cluster's entry, or in an L1 entry, in bytes. An offset above 2^53 is not exact, but such an offset is beyond the end of every file. */
 export function offsetOf(high: number, low: number): number {
   return (high & OFFSET_HIGH) * TWO_32 + ((low & OFFSET_LOW) >>> 0);
 }

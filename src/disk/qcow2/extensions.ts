@@ -2,7 +2,7 @@ import { bytesOf, hex, uint32 } from '../big-endian.js';
 import { displayName } from '../display-name.js';
 import type { Findings } from '../findings.js';
 import { hasBit, type Header } from './header.js';
-import { EXTENSION, EXTENSION_HEAD, FEATURE_NAME, FEATURE_NAME_LENGTH, INCOMPATIBLE } from './layout.js';
+import { EXTENSION, EXTENSION_HEAD, FEATURE_NAME, FEATURE_NAME_LENGTH, HEADER, INCOMPATIBLE } from './layout.js';
 
 /** A piece of the first cluster. */
 export interface Piece {
@@ -71,9 +71,12 @@ function* extensionsOf(
   }
 }
 
-/** Refuses features that a reader has to know and does not, by the name that the image has for them, and images that are corrupt. */
+/**
+ * Reports an error for each incompatible feature that is not known, with the name that the image has for it, and for an image that is
+ * marked as corrupt. Warns of one that is marked as dirty.
+ */
 export function checkFeatures({ incompatible }: Header, { featureNames }: Extensions, findings: Findings): void {
-  const offset = 72;
+  const [offset] = HEADER.incompatibleFeatures;
   const known: readonly number[] = Object.values(INCOMPATIBLE);
   for (let bit = 0; bit < 64; bit++) {
     if (!hasBit(incompatible, bit) || known.includes(bit)) continue;

@@ -19,7 +19,10 @@ interface Chosen {
   readonly table: SnapshotTable | undefined;
 }
 
-/** Returns where the L1 table of the disk is that is read; reports what is wrong with the places of both. */
+/**
+ * Returns the place of the L1 table that is read, and the snapshot if one is requested. Reports what is wrong with the place of the
+ * active table, which is always checked, and with that of the snapshot's.
+ */
 export function l1PlaceOf(
   file: SourceHandle,
   { header, table }: Chosen,

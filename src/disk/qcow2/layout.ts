@@ -33,7 +33,7 @@ export const HEADER = {
 /** Bytes of a header of version 2, and the least of version 3. */
 export const HEADER_LENGTH = { 2: 72, 3: 104 } as const;
 
-/** qcow2.rst, "incompatible_features": the number of each bit that a reader of this project knows. */
+/** qcow2.rst, "incompatible_features": the numbers of the bits that are defined. */
 export const INCOMPATIBLE = { dirty: 0, corrupt: 1, dataFile: 2, compressionType: 3, extendedL2: 4 } as const;
 /** qcow2.rst, "compatible_features". */
 export const COMPATIBLE = { lazyRefcounts: 0 } as const;

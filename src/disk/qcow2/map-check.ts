@@ -1,3 +1,4 @@
+import { SECTOR } from '../../bytes/sector.js';
 import { hex } from '../big-endian.js';
 import type { EntryProblems } from '../entry-problems.js';
 import type { UsedUnits } from '../used-units.js';
@@ -46,7 +47,7 @@ export class MapCheck {
     this.#clusters = Math.ceil(context.size / context.geometry.clusterSize);
   }
 
-  /** Checks the next page. Entries behind the end of the disk are not of the disk. */
+  /** Checks the next page. Entries beyond the end of the disk are ignored. */
   add({ index, words }: TablePage): void {
     if (words === 'empty') return;
     const { entryWords, pageEntries } = this.#context.geometry;
@@ -83,7 +84,7 @@ export class MapCheck {
     if (geometry.hasDataFile) this.#refuse(cluster, 'it is compressed, and the image has an external data file');
     else if (start < geometry.clusterSize) this.#refuse(cluster, 'the compressed cluster is in the header');
     // The file may end within the last sector.
-    else if (start >= fileSize || end - 512 >= fileSize)
+    else if (start >= fileSize || end - SECTOR >= fileSize)
       this.#refuse(
         cluster,
         `the compressed cluster at ${start} to ${end} goes beyond the end of the file at ${fileSize}`,

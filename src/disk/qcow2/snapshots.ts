@@ -20,9 +20,11 @@ export interface Snapshot {
   readonly name: string;
   /** Virtual size in bytes. */
   readonly size: bigint;
+  /** Entries of its L1 table. */
   readonly l1Size: number;
+  /** Offset of its L1 table in the file, in bytes. */
   readonly l1Offset: bigint;
-  /** When it was taken, seconds since the epoch. */
+  /** The time at which it was taken, in seconds since the Unix epoch. */
   readonly seconds: number;
 }
 

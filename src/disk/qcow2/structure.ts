@@ -28,7 +28,7 @@ export interface Structure {
   readonly snapshot: Snapshot | undefined;
   readonly backing: Backing | undefined;
   readonly dataFile: DataFile | undefined;
-  /** Of an image without a backing file. */
+  /** The derived id; `undefined` for an image with a backing file, whose id depends on that of its parent. */
   readonly id: string | undefined;
   /** SHA-256 (hex) of header, L1 and L2 tables. */
   readonly digest: string;
@@ -43,8 +43,8 @@ export interface FoundStructure {
 }
 
 /**
- * Reads all structures of a file and reports everything that is wrong with them. Throws `disk-unreadable`; no file stays open then
- * but that which was passed.
+ * Reads all structures of a file and reports everything that is wrong with them. Throws `disk-unreadable`; then only the file
+ * that was passed stays open.
  */
 export async function readStructure(file: SourceHandle, context: OpenContext): Promise<FoundStructure> {
   const { findings } = context;

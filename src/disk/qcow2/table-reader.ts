@@ -6,7 +6,7 @@ import { offsetOf } from './entry.js';
 import type { Geometry } from './geometry.js';
 import { L1_ENTRY } from './layout.js';
 
-/** Pages are read this many bytes at a time, while those before are looked at. */
+/** Pages are read this many bytes at a time, while the ones before are processed. */
 const BATCH_BYTES = 1024 * 1024;
 
 /** An L1 table in its file. */
@@ -14,7 +14,7 @@ export interface L1Place {
   readonly file: SourceHandle;
   /** In the file, in bytes. */
   readonly offset: number;
-  /** Entries that the disk needs: those behind them are not of the disk. */
+  /** Entries that the disk needs. Later ones do not belong to the disk. */
   readonly entries: number;
 }
 
@@ -36,7 +36,7 @@ export interface TablePage {
   readonly words: Uint32Array | 'empty';
 }
 
-/** Reads the L2 tables of an image, page by page. Tables that an L1 entry does not have are zeros. */
+/** Reads the L2 tables of an image, page by page. If an L1 entry has no table, its part of the page is zeros. */
 export class TableReader {
   readonly #place: L1Place;
   readonly #geometry: Geometry;
@@ -48,14 +48,14 @@ export class TableReader {
     this.#pageWords = (geometry.pageTables * geometry.clusterSize) / 4;
   }
 
-  /** Reads the part of the L1 table that the disk needs. */
+  /** Reads the part of the L1 table that the disk needs. Throws `disk-unreadable`. */
   async readL1(): Promise<Uint32Array> {
     const words = new Uint32Array(this.#place.entries * 2);
     await readWords(this.#place.file, this.#place.offset, words);
     return words;
   }
 
-  /** Reads one page, by what the L1 table in the file says now. */
+  /** Reads one page, with the L1 table that is in the file now. Throws `disk-unreadable`. */
   async readPage(index: number): Promise<Uint32Array> {
     const { file, offset, entries } = this.#place;
     const first = index * this.#geometry.pageTables;
@@ -66,7 +66,7 @@ export class TableReader {
     return words;
   }
 
-  /** Yields all pages in order, by the L1 table that is passed; reads ahead. */
+  /** Yields all pages in order, with the L1 table that is passed. Reads ahead. Throws `disk-unreadable`. */
   async *pages(l1: Uint32Array): AsyncGenerator<TablePage> {
     const perPage = this.#geometry.pageTables * 2;
     const pageBytes = this.#pageWords * 4;
@@ -80,7 +80,7 @@ export class TableReader {
         const batch = await next;
         from = batch.end;
         next = this.#batch(l1, { from, perBatch, buffer: buffers[which] });
-        // A failure is thrown when the turn of the batch comes.
+        // A failure is thrown when the batch is awaited.
         next.catch(() => undefined);
         which = 1 - which;
         yield* batch.pages;

@@ -5,9 +5,9 @@ import type { Geometry } from './geometry.js';
 import { SUBCLUSTERS } from './layout.js';
 import { nextUsed } from './next-used.js';
 
-/** A segment ends after so many entries that are not in empty pages: several that look at one need not each look at all of it. */
+/** The end of a segment is searched in at most this many entries outside of empty pages, so that a call for a part of it is not slow. */
 const MAX_SCANNED = 64 * 1024;
-/** It takes as long to skip so many entries that are zero as to look at one. */
+/** To skip this many entries that are zero takes as long as to examine one. */
 const SKIPPED_PER_SCANNED = 16;
 
 const NO_ENTRY = new Uint32Array(4);

@@ -3,7 +3,7 @@ import type { SourceHandle } from '../file.js';
 import { BAT_ENTRY_LENGTH, MIB, SECTORS_PER_CHUNK, STATE } from './layout.js';
 import type { Metadata } from './metadata.js';
 
-/** Which entry of a BAT is that of which block ([MS-VHDX] 2.5): bitmap entries stand between payload entries in all files. */
+/** The order of the entries in a BAT ([MS-VHDX] 2.5): in all files, bitmap entries are between payload entries. */
 export interface BatLayout {
   readonly isDifferencing: boolean;
   /** Virtual size and bytes of a block. */

@@ -13,11 +13,11 @@ export interface BlockStretch {
   /** Bytes of a block, and of a logical sector. */
   readonly blockSize: number;
   readonly sectorSize: number;
-  /** What a block is that the file does not hold. */
+  /** The kind of a block that the file does not hold. */
   readonly emptyKind: 'zero' | 'absent';
   /** First byte after the stretch. */
   readonly end: number;
-  /** The bitmaps of all partially present blocks of the stretch that are asked for. */
+  /** The bitmaps of the partially present blocks of the stretch, without those of hidden blocks. */
   readonly bitmaps: BlockBitmaps;
 }
 

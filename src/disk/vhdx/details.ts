@@ -2,7 +2,7 @@ import type { LayerDetail } from '../disk.js';
 import { displayName } from '../display-name.js';
 import type { Structure } from './structure.js';
 
-/** Returns what a VHDX says about itself beyond what all formats do; what says nothing is left out. */
+/** Returns what only VHDX images say about themselves. Properties with their usual value are left out. */
 export function detailsOf({ metadata, log }: Structure): LayerDetail[] {
   const { logicalSectorSize, physicalSectorSize, virtualDiskId, parent } = metadata;
   const details: LayerDetail[] = [];

@@ -9,7 +9,7 @@ export type ActiveSequence =
   | { readonly kind: 'active'; readonly entries: readonly LogEntry[] }
   /** No valid entry belongs to the log: nothing was written since it was emptied. */
   | { readonly kind: 'stale' }
-  /** Why it cannot be known what has to be replayed. */
+  /** The log is damaged: which entries have to be replayed is not certain. */
   | { readonly kind: 'damaged'; readonly problem: string };
 
 /**

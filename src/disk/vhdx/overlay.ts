@@ -10,7 +10,7 @@ export interface Patch {
   readonly data?: Uint8Array;
 }
 
-/** A file as it will be after its log is replayed: patches lie over it, of two in one place the later one. */
+/** A file as it will be after its log is replayed. Patches cover its bytes; if two overlap, the later one counts. */
 export class OverlayFile implements SourceHandle {
   readonly path: string;
   readonly identity: string;
@@ -22,7 +22,7 @@ export class OverlayFile implements SourceHandle {
   /** Index of the patch of each part, or -1 for none. */
   readonly #owners: Int32Array;
 
-  /** `size`: at least that of the file; what is behind the file and under no patch is zero. */
+  /** `size`: at least that of the file; bytes beyond the file that no patch covers are zeros. */
   constructor(file: SourceHandle, size: number, patches: readonly Patch[]) {
     this.path = file.path;
     this.identity = file.identity;

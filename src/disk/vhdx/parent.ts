@@ -3,7 +3,7 @@ import type { FieldPlace, ImageSummary, Judgement, ParentReference, ParentWarnin
 import type { Metadata } from './metadata.js';
 import type { ParentLocator } from './parent-locator.js';
 
-/** A path of Windows that is not parsed further, with a drive: the same without its prefix. */
+/** The prefix of a verbatim path of Windows, before a drive. Without it the path means the same. */
 const VERBATIM_DRIVE = /^\\\\\?\\(?=[A-Za-z]:\\)/;
 
 /** The parent of a differencing VHDX: a VHDX with the DataWriteGuid that the child's locator carries ([MS-VHDX] 2.6.2.6.3). */
