@@ -57,7 +57,7 @@ async function openAs(format: ImageFormat, file: SourceHandle, context: OpenCont
 }
 
 /** Returns the format with this name. Throws `usage` if there is none. */
-export function formatNamed(name: string): ImageFormat {
+function formatNamed(name: string): ImageFormat {
   const format = FORMATS.find((candidate) => candidate.name === name);
   if (!format)
     throw new VhdupError('usage', `unknown image format ${name}; the formats are ${FORMAT_NAMES.join(', ')}`);

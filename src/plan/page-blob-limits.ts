@@ -3,6 +3,8 @@
  * https://learn.microsoft.com/azure/storage/blobs/scalability-targets
  */
 
+/** The largest page blob, in bytes. */
+export const MAX_PAGE_BLOB = 8 * 1024 ** 4;
 /** The most requests a second. */
 export const REQUESTS_PER_SECOND = 500;
 /** The most bytes a second. */

@@ -4,12 +4,11 @@ import type { Disk } from '../disk/disk.js';
 import { warningsOf } from '../disk/warnings-of.js';
 import { VhdupError } from '../errors.js';
 import { option } from '../option-names.js';
+import { MAX_PAGE_BLOB } from '../plan/page-blob-limits.js';
 import { FOOTER_LENGTH } from '../protocol/fixed-vhd.js';
 import type { Session } from '../session/session.js';
 import type { PushOptions } from './options.js';
 
-/** The largest page blob, in bytes. */
-const MAX_BLOB = 8 * 1024 ** 4;
 const MIB = 1024 ** 2;
 /** The code of the warning about a sector size; raw disks have it too. */
 const SECTOR_SIZE = 'sector-size';
@@ -24,7 +23,7 @@ export function requireUsableDisk(
   { forceSectorSize = false }: Pick<PushOptions, 'forceSectorSize'>,
 ): void {
   const path = disk.layers[0]?.path ?? '';
-  if (disk.size + FOOTER_LENGTH > MAX_BLOB)
+  if (disk.size + FOOTER_LENGTH > MAX_PAGE_BLOB)
     throw new VhdupError('disk-unsupported', `${path}: ${formatSize(disk.size)} do not fit in a page blob (8 TiB)`);
   const sectorProblem = `its sectors have ${disk.sectorSize} bytes, those of an Azure VHD ${SECTOR}: the guest finds no partitions`;
   const hasOtherSectors = disk.sectorSize !== SECTOR;
