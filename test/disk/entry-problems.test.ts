@@ -17,7 +17,7 @@ void t.test('the first 100 problems of a table are listed, and the others counte
     severity: 'error',
     offset: 4096,
     field: 'BAT',
-    message: '5 more problems of entries are not listed',
+    message: '5 more problems of its entries are not listed',
   });
   t.end();
 });
