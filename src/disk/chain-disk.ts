@@ -1,5 +1,5 @@
-import type { Decompressor } from '../compression/decompressor.js';
 import type { Warning } from '../errors.js';
+import type { Decompression } from './decompression.js';
 import type { Creation, Disk, Extent, ExtentOptions, FileState, Layer, SourceFile } from './disk.js';
 import type { AllocationMap, Image } from './image.js';
 import { forEachConcurrent } from './for-each-concurrent.js';
@@ -25,7 +25,7 @@ export interface ChainProperties {
   /** The size is rounded up to a multiple of this, in bytes. */
   readonly align: number;
   /** Shared by the images; closed with them. */
-  readonly decompressor: Decompressor;
+  readonly decompression: Decompression;
 }
 
 /** A chain of images as one disk. Every sector is resolved on its own, through all layers. */
@@ -38,17 +38,17 @@ export class ChainDisk implements Disk {
   readonly warnings: readonly Warning[];
   readonly #images: readonly Image[];
   readonly #align: number;
-  readonly #decompressor: Decompressor;
+  readonly #decompression: Decompression;
 
   /** `images`: the top first. */
-  constructor(images: readonly Image[], { warnings, align, decompressor }: ChainProperties) {
+  constructor(images: readonly Image[], { warnings, align, decompression }: ChainProperties) {
     const layers = layersOf(images);
     const [top] = images;
     const [topLayer] = layers;
     if (!top || !topLayer) throw new RangeError('a chain has at least one image');
     this.#images = images;
     this.#align = align;
-    this.#decompressor = decompressor;
+    this.#decompression = decompression;
     this.layers = layers;
     this.size = Math.ceil(topLayer.size / align) * align;
     this.sectorSize = topLayer.sectorSize;
@@ -88,7 +88,7 @@ export class ChainDisk implements Disk {
     return new ChainDisk(this.#images.slice(layer), {
       warnings: this.warnings,
       align: this.#align,
-      decompressor: this.#decompressor,
+      decompression: this.#decompression,
     });
   }
 
@@ -110,7 +110,7 @@ export class ChainDisk implements Disk {
 
   async close(): Promise<void> {
     await closeAll(this.#images);
-    await this.#decompressor.close();
+    await this.#decompression.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,6 @@
-import { Decompressor } from '../compression/decompressor.js';
 import type { Warning } from '../errors.js';
 import { ChainDisk, closeAll } from './chain-disk.js';
+import { Decompression } from './decompression.js';
 import type { Disk } from './disk.js';
 import type { Files } from './file.js';
 import { findParent } from './find-parent.js';
@@ -52,9 +52,9 @@ export async function openChain(
 ): Promise<Disk> {
   const images: Image[] = [];
   const warnings: Warning[] = [];
-  const decompressor = new Decompressor();
+  const decompression = new Decompression();
   try {
-    for await (const { inspection, chainProblems } of walkChain(path, files, options, { memory, decompressor })) {
+    for await (const { inspection, chainProblems } of walkChain(path, files, options, { memory, decompression })) {
       if (inspection?.image) images.push(inspection.image);
       const problems = [...chainProblems, ...(inspection?.findings.problems ?? [])];
       const error = problems.find(isError);
@@ -62,10 +62,10 @@ export async function openChain(
       if (!inspection?.image) throw new TypeError(`${path}: refused without an error`);
       warnings.push(...chainProblems.map(({ code, file, message }) => ({ code, message: `${file}: ${message}` })));
     }
-    return new ChainDisk(images, { warnings, align: options.align ? MIB : SECTOR, decompressor });
+    return new ChainDisk(images, { warnings, align: options.align ? MIB : SECTOR, decompression });
   } catch (error) {
     await closeAll(images);
-    await decompressor.close();
+    await decompression.close();
     throw error;
   }
 }
@@ -75,7 +75,7 @@ export interface ChainResources {
   /** For their structures. */
   readonly memory: MemoryBudget;
   /** The caller closes it. */
-  readonly decompressor: Decompressor;
+  readonly decompression: Decompression;
 }
 
 /** Walks from an image to its root, the top first, as far as parents are found. The caller closes the images that it yields. */

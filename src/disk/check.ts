@@ -1,6 +1,6 @@
-import { Decompressor } from '../compression/decompressor.js';
 import { walkChain } from './chain.js';
 import { closeAll, layersOf } from './chain-disk.js';
+import { Decompression } from './decompression.js';
 import type { Layer } from './disk.js';
 import { localFiles, type Files } from './file.js';
 import { isError, type DiskError, type DiskWarning, type Problem } from './findings.js';
@@ -38,7 +38,7 @@ export async function checkDiskFrom(source: Files, path: string, options: OpenOp
   const files: CheckedFile[] = [];
   const problems: Problem[] = [];
   const images: Image[] = [];
-  const resources = { memory: new MemoryBudget(), decompressor: new Decompressor() };
+  const resources = { memory: new MemoryBudget(), decompression: new Decompression() };
   try {
     for await (const { inspection, chainProblems } of walkChain(path, source, options, resources)) {
       problems.push(...chainProblems, ...(inspection?.findings.problems ?? []));
@@ -49,7 +49,7 @@ export async function checkDiskFrom(source: Files, path: string, options: OpenOp
     }
   } finally {
     await closeAll(images);
-    await resources.decompressor.close();
+    await resources.decompression.close();
   }
   const errors = problems.filter(isError);
   return {

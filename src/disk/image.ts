@@ -1,4 +1,4 @@
-import type { Decompressor } from '../compression/decompressor.js';
+import type { Decompression } from './decompression.js';
 import type { Creation, FileState, Layer, SourceFile } from './disk.js';
 import type { SourceHandle } from './file.js';
 import type { FileEnds } from './file-ends.js';
@@ -131,7 +131,7 @@ export interface OpenContext {
   /** Shared by the images of the chain. */
   readonly memory: MemoryBudget;
   /** Shared by the images of the chain. Images do not close it. */
-  readonly decompressor: Decompressor;
+  readonly decompression: Decompression;
   /** The snapshot within the image that is read, by id or name; `undefined`: the present state. */
   readonly snapshot: string | undefined;
   /**

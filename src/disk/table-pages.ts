@@ -3,7 +3,7 @@ import { VhdupError } from '../errors.js';
 import { forEachConcurrent } from './for-each-concurrent.js';
 import type { MemoryBudget } from './memory-budget.js';
 
-/** At most this many bytes of pages are read again for a stretch, but at least one page: 32 MiB in all for 128 layers. */
+/** At most this many bytes of pages are read again for a stretch, but at least one page: 32 MiB in all for 128 layers with pages of up to that size. */
 const LOADED_BYTES = 256 * 1024;
 
 /** A page of a table, as words of 32 bits. A page without an entry in use takes no memory. */

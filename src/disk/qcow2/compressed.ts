@@ -1,19 +1,12 @@
-import pLimit from 'p-limit';
-import type { Decompressor } from '../../compression/decompressor.js';
-import { BufferPool } from '../../bytes/buffer-pool.js';
 import { DecompressionError } from '../../compression/compressed-pieces.js';
 import { VhdupError } from '../../errors.js';
+import type { Decompression } from '../decompression.js';
 import type { SourceHandle } from '../file.js';
-import { ClusterCache } from './cluster-cache.js';
 import type { CompressedPlace } from './entry.js';
 import type { Compression } from './header.js';
 
 /** A batch decompresses to at most this many bytes, but at least to one cluster. */
 const BATCH_BYTES = 1024 * 1024;
-/** The compressed bytes of a batch are read into buffers of this size, which are used again; larger ones are rare. */
-const BUFFER_BYTES = BATCH_BYTES + 128 * 1024;
-/** Batches that are read and decompressed at a time. */
-const CONCURRENCY = 8;
 /** A batch is read in one go if the gaps between its clusters have at most this many bytes in all. */
 const MAX_GAP = 64 * 1024;
 
@@ -31,7 +24,8 @@ export interface CompressedPart {
 /** The image that compressed clusters are in. */
 export interface CompressedContext {
   readonly file: SourceHandle;
-  readonly decompressor: Decompressor;
+  /** Shared by the images of the chain. */
+  readonly decompression: Decompression;
   readonly method: Compression;
   /** In bytes. */
   readonly clusterSize: number;
@@ -42,13 +36,9 @@ export interface CompressedContext {
 /** Reads the compressed clusters of an image: whole clusters many at a time, parts through a cache. */
 export class CompressedClusters {
   readonly #context: CompressedContext;
-  readonly #limit = pLimit(CONCURRENCY);
-  readonly #cache: ClusterCache;
-  readonly #pool = new BufferPool(BUFFER_BYTES);
 
   constructor(context: CompressedContext) {
     this.#context = context;
-    this.#cache = new ClusterCache(context.clusterSize);
   }
 
   /**
@@ -70,40 +60,35 @@ export class CompressedClusters {
     if (batch) yield this.#reading(batch);
   }
 
-  /** Drops all clusters that are kept. */
+  /** Drops all clusters that are kept, also those of the other images of the chain. */
   dropCache(): void {
-    this.#cache.drop();
+    this.#context.decompression.clusters.drop();
   }
 
   #reading(batch: Batch): () => Promise<void> {
-    return () => this.#limit(() => this.#decompress(batch));
+    return () => this.#decompress(batch);
   }
 
   async #readPart({ cluster, place, start, into }: CompressedPart): Promise<void> {
-    const content = await this.#cache.get(cluster, async () => {
-      const whole = new Uint8Array(this.#context.clusterSize);
-      await this.#limit(() => this.#decompress(new Batch({ cluster, place, start: 0, into: whole })));
+    const { file, clusterSize, decompression } = this.#context;
+    const content = await decompression.clusters.get(`${file.identity} ${cluster}`, clusterSize, async () => {
+      const whole = new Uint8Array(clusterSize);
+      await this.#decompress(new Batch({ cluster, place, start: 0, into: whole }));
       return whole;
     });
     into.set(content.subarray(start, start + into.length));
   }
 
   /** Reads the clusters of a batch, and decompresses them to where the first one goes. */
-  async #decompress({ first, parts, start, end }: Batch): Promise<void> {
-    const { file } = this.#context;
+  async #decompress(batch: Batch): Promise<void> {
+    const { file, decompression } = this.#context;
     // The last cluster of a file may end within its last sector.
-    const length = Math.min(end, file.size) - start;
-    // Most batches fit into a buffer. Without the pool, their memory would be freed long after they are done.
-    const buffer = length <= BUFFER_BYTES ? this.#pool.acquire() : new Uint8Array(new SharedArrayBuffer(length));
-    try {
-      await this.#decompressFrom(buffer.subarray(0, length), { first, parts, start });
-    } finally {
-      if (length <= BUFFER_BYTES) this.#pool.release(buffer);
-    }
+    const length = Math.min(batch.end, file.size) - batch.start;
+    await decompression.withBuffer(length, (bytes) => this.#decompressFrom(bytes, batch));
   }
 
-  async #decompressFrom(bytes: Uint8Array, { first, parts, start }: Pick<Batch, 'first' | 'parts' | 'start'>) {
-    const { file, decompressor, method, clusterSize } = this.#context;
+  async #decompressFrom(bytes: Uint8Array, { first, parts, start }: Batch): Promise<void> {
+    const { file, decompression, method, clusterSize } = this.#context;
     await file.read(start, bytes);
     const pieces = parts.map(({ place }) => ({
       start: place.start - start,
@@ -112,7 +97,7 @@ export class CompressedClusters {
     const { buffer, byteOffset } = first.into;
     const into = new Uint8Array(buffer, byteOffset, parts.length * clusterSize);
     try {
-      await decompressor.decompress({ method, bytes, pieces, pieceLength: clusterSize, into });
+      await decompression.decompressor.decompress({ method, bytes, pieces, pieceLength: clusterSize, into });
     } catch (error) {
       if (!(error instanceof DecompressionError)) throw error;
       const { cluster } = parts[error.index] ?? first;

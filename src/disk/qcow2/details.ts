@@ -3,7 +3,7 @@ import type { LayerDetail } from '../disk.js';
 import { displayName } from '../display-name.js';
 import type { Backing } from './backing.js';
 import type { Geometry } from './geometry.js';
-import type { Header } from './header.js';
+import type { HeaderFields } from './header.js';
 import type { Snapshot } from './snapshots.js';
 
 /** At most this many snapshots are listed. */
@@ -17,7 +17,7 @@ const MAX_FILE_NAME = 1100;
 
 /** What an image says about itself. */
 export interface Described {
-  readonly header: Header;
+  readonly header: HeaderFields;
   readonly geometry: Geometry;
   readonly compressedClusters: number;
   readonly snapshots: readonly Snapshot[];
@@ -75,7 +75,7 @@ function named(name: string, label: string, value: string, text = displayName(va
   return { name, label, value: displayName(value, MAX_FILE_NAME), text };
 }
 
-function featuresOf(header: Header): string[] {
+function featuresOf(header: HeaderFields): string[] {
   return [
     ...(header.isDirty ? ['dirty'] : []),
     ...(header.hasLazyRefcounts ? ['lazy refcounts'] : []),

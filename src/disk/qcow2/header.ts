@@ -45,6 +45,9 @@ export interface Header {
   readonly hasBitmaps: boolean;
 }
 
+/** A header without the first cluster, which is up to 2 MiB: what a long chain can keep of each image. */
+export type HeaderFields = Omit<Header, 'bytes'>;
+
 /** Returns true if a 64-bit field has this bit. */
 export function hasBit(field: bigint, bit: number): boolean {
   return ((field >> BigInt(bit)) & 1n) === 1n;

@@ -52,7 +52,7 @@ class Qcow2Image implements Image {
     this.#structure = structure;
     this.#compressed = new CompressedClusters({
       file,
-      decompressor: context.decompressor,
+      decompression: context.decompression,
       method: header.compression,
       clusterSize: geometry.clusterSize,
       entryOffset: (cluster) => tables.entryOffset(cluster),

@@ -6,7 +6,7 @@ import { readBacking, type Backing } from './backing.js';
 import { openDataFile, type DataFile } from './data-file.js';
 import { checkFeatures, readExtensions } from './extensions.js';
 import { geometryOf, type Geometry } from './geometry.js';
-import { readHeader, type Header } from './header.js';
+import { readHeader, type Header, type HeaderFields } from './header.js';
 import { l1PlaceOf, type L1Location } from './l1-place.js';
 import { HEADER, L1_ENTRY } from './layout.js';
 import { readSnapshots, type Snapshot, type SnapshotTable } from './snapshots.js';
@@ -18,7 +18,9 @@ export const FORMAT = 'qcow2';
 
 /** The structures of an image without errors. */
 export interface Structure {
-  readonly header: Header;
+  readonly header: HeaderFields;
+  /** Bytes of the first cluster, as far as the file has it. */
+  readonly headBytes: number;
   readonly geometry: Geometry;
   readonly tables: Tables;
   /** Virtual size in bytes. */
@@ -96,10 +98,12 @@ export async function readStructure(file: SourceHandle, context: OpenContext): P
       await dataFile?.file.close();
       return { summary, structure: undefined };
     }
+    const { bytes, ...fields } = header;
     return {
       summary,
       structure: {
-        header,
+        header: fields,
+        headBytes: bytes.length,
         geometry: geometryOf(header),
         tables,
         size,
@@ -147,10 +151,10 @@ function digestOf(header: Header, place: L1Location | undefined): StructureDiges
 /** Returns the digest of the structures that the file has now. Throws `disk-unreadable`. */
 export async function currentDigest(
   file: SourceHandle,
-  { header, size, snapshot, tables }: Structure,
+  { header, headBytes, size, snapshot, tables }: Structure,
 ): Promise<string> {
   const digest = new StructureDigest();
-  const bytes = new Uint8Array(header.bytes.length);
+  const bytes = new Uint8Array(headBytes);
   await file.read(0, bytes);
   digest.addBytes(bytes);
   digest.addBytes(Buffer.from(`${Number((snapshot ?? header).l1Offset)} ${size}`));
