@@ -1,10 +1,10 @@
+import { damagedHint } from '../damaged-hint.js';
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
 import { foreignFormat, type ForeignFormat } from '../foreign-format.js';
 import type { ImageOptions } from '../image.js';
 import { COOKIE, fieldsOf, footerProblems, hasCookie, isFooter, parseFooter, type Footer } from './footer.js';
 import { DISK_TYPE, FOOTER, FOOTER_LENGTH } from './layout.js';
-import { option } from '../../option-names.js';
 
 /** A footer, and its place in the file. */
 export interface FoundFooter {
@@ -14,9 +14,6 @@ export interface FoundFooter {
   /** First byte after the data: the start of the footer at the end, or the end of a file without one. */
   readonly dataEnd: number;
 }
-
-/** A function, because the names of options are set after this file is loaded. */
-const damagedHint = () => `the file is damaged; ${option('ignoreChecksum')} reads it all the same`;
 
 /** A place where a file may have its footer. */
 interface Place {

@@ -1,21 +1,8 @@
 import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
 import type { ImageOptions } from '../image.js';
-import { option } from '../../option-names.js';
-import {
-  HEADER,
-  HEADER_LENGTH,
-  MIB,
-  SECTION,
-  checksum,
-  guid,
-  hex,
-  text,
-  uint16,
-  uint32,
-  uint64,
-  unlessNone,
-} from './layout.js';
+import { hasSignature, isValid, reportDamaged, type Copy, type CopyContext, type CopyKind } from './copies.js';
+import { HEADER, HEADER_LENGTH, MIB, SECTION, guid, uint16, uint32, uint64, unlessNone } from './layout.js';
 
 /** The current header of a file, parsed ([MS-VHDX] 2.2.2). */
 export interface Header {
@@ -38,10 +25,7 @@ export interface FoundHeader {
   readonly current: Header | undefined;
 }
 
-interface Candidate {
-  readonly bytes: Buffer;
-  readonly offset: number;
-}
+const KIND: CopyKind = { name: 'header', signature: 'head', fields: HEADER };
 
 /** A larger log is not read: those of real files have a few MiB. */
 const MAX_LOG_LENGTH = 1024 * MIB;
@@ -51,19 +35,19 @@ const MAX_LOG_LENGTH = 1024 * MIB;
  * because a crash may leave one. The file has a whole header section.
  */
 export async function readHeader(file: SourceHandle, options: ImageOptions, findings: Findings): Promise<FoundHeader> {
-  const candidates: Candidate[] = [];
-  for (const offset of SECTION.headers) {
+  const copies: Copy[] = [];
+  for (const [index, offset] of SECTION.headers.entries()) {
     const bytes = Buffer.alloc(HEADER_LENGTH);
     await file.read(offset, bytes);
-    candidates.push({ bytes, offset });
+    copies.push({ bytes, offset, name: `header ${index + 1}` });
   }
-  const chosen = choose(candidates, options, findings);
-  return { bytes: candidates.map(({ bytes }) => bytes), current: chosen && parse(chosen, file.size, findings) };
+  const chosen = choose(copies, { options, findings });
+  return { bytes: copies.map(({ bytes }) => bytes), current: chosen && parse(chosen, file.size, findings) };
 }
 
-function choose(candidates: readonly Candidate[], options: ImageOptions, findings: Findings): Candidate | undefined {
-  const valid = candidates.filter(({ bytes }) => hasSignature(bytes) && hasChecksum(bytes));
-  const [first, second] = valid;
+function choose(copies: readonly Copy[], context: CopyContext): Copy | undefined {
+  const { options, findings } = context;
+  const [first, second] = copies.filter((copy) => isValid(copy, KIND));
   if (first && second) {
     const [a, b] = [sequenceNumber(first), sequenceNumber(second)];
     if (a !== b || first.bytes.equals(second.bytes)) return b > a ? second : first;
@@ -74,58 +58,27 @@ function choose(candidates: readonly Candidate[], options: ImageOptions, finding
     );
     return undefined;
   }
-  for (const candidate of candidates) {
-    if (candidate === first) continue;
-    const { offset, field, problem } = damage(candidate);
-    if (first) findings.warning(offset, field, `${problem}: the other header is used`, { code: 'damaged-copy' });
-    else if (!options.ignoreChecksum || !hasSignature(candidate.bytes))
-      findings.error(offset, field, problem, { hint: damagedHint() });
-  }
+  reportDamaged(copies, first, KIND, context);
   if (first ?? !options.ignoreChecksum) return first;
-  const [best] = candidates
-    .filter(({ bytes }) => hasSignature(bytes))
+  const [best] = copies
+    .filter((copy) => hasSignature(copy, KIND))
     .sort((a, b) => (sequenceNumber(a) < sequenceNumber(b) ? 1 : -1));
   if (best)
     findings.warning(
       best.offset + HEADER.checksum[0],
       'header checksum',
       'the checksum of the header is wrong and was ignored',
-      {
-        code: 'checksum-ignored',
-      },
+      { code: 'checksum-ignored' },
     );
   return best;
 }
 
-/** Returns what to do about a wrong checksum. */
-export function damagedHint(): string {
-  return `the file is damaged; ${option('ignoreChecksum')} reads it all the same`;
-}
-
-function damage({ bytes, offset }: Candidate): { offset: number; field: string; problem: string } {
-  const name = `header ${SECTION.headers.findIndex((place) => place === offset) + 1}`;
-  if (!hasSignature(bytes)) return { offset, field: `${name} signature`, problem: 'is not "head"' };
-  return {
-    offset: offset + HEADER.checksum[0],
-    field: `${name} checksum`,
-    problem: `${hex(uint32(bytes, HEADER.checksum))} is wrong, the bytes give ${hex(checksum(bytes))}`,
-  };
-}
-
-function hasSignature(bytes: Uint8Array): boolean {
-  return text(bytes, HEADER.signature) === 'head';
-}
-
-function hasChecksum(bytes: Uint8Array): boolean {
-  return uint32(bytes, HEADER.checksum) === checksum(bytes);
-}
-
-function sequenceNumber({ bytes }: Candidate): bigint {
+function sequenceNumber({ bytes }: Copy): bigint {
   return uint64(bytes, HEADER.sequenceNumber);
 }
 
 /** Returns the fields of the current header. Returns `undefined`, and reports an error, if one of them is wrong. */
-function parse({ bytes, offset }: Candidate, fileSize: number, findings: Findings): Header | undefined {
+function parse({ bytes, offset }: Copy, fileSize: number, findings: Findings): Header | undefined {
   const logGuid = unlessNone(guid(bytes, HEADER.logGuid));
   const logOffset = uint64(bytes, HEADER.logOffset);
   const logLength = uint32(bytes, HEADER.logLength);

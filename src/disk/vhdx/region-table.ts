@@ -3,7 +3,7 @@ import type { SourceHandle } from '../file.js';
 import type { Findings } from '../findings.js';
 import type { ImageOptions } from '../image.js';
 import type { UsedUnits } from '../used-units.js';
-import { damagedHint } from './header.js';
+import { hasSignature, isValid, reportDamaged, type Copy, type CopyKind } from './copies.js';
 import {
   ENTRY_LENGTH,
   MAX_ENTRIES,
@@ -14,10 +14,7 @@ import {
   REGION_TABLE_HEADER_LENGTH,
   REGION_TABLE_LENGTH,
   SECTION,
-  checksum,
   guid,
-  hex,
-  text,
   uint32,
   uint64,
 } from './layout.js';
@@ -43,18 +40,14 @@ export interface RegionContext {
   readonly used: UsedUnits;
 }
 
-interface Table {
-  readonly bytes: Buffer;
-  readonly offset: number;
-  readonly name: string;
-}
+const KIND: CopyKind = { name: 'region table', signature: 'regi', fields: REGION_TABLE };
 
 /**
  * Reads the region table: the first, or its copy if that one is damaged ([MS-VHDX] 2.2.3). Returns `undefined`, and reports an
  * error, if both are, or if a region is unknown and required, or at a wrong place. Throws `disk-unreadable`.
  */
 export async function readRegions(file: SourceHandle, context: RegionContext): Promise<Regions | undefined> {
-  const tables: Table[] = [];
+  const tables: Copy[] = [];
   for (const [index, offset] of SECTION.regionTables.entries()) {
     const bytes = Buffer.alloc(REGION_TABLE_LENGTH);
     await file.read(offset, bytes);
@@ -65,22 +58,16 @@ export async function readRegions(file: SourceHandle, context: RegionContext): P
   return table && regionsOf(table, file.size, context);
 }
 
-function choose(tables: readonly Table[], { findings, options }: RegionContext): Table | undefined {
-  const valid = tables.filter(({ bytes }) => hasSignature(bytes) && hasChecksum(bytes));
-  const [first, second] = valid;
+function choose(tables: readonly Copy[], context: RegionContext): Copy | undefined {
+  const { findings, options } = context;
+  const [first, second] = tables.filter((table) => isValid(table, KIND));
   if (first && second && !first.bytes.equals(second.bytes))
     findings.warning(second.offset, second.name, 'it differs from the first region table, which is used', {
       code: 'damaged-copy',
     });
-  for (const table of tables) {
-    if (valid.includes(table)) continue;
-    const { offset, field, problem } = damage(table);
-    if (first) findings.warning(offset, field, `${problem}: the other region table is used`, { code: 'damaged-copy' });
-    else if (!options.ignoreChecksum || !hasSignature(table.bytes))
-      findings.error(offset, field, problem, { hint: damagedHint() });
-  }
+  reportDamaged(tables, first, KIND, context);
   if (first ?? !options.ignoreChecksum) return first;
-  const best = tables.find(({ bytes }) => hasSignature(bytes));
+  const best = tables.find((table) => hasSignature(table, KIND));
   if (best)
     findings.warning(
       best.offset + REGION_TABLE.checksum[0],
@@ -91,26 +78,9 @@ function choose(tables: readonly Table[], { findings, options }: RegionContext):
   return best;
 }
 
-function damage({ bytes, offset, name }: Table): { offset: number; field: string; problem: string } {
-  if (!hasSignature(bytes)) return { offset, field: `${name} signature`, problem: 'is not "regi"' };
-  return {
-    offset: offset + REGION_TABLE.checksum[0],
-    field: `${name} checksum`,
-    problem: `${hex(uint32(bytes, REGION_TABLE.checksum))} is wrong, the bytes give ${hex(checksum(bytes))}`,
-  };
-}
-
-function hasSignature(bytes: Uint8Array): boolean {
-  return text(bytes, REGION_TABLE.signature) === 'regi';
-}
-
-function hasChecksum(bytes: Uint8Array): boolean {
-  return uint32(bytes, REGION_TABLE.checksum) === checksum(bytes);
-}
-
 /** Checks the entries; the first problem ends it. */
 function regionsOf(
-  { bytes, offset: tableOffset, name }: Table,
+  { bytes, offset: tableOffset, name }: Copy,
   fileSize: number,
   context: RegionContext,
 ): Regions | undefined {
