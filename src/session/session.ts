@@ -1,6 +1,7 @@
 import { hasCode, type Warning } from '../errors.js';
 import { checkOptions } from '../option-rules.js';
-import { credentialsFor } from '../azure/credential.js';
+import { BlockBlob } from '../azure/block-blob.js';
+import { credentialsFor, type Credentials } from '../azure/credential.js';
 import { Container } from '../azure/container.js';
 import type { BlobLocation } from '../azure/location.js';
 import { PageBlob } from '../azure/page-blob.js';
@@ -76,26 +77,32 @@ export class Session {
 
   /** Returns the page blob at `location`, with the credentials for it. Sends no request to the blob. */
   async blob(location: BlobLocation): Promise<PageBlob> {
-    return new PageBlob(
-      location,
-      await credentialsFor(location, this.#options.environment, {
-        accountSas: this.#options.accountSas,
-        allowHttp: this.#options.allowHttp,
-        deadlineMs: this.#options.retry?.deadlineMs,
-        floor: this.#floor,
-        onRequest: this.#options.requestEvents
-          ? (record) => {
-              // This is called by a socket: what the listener throws would end the process.
-              try {
-                this.emit({ type: 'request', ...record });
-              } catch (error) {
-                this.fail(error);
-              }
+    return new PageBlob(location, await this.#credentialsFor(location), this.#retrier);
+  }
+
+  /** Returns the block blob with another name in the container of a blob, with the credentials of that one. */
+  blockBlob({ location, credentials }: PageBlob, name: string): BlockBlob {
+    const beside = { ...location, name, snapshot: undefined, versionId: undefined };
+    return new BlockBlob(beside, credentials, this.#retrier);
+  }
+
+  #credentialsFor(location: BlobLocation): Promise<Credentials> {
+    return credentialsFor(location, this.#options.environment, {
+      accountSas: this.#options.accountSas,
+      allowHttp: this.#options.allowHttp,
+      deadlineMs: this.#options.retry?.deadlineMs,
+      floor: this.#floor,
+      onRequest: this.#options.requestEvents
+        ? (record) => {
+            // This is called by a socket: what the listener throws would end the process.
+            try {
+              this.emit({ type: 'request', ...record });
+            } catch (error) {
+              this.fail(error);
             }
-          : undefined,
-      }),
-      this.#retrier,
-    );
+          }
+        : undefined,
+    });
   }
 
   /** Returns the container of a blob. */
