@@ -1,6 +1,7 @@
 import type { Disk } from '../disk/disk.js';
 import type { Phase } from '../session/events.js';
-import type { KnownLeaves, LeafRun } from './known-leaves.js';
+import type { LeafRun } from '../digest/tree.js';
+import type { KnownLeaves } from './known-leaves.js';
 import type { Hashing } from '../digest/hashing.js';
 import type { RangeSet } from '../bytes/range.js';
 import type { Consumer } from './scan.js';

@@ -1,11 +1,5 @@
-import { LEAF, VALUE } from '../digest/tree.js';
+import { LEAF, VALUE, type LeafRun } from '../digest/tree.js';
 import { endOf, subtract, type Range, type RangeSet } from '../bytes/range.js';
-
-/** The values of consecutive leaves, the first of them at `index`. */
-export interface LeafRun {
-  readonly index: number;
-  readonly values: Uint8Array;
-}
 
 /**
  * What is known about a disk's leaves before anything is read: the leaves of an ancestor hold if nothing changed there

@@ -4,7 +4,7 @@ import { TreeHasher } from '../digest/tree.js';
 import type { DigestCache } from '../state/digest-cache.js';
 import type { LeafFile } from '../state/leaf-file.js';
 import type { BlobForm, Digests } from './digest-computation.js';
-import type { LeafRun } from './known-leaves.js';
+import type { LeafRun } from '../digest/tree.js';
 import { LeafCacheWriter } from './leaf-cache-writer.js';
 
 /** The leaves of a layer, from the cache. */

@@ -1,6 +1,6 @@
 import type { DigestCache } from '../state/digest-cache.js';
 import type { LeafFileWriter } from '../state/leaf-file.js';
-import type { LeafRun } from './known-leaves.js';
+import type { LeafRun } from '../digest/tree.js';
 
 /**
  * Writes leaves to the cache as they become known. A failure, such as a full file system, only means that they are not

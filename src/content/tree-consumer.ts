@@ -1,9 +1,9 @@
 import type { Hashing } from '../digest/hashing.js';
-import { LEAF, TreeHasher } from '../digest/tree.js';
+import { LEAF, TreeHasher, type LeafRun } from '../digest/tree.js';
 import { alignedOut } from '../bytes/align.js';
 import { endOf, intersect, type RangeSet } from '../bytes/range.js';
 import type { DigestInput } from './digest-computation.js';
-import { UnchangedLeaves, type KnownLeaves, type LeafRun } from './known-leaves.js';
+import { UnchangedLeaves, type KnownLeaves } from './known-leaves.js';
 import type { Consumer, ScannedWindow } from './scan.js';
 
 /** Computes the tree digest of a disk. Only leaves that hold data and are not known are read. */

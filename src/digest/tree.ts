@@ -7,7 +7,17 @@ export const LEAF = 64 * 1024;
 export const VALUE = 32;
 /** Values in a node above the leaves. */
 const FANOUT = 256;
+/** The level of the nodes that are sections of a list of leaves (docs/LEAVES.md). */
+const SECTION_LEVEL = 2;
+/** Leaves in a section. */
+export const SECTION_LEAVES = FANOUT ** SECTION_LEVEL;
 const NAME = 'vhdup-tree-1';
+
+/** The values of consecutive leaves, the first of them at `index`. */
+export interface LeafRun {
+  readonly index: number;
+  readonly values: Uint8Array;
+}
 
 /**
  * Returns the values of consecutive leaves, one after the other. `bytes` must begin at the start of a leaf. The last
@@ -32,18 +42,15 @@ interface Level {
 }
 
 /**
- * Computes the tree digest of a disk (`docs/DIGEST.md`) from the values of its leaves in ascending order. Leaves that
- * are left out are zero, and cost nothing.
+ * Computes the value of one node from values that lie `height` levels below it, in ascending order. Values that are left out are
+ * zero, and cost nothing.
  */
-export class TreeHasher {
-  readonly #size: number;
+export class NodeHasher {
   readonly #levels: Level[];
   #next = 0;
 
-  /** `size`: the virtual size in bytes. */
-  constructor(size: number) {
-    this.#size = size;
-    this.#levels = Array.from({ length: heightOf(size) }, () => ({
+  constructor(height: number) {
+    this.#levels = Array.from({ length: height }, () => ({
       node: 0,
       values: new Uint8Array(FANOUT * VALUE),
       isZero: true,
@@ -51,8 +58,7 @@ export class TreeHasher {
   }
 
   /**
-   * Adds the values of leaves from `index` on. Throws `RangeError` if a leaf comes twice, after a later one, or beyond
-   * the disk.
+   * Adds consecutive values from `index` on. Throws `RangeError` if one comes twice, after a later one, or beyond the node.
    */
   add(index: number, values: Uint8Array): void {
     if (index < this.#next) throw new RangeError(`leaf ${index} comes after leaf ${this.#next - 1}`);
@@ -60,13 +66,11 @@ export class TreeHasher {
     for (let at = 0; at < values.length; at += VALUE) this.#set(0, index + at / VALUE, values.subarray(at, at + VALUE));
   }
 
-  /** Returns the digest, 32 bytes. Nothing may be added afterwards. */
-  digest(): Buffer {
+  /** Returns the value of the node, 32 bytes. Nothing may be added afterwards. */
+  value(): Uint8Array {
     for (let level = 0; level < this.#levels.length - 1; level++) this.#close(level);
     const top = this.#levels.at(-1);
-    const size = Buffer.alloc(8);
-    size.writeBigUInt64BE(BigInt(this.#size));
-    return sha256(Buffer.concat([Buffer.from(NAME, 'ascii'), size, top ? nodeValue(top) : Buffer.alloc(VALUE)]));
+    return top ? nodeValue(top) : new Uint8Array(VALUE);
   }
 
   #set(level: number, index: number, value: Uint8Array): void {
@@ -74,6 +78,7 @@ export class TreeHasher {
     if (!current) throw new RangeError(`leaf ${index} is beyond the disk`);
     if (isZeroValue(value)) return;
     const node = Math.floor(index / FANOUT);
+    if (level === this.#levels.length - 1 && node > 0) throw new RangeError(`leaf ${index} is beyond the disk`);
     if (node !== current.node) {
       this.#close(level);
       current.node = node;
@@ -92,6 +97,59 @@ export class TreeHasher {
   }
 }
 
+/**
+ * Computes the tree digest of a disk (`docs/DIGEST.md`) from the values of its leaves in ascending order. Leaves that
+ * are left out are zero, and cost nothing.
+ */
+export class TreeHasher {
+  readonly #size: number;
+  readonly #top: NodeHasher;
+
+  /** `size`: the virtual size in bytes. */
+  constructor(size: number) {
+    this.#size = size;
+    this.#top = new NodeHasher(heightOf(size));
+  }
+
+  /**
+   * Adds the values of leaves from `index` on. Throws `RangeError` if a leaf comes twice, after a later one, or beyond
+   * the disk.
+   */
+  add(index: number, values: Uint8Array): void {
+    this.#top.add(index, values);
+  }
+
+  /** Returns the digest, 32 bytes. Nothing may be added afterwards. */
+  digest(): Buffer {
+    return digestOf(this.#size, this.#top.value());
+  }
+}
+
+/** Returns the number of sections of a disk of `size` bytes: each is a node of level 2, or the top if there is no level 2. */
+export function sectionCount(size: number): number {
+  return Math.max(1, Math.ceil(size / (LEAF * SECTION_LEAVES)));
+}
+
+/** Returns what computes the value of a section of a disk of `size` bytes. Its leaves count from the beginning of the section. */
+export function sectionHasher(size: number): NodeHasher {
+  return new NodeHasher(Math.min(SECTION_LEVEL, heightOf(size)));
+}
+
+/** Returns the tree digest of a disk of `size` bytes, computed from the values of all its sections. */
+export function digestOfSections(size: number, values: Uint8Array): Buffer {
+  const height = heightOf(size);
+  if (height <= SECTION_LEVEL) return digestOf(size, values);
+  const top = new NodeHasher(height - SECTION_LEVEL);
+  top.add(0, values);
+  return digestOf(size, top.value());
+}
+
+function digestOf(size: number, top: Uint8Array): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(size));
+  return sha256(Buffer.concat([Buffer.from(NAME, 'ascii'), bytes, top]));
+}
+
 /** Returns the number of levels above the leaves, at least one. */
 function heightOf(size: number): number {
   let height = 1;
@@ -103,7 +161,8 @@ function nodeValue({ values, isZero }: Level): Uint8Array {
   return isZero ? new Uint8Array(VALUE) : sha256(values);
 }
 
-function isZeroValue(value: Uint8Array): boolean {
+/** Returns true for the value of zeros. */
+export function isZeroValue(value: Uint8Array): boolean {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength).compare(ZEROS, 0, value.length) === 0;
 }
 

@@ -1,6 +1,6 @@
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LeafFileWriter, deleteLeafFile, openLeafFile, type LeafFile } from './leaf-file.js';
+import { LeafFileWriter, deleteLeafFile, findLeafFile, openLeafFile, type LeafFile } from './leaf-file.js';
 import { readRecord, writeRecord, type RecordKind } from './record-file.js';
 
 /** The most bytes of records. Beyond that, the least recently used ones are deleted. */
@@ -70,6 +70,11 @@ export class DigestCache {
   /** Returns the leaves for a key, unchecked: see `LeafFile`. `undefined` if there are none. */
   openLeaves(key: string): Promise<LeafFile | undefined> {
     return openLeafFile(this.#folder, key);
+  }
+
+  /** Returns the leaves of any disk with this tree digest, unchecked: see `LeafFile`. `undefined` if there are none. */
+  findLeaves(digest: Uint8Array): Promise<LeafFile | undefined> {
+    return findLeafFile(this.#folder, digest);
   }
 
   /** Begins a file of leaves. Returns `undefined` if the folder cannot be written. */

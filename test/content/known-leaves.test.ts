@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
-import { KnownLeavesLost, UnchangedLeaves, type LeafRun } from '../../src/content/known-leaves.js';
-import { LEAF, VALUE } from '../../src/digest/tree.js';
+import { KnownLeavesLost, UnchangedLeaves } from '../../src/content/known-leaves.js';
+import { LEAF, VALUE, type LeafRun } from '../../src/digest/tree.js';
 
 /** Leaves whose values have their own index in every byte. */
 function run(index: number, count: number): LeafRun {

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { readFile, readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { LeafFileWriter, deleteLeafFile, openLeafFile, type StoredRun } from '../../src/state/leaf-file.js';
+import { LeafFileWriter, deleteLeafFile, openLeafFile } from '../../src/state/leaf-file.js';
+import type { StoredRun } from '../../src/state/leaf-runs.js';
 import { temporaryFolder } from '../support/folder.js';
 
 const DIGEST = randomBytes(32);
