@@ -8,6 +8,8 @@ type ProgressEvent = SessionEvent & { type: 'progress' };
 
 const TITLES: Readonly<Record<Phase, string>> = {
   'check-base': 'checking the base',
+  'read-leaves': 'reading the blob',
+  'compare-leaves': 'comparing leaves',
   'compare-destination': 'comparing the blob',
   copy: 'copying the base',
   clear: 'clearing',

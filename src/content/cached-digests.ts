@@ -1,7 +1,7 @@
 import type { Disk } from '../disk/disk.js';
 import { RangeMerger, rangeSet, type Range, type RangeSet } from '../bytes/range.js';
 import { SECTOR } from '../bytes/sector.js';
-import type { Phase } from '../session/events.js';
+import type { LeafRun } from '../digest/tree.js';
 import type { Session } from '../session/session.js';
 import { ContentDigests } from './content-digests.js';
 import {
@@ -11,6 +11,7 @@ import {
   type DigestRequest,
   type Digests,
 } from './digest-computation.js';
+import { KeptLeaves } from './kept-leaves.js';
 import { KnownLeavesLost } from './known-leaves.js';
 import type { CachedLeaves, LayerRecords } from './layer-records.js';
 import type { LeafCacheWriter } from './leaf-cache-writer.js';
@@ -23,10 +24,19 @@ interface Parts {
   /** The digests that are in the cache, and the request for the others. */
   readonly found: Digests;
   readonly missing: DigestRequest;
-  readonly phase: Phase;
+  readonly hints: CachedHints;
   readonly computation: DigestComputation;
   readonly known: CachedLeaves | undefined;
   readonly writer: LeafCacheWriter;
+  readonly kept: KeptLeaves | undefined;
+}
+
+/** How digests are computed with the help of the cache. */
+export interface CachedHints extends Pick<DigestHints, 'phase' | 'isSent'> {
+  /** Digests of this layer that were computed in this run. */
+  readonly given?: Digests | undefined;
+  /** True if the leaves are needed after the tree digest. Default false. */
+  readonly keepsLeaves?: boolean | undefined;
 }
 
 /** Digests of a layer that are computed with the help of the cache, and kept there. */
@@ -44,33 +54,38 @@ export class CachedDigests implements DigestComputation {
     session: Session,
     records: LayerRecords,
     request: DigestRequest,
-    { phase, isSent }: Pick<DigestHints, 'phase' | 'isSent'>,
+    hints: CachedHints,
   ): Promise<DigestComputation> {
-    const known = request.tree === true ? await records.nearestLeaves() : undefined;
+    const { given, keepsLeaves = false } = hints;
+    const nearest = request.tree === true && !given?.tree ? await records.nearestLeaves() : undefined;
+    const own = nearest?.layer === records.layer ? nearest : undefined;
+    const known = own ? undefined : nearest;
+    if (own) session.defer(() => own.file.close());
     const found: Digests = {
-      md5: request.md5 && (await records.md5(request.md5)),
-      tree: known?.layer === records.layer ? known.file.digest : undefined,
+      md5: given?.md5 ?? (request.md5 && (await records.md5(request.md5))),
+      tree: given?.tree ?? own?.file.digest,
+      leaves: given?.leaves ?? (own && { size: records.content.size, runs: () => own.file.runs() }),
     };
     const missing: DigestRequest = {
       md5: found.md5 ? undefined : request.md5,
       tree: request.tree === true && !found.tree,
     };
-    if (!missing.md5 && missing.tree !== true) {
-      await known?.file.close();
-      return new KnownDigests(found);
-    }
+    if (!missing.md5 && missing.tree !== true) return new KnownDigests(found);
     const writer = records.startLeaves(missing.tree === true);
+    const kept = keepsLeaves && missing.tree === true ? new KeptLeaves(session, records.content.size) : undefined;
     try {
       const computation = await ContentDigests.start(session, records.content, missing, {
-        phase,
-        isSent,
+        ...hints,
         known: known && {
           runs: known.file.runs(),
           changed: await changedAbove(records.content, known.layer - records.layer),
         },
-        keep: (run) => writer.add(run),
+        keep: async (run: LeafRun) => {
+          await writer.add(run);
+          await kept?.add(run);
+        },
       });
-      return new CachedDigests({ session, records, found, missing, phase, computation, known, writer });
+      return new CachedDigests({ session, records, found, missing, hints, computation, known, writer, kept });
     } catch (error) {
       await known?.file.close();
       await writer.discard();
@@ -82,7 +97,11 @@ export class CachedDigests implements DigestComputation {
     const { records, found, missing, writer } = this.#parts;
     const digests = await this.#compute();
     await records.keep(digests, missing.md5, writer);
-    return { md5: digests.md5 ?? found.md5, tree: digests.tree ?? found.tree };
+    return {
+      md5: digests.md5 ?? found.md5,
+      tree: digests.tree ?? found.tree,
+      leaves: digests.leaves ?? found.leaves,
+    };
   }
 
   async close(): Promise<void> {
@@ -93,13 +112,16 @@ export class CachedDigests implements DigestComputation {
   }
 
   async #compute(): Promise<Digests> {
-    const { session, records, missing, phase, computation, writer } = this.#parts;
+    const { session, records, missing, hints, computation, writer, kept } = this.#parts;
     try {
-      return await computation.finish();
+      return { ...(await computation.finish()), leaves: await kept?.finish() };
     } catch (error) {
       if (!(error instanceof KnownLeavesLost)) throw error;
       await writer.discard();
-      return digestsOf(session, records.content, missing, phase);
+      const anew = kept && new KeptLeaves(session, records.content.size);
+      const keep = (run: LeafRun) => anew?.add(run) ?? Promise.resolve();
+      const digests = await digestsOf(session, records.content, missing, { phase: hints.phase, keep });
+      return { ...digests, leaves: await anew?.finish() };
     }
   }
 }

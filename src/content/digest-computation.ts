@@ -28,6 +28,16 @@ export interface Digests {
   readonly md5: Buffer | undefined;
   /** 32 bytes, see `docs/DIGEST.md`. */
   readonly tree: Buffer | undefined;
+  /** The leaves that give `tree`, if they were to be kept. They can be read until the session ends. */
+  readonly leaves?: LeafSource | undefined;
+}
+
+/** The leaves of a disk. They are those of its tree digest. */
+export interface LeafSource {
+  /** Bytes of the disk. */
+  readonly size: number;
+  /** Yields the leaves in ascending order, as often as it is called. Leaves that are left out are zero. */
+  runs(): AsyncIterable<LeafRun>;
 }
 
 /** The content that digests are computed from: a disk, or what can be read like one. */

@@ -89,7 +89,8 @@ export function formKey({ padding, footer }: BlobForm): string {
   return `${padding} ${createHash('sha256').update(footer).digest('hex')}`;
 }
 
-async function hasDigest(runs: AsyncIterable<LeafRun>, size: number, digest: Uint8Array): Promise<boolean> {
+/** Returns true if leaves of a disk of `size` bytes give a tree digest. False too if they cannot be read. */
+export async function hasDigest(runs: AsyncIterable<LeafRun>, size: number, digest: Uint8Array): Promise<boolean> {
   const tree = new TreeHasher(size);
   try {
     for await (const { index, values } of runs) tree.add(index, values);

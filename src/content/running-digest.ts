@@ -1,9 +1,8 @@
 import { VhdupError } from '../errors.js';
 import { awaitBoth } from '../run/concurrency.js';
-import type { Phase } from '../session/events.js';
 import type { Session } from '../session/session.js';
 import { ContentDigests } from './content-digests.js';
-import type { Content, DigestComputation, DigestRequest, Digests } from './digest-computation.js';
+import type { Content, DigestComputation, DigestHints, DigestRequest, Digests } from './digest-computation.js';
 import { READ_AHEAD, scan, type AbortControl, type Consumer } from './scan.js';
 
 /** Windows in memory during a scan that serves nothing but digests. */
@@ -14,9 +13,9 @@ export async function digestsOf(
   session: Session,
   content: Content,
   request: DigestRequest,
-  phase: Phase,
+  hints: DigestHints,
 ): Promise<Digests> {
-  return scanForDigests(session, content, await ContentDigests.start(session, content, request, { phase }));
+  return scanForDigests(session, content, await ContentDigests.start(session, content, request, hints));
 }
 
 /**

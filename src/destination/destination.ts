@@ -1,6 +1,7 @@
 import type { ListedBlob } from '../azure/container.js';
 import type { BlobLocation } from '../azure/location.js';
 import type { Range, RangeSet } from '../bytes/range.js';
+import type { LeafSource } from '../content/digest-computation.js';
 import type { CopiedBlob } from '../protocol/copy-source.js';
 import type { PushIdentity, PushRecord } from '../protocol/push-record.js';
 import type { Seal, SealMode } from '../protocol/seal.js';
@@ -130,6 +131,10 @@ export interface DestinationWriter extends DestinationContent, AsyncDisposable {
   saveRecord(seen: DestinationSnapshot, record: PushRecord): Promise<void>;
   /** Removes Content-MD5, if `seen` has one. */
   removeContentMd5(seen: DestinationSnapshot): Promise<void>;
+  /** Writes the list of the disk's leaves beside it, in place of any other. Warns if that is refused. */
+  saveLeafList(tree: Uint8Array, leaves: LeafSource): Promise<void>;
+  /** Deletes the list of leaves of what was there before, if it may be deleted. */
+  deleteLeafList(): Promise<void>;
   /** Makes it a disk: footer, digests, and the state `complete` last. Throws `transfer-failed` if the service is too slow. */
   complete(completion: Completion): Promise<void>;
   /** Marks it as complete, as it was seen: nothing is left to be done when the writer is disposed of. */

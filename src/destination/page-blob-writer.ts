@@ -2,11 +2,14 @@ import { VhdupError } from '../errors.js';
 import type { Lease } from '../azure/lease.js';
 import type { PageBlob } from '../azure/page-blob.js';
 import { rangeSet, type Range, type RangeSet } from '../bytes/range.js';
+import type { LeafSource } from '../content/digest-computation.js';
+import { leafListOf } from '../protocol/leaf-list.js';
 import type { LeaseContext } from '../protocol/lease-context.js';
 import { withPushRecord, type PushRecord } from '../protocol/push-record.js';
 import { releaseLease, secondsUntilNoticed } from '../protocol/release-lease.js';
 import { requireStillThere } from '../protocol/require-blob.js';
 import { sealUnderLease, type Seal, type SealMode } from '../protocol/seal.js';
+import { deleteLeafList, tryToWriteLeafList } from '../protocol/write-leaf-list.js';
 import type { Completion, DestinationWriter } from './destination.js';
 import { snapshotOf, type PageBlobSnapshot } from './page-blob-snapshot.js';
 
@@ -63,6 +66,16 @@ export class PageBlobWriter implements DestinationWriter {
 
   async removeContentMd5({ properties }: PageBlobSnapshot): Promise<void> {
     if (properties.contentMd5) await this.#blob.setContentMd5(undefined, properties, this.#lease.conditions);
+  }
+
+  saveLeafList(tree: Uint8Array, leaves: LeafSource): Promise<void> {
+    const { session } = this.#context;
+    const disk = { size: leaves.size, tree, name: this.#blob.location.name, etag: undefined };
+    return tryToWriteLeafList(session, leafListOf(session, this.#blob), { leaves, disk });
+  }
+
+  deleteLeafList(): Promise<void> {
+    return deleteLeafList(leafListOf(this.#context.session, this.#blob));
   }
 
   /**

@@ -43,17 +43,25 @@ export async function* sectionsOf(runs: AsyncIterable<LeafRun>): AsyncGenerator<
   if (section) yield section;
 }
 
+/** A section to be stored. */
+export interface EncodedSection extends StoredSection {
+  /** The number of leaves that are not zero. */
+  readonly leaves: number;
+}
+
 /** Returns a section of a disk of `size` bytes as a list stores it. */
-export function encodeSection({ index, runs }: LeafSection, size: number): StoredSection {
+export function encodeSection({ index, runs }: LeafSection, size: number): EncodedSection {
   const start = index * SECTION_LEAVES;
   const hasher = sectionHasher(size);
   const pieces: Uint8Array[] = [];
+  let leaves = 0;
   for (const run of runs.flatMap(withoutZeros)) {
     hasher.add(run.index - start, run.values);
     const head = Buffer.alloc(RUN_HEADER);
     head.writeUInt32BE(run.index - start, 0);
     head.writeUInt32BE(run.values.length / VALUE, 4);
     pieces.push(head, run.values);
+    leaves += run.values.length / VALUE;
   }
   const plain = Buffer.concat(pieces);
   const deflated = plain.length === 0 ? plain : deflateSync(plain);
@@ -61,6 +69,7 @@ export function encodeSection({ index, runs }: LeafSection, size: number): Store
     value: hasher.value(),
     bytes: deflated.length < plain.length ? deflated : plain,
     plainLength: plain.length,
+    leaves,
   };
 }
 

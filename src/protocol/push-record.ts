@@ -51,8 +51,11 @@ export interface RecordedDigests {
   readonly md5: string | undefined;
 }
 
-/** `tree`, `md5`: that digest was compared with the ancestor's; `id`: only the unique id was compared. */
-export type BaseCheck = 'tree' | 'md5' | 'id';
+/**
+ * `tree`, `md5`: that digest was compared with the ancestor's; `id`: only the unique id was compared, or the base was itself pushed
+ * over such a base; `leaves`: the disk was compared with the leaves of the base.
+ */
+export type BaseCheck = 'tree' | 'md5' | 'id' | 'leaves';
 
 const PREFIX = 'vhdup_';
 const VERSION = '1';
@@ -138,7 +141,7 @@ export function hasUnknownPushRecord(metadata: Metadata): boolean {
 
 /** A kind of check that this version does not know counts as none. */
 function parseBaseCheck(text: string | undefined): BaseCheck {
-  return text === 'tree' || text === 'md5' ? text : 'id';
+  return text === 'tree' || text === 'md5' || text === 'leaves' ? text : 'id';
 }
 
 function parseDigests(tree: string | undefined, md5: string | undefined): RecordedDigests | undefined {
@@ -162,6 +165,11 @@ export function recordedTree(record: PushRecord | undefined, contentMd5: Uint8Ar
   if (record?.state !== 'complete' || !record.digests) return undefined;
   const md5 = contentMd5 && Buffer.from(contentMd5).toString('hex');
   return md5 === record.digests.md5 ? Buffer.from(record.digests.tree, 'hex') : undefined;
+}
+
+/** Returns true if a blob was pushed over a base of which only the id was compared, or over one for which that is true. */
+export function isOverUncheckedBase({ base }: PushRecord): boolean {
+  return base?.check === 'id';
 }
 
 /** Older versions recorded a time before their own last change, so a later Last-Modified is allowed by this much. */

@@ -1,11 +1,12 @@
 import { dirname } from 'node:path';
 import { VhdupError } from '../errors.js';
-import { localFiles, type SourceHandle } from '../disk/file.js';
+import { localFiles } from '../disk/file.js';
 import { recordedTree } from '../protocol/push-record.js';
 import { findProblem } from '../protocol/verdict.js';
 import { openDisk } from '../disk/open.js';
-import { intersect, rangeSet, totalLength, type RangeSet } from '../bytes/range.js';
-import type { Content, DigestRequest, Digests } from '../content/digest-computation.js';
+import { intersect, rangeSet, totalLength } from '../bytes/range.js';
+import type { DigestRequest, Digests } from '../content/digest-computation.js';
+import { flatContent } from '../content/flat-content.js';
 import { digestsOf } from '../content/running-digest.js';
 import type { PartFile } from './part-file.js';
 import type { PullResult } from './result.js';
@@ -107,7 +108,7 @@ async function digestsOfFile(
       format: 'vhd',
       parentDirs: [...(options.parentDirs ?? []), ...(parent ? [dirname(parent.link.path)] : [])],
     });
-    return await digestsOf(session, disk, request(disk.size), 'check-pulled');
+    return await digestsOf(session, disk, request(disk.size), { phase: 'check-pulled' });
   }
   const file = await localFiles.open(path);
   try {
@@ -115,21 +116,10 @@ async function digestsOfFile(
     const written = intersect(rangeSet([...(await source.ranges()), { offset: 0, length: unprovedBelow }]), [
       { offset: 0, length: size },
     ]);
-    const content = flatContent(file, size, written);
-    return await digestsOf(session, content, request(content.size), 'check-pulled');
+    // The file has the blob's bytes at the same offsets; outside of `written` they are zeros, and not read.
+    const content = flatContent(size, written, (offset, into) => file.read(offset, into));
+    return await digestsOf(session, content, request(content.size), { phase: 'check-pulled' });
   } finally {
     await file.close();
   }
-}
-
-/** Returns the first `size` bytes of a file that has the blob's bytes at the same offsets. Outside of `written` they are zeros, and not read. */
-function flatContent(file: SourceHandle, size: number, written: RangeSet): Content {
-  return {
-    size,
-    read: (offset, into) => file.read(offset, into),
-    async *extentBatches() {
-      await Promise.resolve();
-      yield written.map((range) => ({ ...range, kind: 'data' as const, layer: 0 }));
-    },
-  };
 }

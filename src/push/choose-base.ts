@@ -4,50 +4,40 @@ import { hasStatus } from '../azure/service-error.js';
 import type { DiskDigests } from '../content/disk-digests.js';
 import { parsePushRecord } from '../protocol/push-record.js';
 import { forEachLimited } from '../run/concurrency.js';
-import { isMismatch, openBase, type Base, type BaseRules } from './base.js';
+import type { AncestorBase } from './base.js';
+import { isMismatch } from './base-blob.js';
 import { checkBase } from './check-base.js';
 import type { PushContext } from './context.js';
-
-/** The base of a push, and whether its content was checked already. */
-export interface ChosenBase {
-  readonly base: Base | undefined;
-  readonly isChecked: boolean;
-}
+import { openAncestor, openBase, type ChosenBase } from './open-base.js';
 
 /**
  * Returns the base that the options name, or with `auto` the one that an interrupted push to the destination has recorded, else
  * the nearest ancestor in the destination's container. Throws `base-mismatch` if the named one is none.
  */
 export async function chooseBase(push: PushContext, digests: DiskDigests): Promise<ChosenBase> {
-  const { session, disk, destination, options } = push;
+  const { session, destination, options } = push;
   if (options.base === undefined) return { base: undefined, isChecked: false };
   if (options.base !== 'auto') {
     const location = baseLocationOf(options.base, destination.location);
-    return { base: await openBase(session, disk, location, rulesOf(push)), isChecked: false };
+    return openBase(push, digests, location);
   }
-  const recorded = await baseOfEarlierRun(push);
+  const recorded = await baseOfEarlierRun(push, digests);
   if (recorded) return recorded;
   const base = await findBaseInContainer(push, digests);
   session.note(base ? `base: ${base.blob.uri}` : 'no ancestor of this disk is in the container: everything is sent');
   return { base, isChecked: true };
 }
 
-function rulesOf({ options }: PushContext): BaseRules {
-  return { check: options.baseCheck ?? 'content', isSealed: options.requireSealedBase ?? false };
-}
-
 /** Returns the base that an interrupted push to the destination found: meanwhile another search could find another one. */
-async function baseOfEarlierRun(push: PushContext): Promise<ChosenBase | undefined> {
-  const { session, disk, destination } = push;
+async function baseOfEarlierRun(push: PushContext, digests: DiskDigests): Promise<ChosenBase | undefined> {
+  const { disk, destination } = push;
   const record = (await destination.inspect())?.verdict.record;
   if (!record || record.state === 'complete' || record.id !== disk.id) return undefined;
   if (!record.base) return { base: undefined, isChecked: false };
   try {
     const location = baseLocationOf(record.base.uri, destination.location);
     // Anyone may have written the metadata: no credential follows it to another account.
-    return location.endpoint === destination.location.endpoint
-      ? { base: await openBase(session, disk, location, rulesOf(push)), isChecked: false }
-      : undefined;
+    return location.endpoint === destination.location.endpoint ? await openBase(push, digests, location) : undefined;
   } catch (error) {
     if (isMismatch(error) || hasCode(error, 'usage')) return undefined;
     throw error;
@@ -58,7 +48,7 @@ async function baseOfEarlierRun(push: PushContext): Promise<ChosenBase | undefin
  * Returns the nearest ancestor in the destination's container: by the metadata of finished pushes, then by footer. A blob that
  * does not pass the check is skipped with a note. Returns `undefined` if none is left.
  */
-async function findBaseInContainer(push: PushContext, digests: DiskDigests): Promise<Base | undefined> {
+async function findBaseInContainer(push: PushContext, digests: DiskDigests): Promise<AncestorBase | undefined> {
   const { session, disk } = push;
   const { byId, others } = await listCandidates(push);
   for (const { id } of disk.layers) {
@@ -67,7 +57,7 @@ async function findBaseInContainer(push: PushContext, digests: DiskDigests): Pro
       if (base && (await passes(push, digests, base))) return base;
     }
   }
-  const found: Base[] = [];
+  const found: AncestorBase[] = [];
   await forEachLimited(
     others,
     session.scheduler.newLimit(),
@@ -90,7 +80,7 @@ interface Candidates {
 }
 
 async function listCandidates(push: PushContext): Promise<Candidates> {
-  const { disk, destination } = push;
+  const { disk, destination, options } = push;
   const byId = new Map<string, string[]>();
   const others: string[] = [];
   const smallest = Math.min(...disk.layers.map(({ size }) => size));
@@ -99,16 +89,15 @@ async function listCandidates(push: PushContext): Promise<Candidates> {
     const record = parsePushRecord(metadata);
     if (record?.state === 'complete' && record.id !== undefined)
       byId.set(record.id, [...(byId.get(record.id) ?? []), name]);
-    else if (!record && size > smallest && (hasContentMd5 || rulesOf(push).check === 'id')) others.push(name);
+    else if (!record && size > smallest && (hasContentMd5 || options.baseCheck === 'id')) others.push(name);
   }
   return { byId, others };
 }
 
 /** Opens a blob of the destination's container as a base. Returns `undefined` if it is none of this disk's. */
-async function openCandidate(push: PushContext, name: string): Promise<Base | undefined> {
-  const { session, disk, destination } = push;
+async function openCandidate(push: PushContext, name: string): Promise<AncestorBase | undefined> {
   try {
-    return await openBase(session, disk, { ...destination.location, name }, rulesOf(push));
+    return await openAncestor(push, { ...push.destination.location, name });
   } catch (error) {
     // A blob that is being written to, was deleted since the listing, or may not be read is no base, and no failure.
     if (isMismatch(error) || (error instanceof VhdupError && hasStatus(error, 403, 404, 409, 412))) return undefined;
@@ -117,7 +106,7 @@ async function openCandidate(push: PushContext, name: string): Promise<Base | un
 }
 
 /** Returns false, with a note, if a candidate has the id but not the content. */
-async function passes({ session, disk }: PushContext, digests: DiskDigests, base: Base): Promise<boolean> {
+async function passes({ session, disk }: PushContext, digests: DiskDigests, base: AncestorBase): Promise<boolean> {
   try {
     await checkBase(digests, disk, base);
     return true;

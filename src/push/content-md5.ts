@@ -3,7 +3,7 @@ import { option } from '../option-names.js';
 import type { Destination } from '../destination/destination.js';
 import type { Disk } from '../disk/disk.js';
 import type { PushPlan } from '../plan/push-plan.js';
-import type { Base } from './base.js';
+import type { AncestorBase, LeavesBase } from './base.js';
 import type { PreparedPush } from './context.js';
 import type { DestinationState } from './destination-state.js';
 import type { ContentMd5Mode, PushOptions } from './options.js';
@@ -16,7 +16,7 @@ const MAX_QUICK_BYTES = 2 * 1024 ** 3;
 /** The parts of a push that decide about Content-MD5. */
 export interface Md5Decision {
   readonly plan: Pick<PushPlan, 'write'>;
-  readonly base: Pick<Base, 'layer'> | undefined;
+  readonly base: Pick<AncestorBase, 'check' | 'layer'> | Pick<LeavesBase, 'check'> | undefined;
   readonly found: DestinationState;
 }
 
@@ -37,7 +37,9 @@ export function omitsContentMd5(context: Md5Context, { plan, base, found }: Md5D
   const mode = options.contentMd5 ?? 'auto';
   if (mode !== 'auto') return mode === 'never';
   if (found.kind === 'resumable') return found.record.contentMd5Omitted === true;
-  return disk.size > MAX_QUICK_BYTES && bytesToSend(disk, base, totalLength(plan.write)) < disk.size * MIN_SENT_SHARE;
+  return (
+    !setsContentMd5(disk, options) && bytesToSend(disk, base, totalLength(plan.write)) < disk.size * MIN_SENT_SHARE
+  );
 }
 
 /**
@@ -45,11 +47,19 @@ export function omitsContentMd5(context: Md5Context, { plan, base, found }: Md5D
  * the file system stores for the files.
  */
 function bytesToSend({ layers, openedFiles }: Md5Context['disk'], base: Md5Decision['base'], planned: number): number {
-  if (!layers.slice(0, base?.layer).some(({ type }) => type === 'fixed')) return planned;
+  if (base?.check === 'leaves' || !layers.slice(0, base?.layer).some(({ type }) => type === 'fixed')) return planned;
   return Math.min(
     planned,
     openedFiles.reduce((sum, { allocated }) => sum + allocated, 0),
   );
+}
+
+/** Returns true if a push of this disk sets Content-MD5 whatever its plan is, unless it resumes another one. */
+export function setsContentMd5(
+  { size }: Pick<Disk, 'size'>,
+  { contentMd5: mode = 'auto' }: Pick<PushOptions, 'contentMd5'>,
+): boolean {
+  return mode === 'always' || (mode === 'auto' && size <= MAX_QUICK_BYTES);
 }
 
 /** Why a push left out Content-MD5: `auto` decided so, or the option says `never`. */

@@ -1,7 +1,8 @@
 import { VhdupError } from '../errors.js';
 import { hasStatus } from '../azure/service-error.js';
 import type { CopyEnd } from '../destination/destination.js';
-import { requireUnchanged, type Base } from './base.js';
+import type { Base } from './base.js';
+import { requireUnchanged } from './base-blob.js';
 import type { PreparedPush } from './context.js';
 import type { Complete, DestinationState, Replaceable, Resumable } from './destination-state.js';
 import { inspectDestination } from './inspect-destination.js';

@@ -1,5 +1,6 @@
 import type { SessionOptions } from '../session/options.js';
-import { FLAG, TEXT, oneOf, rule, wholeNumber, type OptionRules } from '../option-rules.js';
+import type { Disk } from '../disk/disk.js';
+import { FLAG, OBJECT, TEXT, oneOf, rule, wholeNumber, type OptionRules } from '../option-rules.js';
 import { MAX_WRITE } from '../plan/page-blob-limits.js';
 import { SEAL_RULE, type SealMode } from '../protocol/seal.js';
 
@@ -18,6 +19,12 @@ export type ContentMd5Mode = 'auto' | 'always' | 'never';
 /** What of the destination to compare with the disk: what this push wrote and cleared, or all. */
 export type VerifyScope = 'sent' | 'all';
 
+/**
+ * How what has changed since the base is found. `layers`: the layers above the ancestor that it equals say so; `leaves`: the digests
+ * of the disk are compared with those of the base, which may be any blob; `auto`: by layers if the base is an ancestor.
+ */
+export type CompareMode = 'auto' | 'layers' | 'leaves';
+
 /** What to push where, and how. */
 export interface PushOptions extends SessionOptions {
   /** URI of the destination blob; a URI that ends with a slash names a container, and the blob gets the file's name. Default: the base's container. */
@@ -26,6 +33,14 @@ export interface PushOptions extends SessionOptions {
   readonly base?: string | undefined;
   /** What has to prove that the base is the local ancestor. Default `content`. */
   readonly baseCheck?: BaseCheckMode | undefined;
+  /** How what has changed since the base is found. Default `auto`. */
+  readonly compare?: CompareMode | undefined;
+  /** The local disk from which the base was made, perhaps by another tool: its leaves are compared, if its content is that of the base. */
+  readonly baseDisk?: Disk | undefined;
+  /** Read the base to compare it by leaves, if they are known from nowhere else. Default false. */
+  readonly readBase?: boolean | undefined;
+  /** Write the list of the disk's leaves beside the blob: a later push compares with it. Default true. See `docs/LEAVES.md`. */
+  readonly leafList?: boolean | undefined;
   /** Accept only a base that cannot be changed: under an infinite lease, immutable, a snapshot or a version. Default false. */
   readonly requireSealedBase?: boolean | undefined;
   /** Keep the destination from changing once it is complete. */
@@ -54,6 +69,10 @@ export const PUSH_RULES: OptionRules<PushOptions, keyof SessionOptions> = {
   to: TEXT,
   base: TEXT,
   baseCheck: oneOf('content', 'md5', 'id'),
+  compare: oneOf('auto', 'layers', 'leaves'),
+  baseDisk: OBJECT,
+  readBase: FLAG,
+  leafList: FLAG,
   requireSealedBase: FLAG,
   seal: SEAL_RULE,
   overwrite: FLAG,

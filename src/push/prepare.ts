@@ -5,11 +5,11 @@ import { SourceGuard } from '../content/source-guard.js';
 import { PageBlobDestination } from '../destination/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../protocol/fixed-vhd.js';
-import type { PushIdentity } from '../protocol/push-record.js';
+import { isOverUncheckedBase, type PushIdentity } from '../protocol/push-record.js';
 import type { Session } from '../session/session.js';
 import { DigestCache } from '../state/digest-cache.js';
 import { defaultCacheFolder } from '../state/user-folders.js';
-import { isOverUncheckedBase, type Base } from './base.js';
+import type { Base } from './base.js';
 import { requireCapabilities } from './capabilities.js';
 import { checkBase } from './check-base.js';
 import { chooseBase } from './choose-base.js';
@@ -58,16 +58,16 @@ async function openPush(session: Session, source: Disk, options: PushOptions): P
   const location = destinationOf(path, options.to, options.base);
   const destination = await PageBlobDestination.at(session, location, options.stateFolder);
   requireCapabilities(destination.can, destination.uri, options);
-  return { session, options, guard, disk, stream, destination };
+  const { cacheFolder } = options;
+  const cache = cacheFolder === false ? undefined : new DigestCache(cacheFolder ?? defaultCacheFolder());
+  return { session, options, guard, disk, stream, destination, cache };
 }
 
 async function decide(context: PushContext): Promise<PreparedPush> {
-  const { session, disk, stream, destination, options } = context;
-  const cache =
-    options.cacheFolder === false ? undefined : new DigestCache(options.cacheFolder ?? defaultCacheFolder());
+  const { session, disk, stream, destination, cache, options } = context;
   const digests = new DiskDigests(session, disk, cache);
   const { base, isChecked } = await chooseBase(context, digests);
-  const { plan, identity: planned } = await planAndIdentify(context, base);
+  const { plan, identity: planned, comparison } = await planAndIdentify(context, base, digests);
   const found = await inspectDestination(
     { destination, identity: planned, stream, digests },
     options.overwrite ?? false,
@@ -83,7 +83,7 @@ async function decide(context: PushContext): Promise<PreparedPush> {
     if (!wasChecked) await checkBase(digests, disk, base);
     warnOfBase(context, base);
   }
-  return { ...context, base, isBaseChecked: isChecked || !wasChecked, plan, digests, identity, found };
+  return { ...context, base, isBaseChecked: isChecked || !wasChecked, plan, comparison, digests, identity, found };
 }
 
 /** Throws if the service cannot copy the base to the destination. */
@@ -105,13 +105,13 @@ function requireCopyable({ destination }: PushContext, { blob, properties }: Bas
 }
 
 function warnOfBase({ session, disk }: PushContext, base: Base): void {
-  const { blob, properties, layer, check } = base;
+  const { blob, properties, verdict, check } = base;
   if (check === 'id')
     session.warn({
       code: 'base-by-id',
-      message: `only its id says that the base is ${disk.layers[layer]?.path ?? ''}; its content was not checked`,
+      message: `only its id says that the base is ${disk.layers[base.layer]?.path ?? ''}; its content was not checked`,
     });
-  if (isOverUncheckedBase(base))
+  if (check !== 'leaves' && verdict.record && isOverUncheckedBase(verdict.record))
     session.warn({
       code: 'base-over-unchecked-base',
       message: `the base ${blob.uri} was itself pushed over a base whose content was not checked`,

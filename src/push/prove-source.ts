@@ -5,7 +5,7 @@ import { DiskDigests } from '../content/disk-digests.js';
 import type { DestinationSnapshot, DestinationWriter } from '../destination/destination.js';
 import { gapsOf } from '../plan/push-plan.js';
 import type { PushIdentity } from '../protocol/push-record.js';
-import { isMismatch } from './base.js';
+import { isMismatch } from './base-blob.js';
 import { checkBase } from './check-base.js';
 import type { PreparedPush } from './context.js';
 import type { VerifyScope } from './options.js';
@@ -76,9 +76,10 @@ async function proveAnew(
   { digests: { md5 }, gaps }: Transferred,
 ): Promise<ProvedSource> {
   const { session, disk, guard, base, stream, options } = push;
-  const { identity: anew } = await planAndIdentify(push, base);
-  if (anew.fingerprint !== push.identity.fingerprint) throw guard.changed('its sector bitmaps changed');
   const digests = new DiskDigests(session, disk, undefined);
+  const { identity: anew } = await planAndIdentify(push, base, digests);
+  if (anew.fingerprint !== push.identity.fingerprint)
+    throw guard.changed('what it changes of the base is not the same');
   if (base) {
     await checkBase(digests, disk, base).catch((error: unknown) => {
       throw isMismatch(error) ? guard.changed('the base no longer equals the ancestor', error) : error;

@@ -1,6 +1,7 @@
 import { VhdupError } from '../errors.js';
 import { formatShare } from '../bytes/format-size.js';
 import { subtract, totalLength } from '../bytes/range.js';
+import { totalsOf } from '../content/compare-leaves.js';
 import type { Digests } from '../content/digest-computation.js';
 import { RunningDigest } from '../content/running-digest.js';
 import type { DestinationSnapshot, DestinationWriter } from '../destination/destination.js';
@@ -31,11 +32,11 @@ import { Upload, type UploadStats } from './upload.js';
  * Throws a `VhdupError`; after `cancelled`, `transfer-failed` and `lease-lost` the same call resumes.
  */
 export async function push(source: Disk, options: PushOptions): Promise<PushResult> {
-  const session = new Session(options);
+  await using session = new Session(options);
   // First, because it throws if there is no such folder: reading the disk and its base may take hours.
   const stateFolder = options.stateFolder ?? defaultStateFolder();
   const prepared = await prepare(session, source, { ...options, stateFolder });
-  if (prepared.found.kind === 'complete') return alreadyThere(prepared, prepared.found.seen);
+  if (prepared.found.kind === 'complete') return await alreadyThere(prepared, prepared.found.seen);
   noteOmittedMd5(prepared);
 
   const { disk, guard, identity, plan } = prepared;
@@ -59,6 +60,8 @@ export async function push(source: Disk, options: PushOptions): Promise<PushResu
   if (found.kind === 'replaceable')
     throw new VhdupError('destination-busy', `${prepared.destination.uri}: it was replaced meanwhile`);
   await recordHolder(claimed.push, writer, found);
+  const isReplaced = prepared.found.kind === 'replaceable' && prepared.found.replaces !== undefined;
+  if (isReplaced || options.leafList === false) await writer.deleteLeafList();
   const filled = await fill(claimed.push, writer, found.seen, digests);
   const outcome = prepared.found.kind === 'resumable' ? 'resumed' : 'pushed';
   return resultOf(claimed.push, { outcome, contentMd5: filled.digests.md5, sent: filled.sent, seal: await seal() });
@@ -66,9 +69,9 @@ export async function push(source: Disk, options: PushOptions): Promise<PushResu
 
 /** Returns what `push` would do with the same options. Reads the disk, the base and the destination, and changes nothing. */
 export async function planPush(disk: Disk, options: PushOptions): Promise<PlannedPush> {
-  const session = new Session(options);
+  await using session = new Session(options);
   const prepared = await prepare(session, disk, options);
-  const { destination, base, plan, found } = prepared;
+  const { destination, base, plan, found, comparison } = prepared;
   if (found.kind !== 'complete') noteOmittedMd5(prepared);
   const left = await bytesLeft(prepared);
   return {
@@ -78,6 +81,7 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
     virtualSize: plan.footer.offset,
     blobSize: plan.size,
     plan,
+    ...(comparison ? { leaves: totalsOf(comparison) } : {}),
     ...(left === undefined ? {} : { left }),
     ...(found.kind === 'complete' ? {} : contentMd5Omission(prepared)),
     warnings: session.warnings,
@@ -128,7 +132,7 @@ async function fill(
   seen: DestinationSnapshot,
   digest: RunningDigest,
 ): Promise<{ sent: UploadStats; digests: Digests }> {
-  const { session, destination, base, plan, stream, identity } = push;
+  const { session, options, destination, base, plan, stream, identity } = push;
   if (base) await destination.cleanUpCopy(base, identity.fingerprint);
   // Before the first byte changes: from here on the digest proves nothing.
   await writer.removeContentMd5(seen);
@@ -150,6 +154,8 @@ async function fill(
   // Before the footer is written: until then the blob is no disk.
   const proved = await proveSource(push, writer, { digests, gaps });
   session.progress('finish', 0, 0);
+  const { tree, leaves } = proved.digests;
+  if (tree && leaves && options.leafList !== false) await writer.saveLeafList(tree, leaves);
   const footer = { bytes: stream.footer, md5: await md5(stream.footer) };
   await writer.complete({ footer, footerOffset: plan.footer.offset, ...proved });
   return {

@@ -5,7 +5,8 @@ import { md5 } from '../digest/md5.js';
 import { PAGE } from '../bytes/sector.js';
 import { MAX_WRITE } from '../plan/page-blob-limits.js';
 import { changedBy } from '../plan/push-plan.js';
-import { requireUnchanged, type Base } from './base.js';
+import type { Base } from './base.js';
+import { requireUnchanged } from './base-blob.js';
 import type { PreparedPush } from './context.js';
 
 /**

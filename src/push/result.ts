@@ -1,4 +1,5 @@
 import type { Warning } from '../errors.js';
+import type { LeafTotals } from '../content/compare-leaves.js';
 import type { BaseCheck } from '../protocol/push-record.js';
 import { gapsOf, type PushPlan } from '../plan/push-plan.js';
 import { totalLength } from '../bytes/range.js';
@@ -14,8 +15,8 @@ export interface BaseSummary {
   /** URI of the blob, without a SAS. */
   readonly blob: string;
   readonly id: string;
-  /** Index into the disk's layers of the ancestor that it equals. */
-  readonly layer: number;
+  /** Index into the disk's layers of the ancestor that it equals; absent if it was compared by leaves. */
+  readonly layer?: number;
   /** What proved that it is that ancestor. */
   readonly check: BaseCheck;
   /** What keeps it from changing, in words. */
@@ -34,6 +35,8 @@ export interface PlannedPush {
   /** Bytes of the blob, the footer included. */
   readonly blobSize: number;
   readonly plan: PushPlan;
+  /** How the leaves differ from those of the base; only if they were compared. */
+  readonly leaves?: LeafTotals;
   /**
    * Bytes that are left to write, at most, the footer not counted. Only if an interrupted push would be resumed, and is not being
    * written to at the moment.
@@ -89,7 +92,7 @@ export function summaryOf(base: Base): BaseSummary {
   return {
     blob: base.blob.uri,
     id: base.id,
-    layer: base.layer,
+    ...(base.check === 'leaves' ? {} : { layer: base.layer }),
     check: base.check,
     protection: base.properties.protection,
   };

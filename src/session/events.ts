@@ -4,6 +4,8 @@ import type { Warning } from '../errors.js';
 /** The phases of a command that take time. */
 export type Phase =
   | 'check-base'
+  | 'read-leaves'
+  | 'compare-leaves'
   | 'compare-destination'
   | 'copy'
   | 'clear'

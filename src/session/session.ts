@@ -25,7 +25,7 @@ export interface Pace {
 /**
  * What all parts of a command share: how it is stopped, the events that it emits, and the connection to the service.
  */
-export class Session {
+export class Session implements AsyncDisposable {
   readonly stop: Stop;
   readonly scheduler: RequestScheduler;
   readonly emit: Listener;
@@ -37,6 +37,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #retrier: Retrier;
   readonly #floor: ThroughputFloor;
+  readonly #deferred: (() => Promise<void>)[] = [];
 
   /** Throws `usage` if an option has a value that it does not take. */
   constructor(options: SessionOptions) {
@@ -58,6 +59,16 @@ export class Session {
       Math.min(FLOOR_BYTES_PER_SECOND, (options.limit ?? Infinity) / 4),
       options.retry?.floorWindowMs,
     );
+  }
+
+  /** Calls `close` when the session ends: the latest first. It never throws. */
+  defer(close: () => Promise<void>): void {
+    this.#deferred.push(close);
+  }
+
+  /** Ends the session: closes what was kept for it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (let close = this.#deferred.pop(); close; close = this.#deferred.pop()) await close();
   }
 
   /** Cuts off all running requests. They fail with `reason`. */

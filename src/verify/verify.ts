@@ -184,7 +184,7 @@ async function compareDigests(
       session,
       stream.disk,
       { md5: contentMd5 && stream, tree: recorded !== undefined && stream.padding === 0 },
-      'digest',
+      { phase: 'digest' },
     ));
   return { contentMd5Check: outcome(contentMd5, ours?.md5), treeCheck: outcome(recorded, ours?.tree) };
 }

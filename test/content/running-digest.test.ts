@@ -43,14 +43,14 @@ t.test('who reads apart begins at once, goes on to the end, and the digests are 
   await using begun = new RunningDigest(session, disk, ready(session, disk), ({ ranges }) => ranges.length > 0);
   // Up to the zeros behind the last byte that is read, before anybody asks for the digests.
   await isReached;
-  t.strictSame(await begun.finish([], () => 1), await digestsOf(new Session({}), disk, REQUEST, 'digest'));
+  t.strictSame(await begun.finish([], () => 1), await digestsOf(new Session({}), disk, REQUEST, { phase: 'digest' }));
 });
 
 t.test('part of it apart, the rest with others: the same digests', async (t) => {
   const session = new Session({});
   const disk = content(8 * MIB);
   await using begun = new RunningDigest(session, disk, ready(session, disk), ({ wantsZeros }) => wantsZeros === true);
-  t.strictSame(await begun.finish([], () => 1), await digestsOf(session, disk, REQUEST, 'digest'));
+  t.strictSame(await begun.finish([], () => 1), await digestsOf(session, disk, REQUEST, { phase: 'digest' }));
 });
 
 t.test('a pass that nobody wants any longer ends at once, and is no failure', async (t) => {

@@ -47,7 +47,8 @@ function isOmitted({
   const file = { path, fileId: '', size, mtimeNs: 0n, ctimeNs: 0n, seenMs: 0, structure: '', allocated };
   const disk = { size, layers, openedFiles: types.map(() => file) };
   const plan = { write: [{ offset: 0, length: send }] };
-  return omitsContentMd5({ disk, options: { contentMd5: mode }, destination: { can } }, { plan, base, found });
+  const compared = base && { ...base, check: 'tree' as const };
+  return omitsContentMd5({ disk, options: { contentMd5: mode }, destination: { can } }, { plan, base: compared, found });
 }
 
 /** An interrupted push, as its record has it. */

@@ -35,6 +35,8 @@ export const pushCommand: Command<typeof PUSH> = {
     const seal = sealOption(flags);
     const credentials = await credentialOptions(flags, to ?? base);
     await using disk = await openDisk(path, imageOptions(flags));
+    if (flags.baseDisk !== undefined) requireFile(flags.baseDisk, 'reads');
+    await using baseDisk = flags.baseDisk === undefined ? undefined : await openDisk(flags.baseDisk);
     // Loaded late: at start-up, the SDK takes longer than everything else.
     const { planPush, push } = await import('../../push/push.js');
     const { destinationOf } = await import('../../push/destination-location.js');
@@ -46,6 +48,10 @@ export const pushCommand: Command<typeof PUSH> = {
         to,
         base,
         baseCheck: flags.baseCheck,
+        compare: flags.compare,
+        baseDisk,
+        readBase: flags.readBase,
+        leafList: flags.leafList,
         requireSealedBase: flags.requireSealedBase,
         overwrite: flags.overwrite,
         forceSectorSize: flags.forceSectorSize,

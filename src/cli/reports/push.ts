@@ -1,5 +1,6 @@
 import { totalLength } from '../../bytes/range.js';
 import { REQUESTS_PER_SECOND } from '../../plan/page-blob-limits.js';
+import type { LeafTotals } from '../../content/compare-leaves.js';
 import type { PushPlan } from '../../plan/push-plan.js';
 import type { VerifyScope } from '../../push/options.js';
 import type { BaseSummary, PlannedPush, PushResult } from '../../push/result.js';
@@ -95,9 +96,20 @@ export function planLines(planned: PlannedPush, { verbose }: ReportOptions = { v
     ...table([
       left === undefined ? undefined : ['left', `at most ${size(left)} of ${size(totalLength(plan.write))}`],
       base && baseRow(base),
+      planned.leaves && leavesRow(planned.leaves),
       contentMd5Omitted && ['Content-MD5', 'left out'],
       ...(verbose ? planRows(planned) : []),
     ]),
+  ];
+}
+
+function leavesRow({ equal, moved, changed, zero }: LeafTotals): Row {
+  const amounts = { equal, moved, changed, 'to zero': zero };
+  return [
+    'leaves',
+    Object.entries(amounts)
+      .map(([name, bytes]) => `${size(bytes)} ${name}`)
+      .join(' · '),
   ];
 }
 
@@ -126,15 +138,17 @@ const CHECKS: Readonly<Record<BaseSummary['check'], string>> = {
   tree: 'tree digest compared',
   md5: 'Content-MD5 compared',
   id: 'only the id compared',
+  leaves: 'compared by leaves',
 };
 
 function baseRow({ blob, layer, check }: BaseSummary): Row {
+  if (layer === undefined) return ['base', `${blob} (${CHECKS[check]})`];
   const ancestor = layer === 0 ? 'the disk itself' : layer === 1 ? 'the parent' : `the ancestor ${layer} levels up`;
   return ['base', `${blob} (${ancestor}; ${CHECKS[check]})`];
 }
 
 function layerRow({ layer, id }: BaseSummary): Row {
-  return ['base layer', `${layer}, id ${id}`];
+  return layer === undefined ? ['base id', id] : ['base layer', `${layer}, id ${id}`];
 }
 
 function protectionRow({ protection }: BaseSummary): Row {
@@ -143,7 +157,7 @@ function protectionRow({ protection }: BaseSummary): Row {
 
 /** Returns the plan for programs: amounts and counts. Only the library gives the ranges themselves. */
 export function planJson(planned: PlannedPush): object {
-  const { blob, action, base, virtualSize, blobSize, plan, left, contentMd5Omitted, warnings } = planned;
+  const { blob, action, base, leaves, virtualSize, blobSize, plan, left, contentMd5Omitted, warnings } = planned;
   const { send, gaps, clear, skip, requests } = plan.totals;
   return {
     blob,
@@ -151,6 +165,7 @@ export function planJson(planned: PlannedPush): object {
     virtualSize,
     blobSize,
     base: base && baseJson(base),
+    leaves,
     copied: plan.copied,
     left,
     contentMd5Omitted,
