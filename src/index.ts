@@ -42,6 +42,9 @@ export {
   type LeaseStatus,
   type ManageOptions,
 } from './manage/blob-status.js';
+export { makeLeafList, type LeafListResult } from './manage/make-leaf-list.js';
+export type { LeafListState } from './protocol/leaf-list-state.js';
+export type { LeafTotals } from './content/compare-leaves.js';
 export { diagnose, type Diagnosis } from './manage/diagnose.js';
 export type { Check } from './manage/check.js';
 export { abortPush, type AbortOptions, type AbortResult } from './manage/abort-push.js';
@@ -56,7 +59,7 @@ export {
 export type { BaseCheck, PushRecord, RecordedBase, RecordedDigests } from './protocol/push-record.js';
 export type { PushState } from './protocol/verdict.js';
 export type { Seal, SealMode } from './protocol/seal.js';
-export type { BaseCheckMode, ContentMd5Mode, PushOptions, VerifyScope } from './push/options.js';
+export type { BaseCheckMode, CompareMode, ContentMd5Mode, PushOptions, VerifyScope } from './push/options.js';
 export type { ContentMd5Omission } from './push/content-md5.js';
 export type { BaseSummary, PlannedPush, PushResult } from './push/result.js';
 export type { SessionOptions } from './session/options.js';

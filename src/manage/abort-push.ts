@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { VhdupError, type Warning } from '../errors.js';
 import { abortCopy } from '../azure/copy.js';
 import { baseLocationOf, parseBlobUri } from '../azure/location.js';
+import { leafListOf } from '../protocol/leaf-list.js';
 import type { PushRecord } from '../protocol/push-record.js';
 import { requireBlob } from '../protocol/require-blob.js';
 import { findProblem, findingOf, judgeBlob } from '../protocol/verdict.js';
@@ -13,6 +14,7 @@ import { failureOf } from '../azure/service-error.js';
 import { acquireLease } from '../protocol/acquire-lease.js';
 import { releaseLease } from '../protocol/release-lease.js';
 import { dropCopySource } from '../protocol/copy-source.js';
+import { deleteLeafList } from '../protocol/write-leaf-list.js';
 import { describeHolder } from '../protocol/holder.js';
 import { Session } from '../session/session.js';
 import { defaultStateFolder } from '../state/user-folders.js';
@@ -70,6 +72,8 @@ export async function abortPush(uri: string, options: AbortOptions = {}): Promis
     if (record.fingerprint !== first.record.fingerprint)
       throw new VhdupError('destination-busy', `${blob.uri}: it was replaced meanwhile, by another push`);
     await dropSnapshots(session, blob, record);
+    // First, because afterwards nothing would lead to it.
+    await deleteLeafList(leafListOf(session, blob));
     await deleteAsSeen(blob, { ...lease.conditions, ifMatch: properties.etag });
     return {
       blob: blob.uri,

@@ -1,8 +1,10 @@
 import { hostname } from 'node:os';
 import type { Warning } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
+import { leafListState, type LeafListState } from '../protocol/leaf-list-state.js';
 import type { PushRecord } from '../protocol/push-record.js';
-import { findProblem, judgeBlob, pushStateOf, type PushState } from '../protocol/verdict.js';
+import { findProblem, judgeBlob, pushStateOf, type PushState, type Verdict } from '../protocol/verdict.js';
+import type { PageBlob } from '../azure/page-blob.js';
 import type { BlobProperties } from '../azure/blob-properties.js';
 import { rangeSet, totalLength } from '../bytes/range.js';
 import { parseHolder } from '../protocol/holder.js';
@@ -56,6 +58,8 @@ export interface BlobStatus {
       }
     | undefined;
   readonly lease: LeaseStatus | undefined;
+  /** The list of leaves of a finished push. */
+  readonly leafList?: LeafListState;
   /** What keeps the blob from changing, in words. */
   readonly protection: string | undefined;
   readonly warnings: readonly Warning[];
@@ -129,10 +133,22 @@ export async function blobStatus(uri: string, options: ManageOptions = {}): Prom
     allocated,
     ...(left === undefined ? {} : { left }),
     copy: copyOf(properties),
+    ...(await leafListOf(session, blob, properties, verdict)),
     lease: await leaseOf(properties, blob.uri, push, options.stateFolder ?? stateFolderIfAny()),
     protection,
     warnings: session.warnings,
   };
+}
+
+/** While a blob is written to, a list beside it says nothing. */
+async function leafListOf(
+  session: Session,
+  blob: PageBlob,
+  properties: BlobProperties,
+  verdict: Verdict,
+): Promise<Pick<BlobStatus, 'leafList'>> {
+  if (verdict.state !== 'finished' && verdict.state !== 'written-since') return {};
+  return { leafList: await leafListState(session, blob, properties, verdict) };
 }
 
 function copyOf({ copy }: BlobProperties): BlobStatus['copy'] {

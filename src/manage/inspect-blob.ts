@@ -1,5 +1,6 @@
 import type { Warning } from '../errors.js';
 import { parseBlobUri } from '../azure/location.js';
+import { leafListState, type LeafListState } from '../protocol/leaf-list-state.js';
 import { recordedTree, type PushRecord } from '../protocol/push-record.js';
 import { readFooter } from '../protocol/read-footer.js';
 import { requireSource } from '../protocol/require-blob.js';
@@ -30,6 +31,8 @@ export interface BlobReport {
   /** What the last push has recorded. */
   readonly push: PushRecord | undefined;
   readonly protection: string | undefined;
+  /** The list of leaves of a page blob. */
+  readonly leafList?: LeafListState;
   /** What is wrong with it as a disk or as a base. */
   readonly problems: readonly string[];
   readonly warnings: readonly Warning[];
@@ -65,6 +68,7 @@ export async function inspectBlob(uri: string, options: SessionOptions = {}): Pr
     state: pushStateOf(verdict),
     push,
     protection,
+    ...(type === 'PageBlob' ? { leafList: await leafListState(session, blob, properties, verdict) } : {}),
     problems,
     warnings: session.warnings,
   };

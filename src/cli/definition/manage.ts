@@ -1,5 +1,5 @@
 import type { CommandDefinition, FlagSet } from './flag.js';
-import { CREDENTIAL_FLAGS, OUTPUT_FLAGS } from './shared-flags.js';
+import { CREDENTIAL_FLAGS, OUTPUT_FLAGS, PACE_FLAGS } from './shared-flags.js';
 
 const BLOB_WORD = { text: 'URI of a blob' } as const;
 
@@ -14,6 +14,15 @@ export const STATUS = {
   words: { blob: BLOB_WORD },
   flags: { ...CREDENTIAL_FLAGS, ...OUTPUT_FLAGS },
   examples: [['status https://acct.blob.core.windows.net/vhds/child.vhd', 'state, lease and protection']],
+} as const satisfies CommandDefinition;
+
+/** `vhdup leaves` */
+export const LEAVES = {
+  name: 'leaves',
+  text: 'Make the list of leaves of a blob, to push rebuilt images over it',
+  words: { blob: BLOB_WORD },
+  flags: { ...PACE_FLAGS, ...CREDENTIAL_FLAGS, ...OUTPUT_FLAGS },
+  examples: [['leaves https://acct.blob.core.windows.net/vhds/v1.vhd', 'reads it once; for blobs of other tools']],
 } as const satisfies CommandDefinition;
 
 /** `vhdup abort` */

@@ -6,6 +6,7 @@ import { table } from '../output.js';
 import { size } from '../units.js';
 import { exactSize } from './amounts.js';
 import type { ReportOptions } from './options.js';
+import { leafListJson, leafListRow } from './leaf-list.js';
 import { recordJson } from './push-record.js';
 import { PUSH_STATES } from './status.js';
 
@@ -100,6 +101,7 @@ export function blobJson(report: BlobReport): object {
     state: report.state,
     push: report.push && recordJson(report.push),
     protection: report.protection,
+    leafList: report.leafList && leafListJson(report.leafList),
     problems: report.problems,
     warnings: report.warnings,
   };
@@ -117,6 +119,7 @@ export function blobLines({
   state,
   push,
   protection,
+  leafList,
   problems,
 }: BlobReport): string[] {
   return [
@@ -131,6 +134,7 @@ export function blobLines({
       push && ['push', PUSH_STATES[state]],
       push?.base && ['base', `${push.base.uri} (id ${push.base.id})`],
       ['protected by', protection ?? 'nothing: it can change'],
+      leafList && leafListRow(leafList),
     ]),
     ...problems.map((text) => `  problem: ${text}`),
   ];

@@ -3,6 +3,7 @@ import type { PushState } from '../../protocol/verdict.js';
 import { table } from '../output.js';
 import { size } from '../units.js';
 import { exactSize } from './amounts.js';
+import { leafListJson, leafListRow } from './leaf-list.js';
 import { recordJson } from './push-record.js';
 
 /** The states of a push in words. */
@@ -28,6 +29,7 @@ export function statusJson(status: BlobStatus): object {
     left: status.left,
     copy: status.copy && copyJson(status.copy),
     lease: status.lease && leaseJson(status.lease),
+    leafList: status.leafList && leafListJson(status.leafList),
     protection: status.protection,
     warnings: status.warnings,
   };
@@ -63,6 +65,7 @@ export function statusLines({
   left,
   copy,
   lease,
+  leafList,
   protection,
 }: BlobStatus): string[] {
   if (!exists) return [`${blob}: there is no such blob`];
@@ -77,6 +80,7 @@ export function statusLines({
       allocated === undefined ? undefined : ['allocated', size(allocated)],
       copy && copy.status !== 'success' ? ['copy', copyText(copy)] : undefined,
       lease && ['lease', leaseText(lease)],
+      leafList && leafListRow(leafList),
       protection === undefined ? undefined : ['protected by', protection],
       isUnfinished ? ['left', leftText(push, left)] : undefined,
     ]),
