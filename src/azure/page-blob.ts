@@ -7,7 +7,7 @@ import { propertiesFrom, type BlobProperties, type Metadata } from './blob-prope
 import type { Conditions } from './conditions.js';
 import type { Credentials } from './credential.js';
 import { listPages } from './listing.js';
-import { uriOf, type BlobLocation } from './location.js';
+import { uriOf, urlWithSas, type BlobLocation } from './location.js';
 import { putPageFor, type PutPage } from './put-page.js';
 import { hasStatus } from './service-error.js';
 
@@ -56,7 +56,7 @@ export class PageBlob {
   /** The URL for requests, with the SAS if there is one. A secret. */
   get authorizedUrl(): string {
     const { sas } = this.credentials;
-    return sas === undefined ? this.uri : `${this.uri}${this.uri.includes('?') ? '&' : '?'}${sas}`;
+    return sas === undefined ? this.uri : urlWithSas(this.location, sas);
   }
 
   /** Returns the same blob at one of its snapshots. */
