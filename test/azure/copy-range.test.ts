@@ -43,7 +43,10 @@ t.test('a range is copied by the service: no content goes through this machine',
   t.strictSame(await copyRange(disk, RANGE, from, {}), { kind: 'copied' });
   const [sent] = copies();
   t.match(sent, { range: RANGE, bodyLength: 0, status: 201, headers: { 'x-ms-source-range': 'bytes=2048-3071' } });
-  t.match(sent?.headers, { 'x-ms-source-if-match': from.etag, 'x-ms-source-content-md5': Buffer.from(from.md5).toString('base64') });
+  t.match(sent?.headers, {
+    'x-ms-source-if-match': from.etag,
+    'x-ms-source-content-md5': Buffer.from(from.md5).toString('base64'),
+  });
   t.notOk(gate.records.some(({ bodyLength }) => bodyLength > 0));
   const expected = Buffer.concat([Buffer.alloc(1024), bytes, Buffer.alloc(2048)]);
   t.ok((await bytesOf(container, 'disk')).equals(expected));
