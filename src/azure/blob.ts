@@ -6,7 +6,7 @@ import type { Retrier } from '../run/retry.js';
 import { propertiesFrom, type BlobProperties, type Metadata } from './blob-properties.js';
 import type { Conditions } from './conditions.js';
 import type { Credentials } from './credential.js';
-import { uriOf, type BlobLocation } from './location.js';
+import { uriOf, urlWithSas, type BlobLocation } from './location.js';
 import { hasStatus } from './service-error.js';
 
 /** Times in the answer to a change, both in whole seconds. */
@@ -48,7 +48,7 @@ export abstract class Blob<Client extends BlobClient = BlobClient> {
   /** The URL for requests, with the SAS if there is one. A secret. */
   get authorizedUrl(): string {
     const { sas } = this.credentials;
-    return sas === undefined ? this.uri : `${this.uri}${this.uri.includes('?') ? '&' : '?'}${sas}`;
+    return sas === undefined ? this.uri : urlWithSas(this.location, sas);
   }
 
   /** Runs a request with retries. `what` completes "cannot …" in messages; `bytes` of content are sent or fetched. */

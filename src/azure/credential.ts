@@ -14,6 +14,7 @@ import { httpClient } from './http-client.js';
 import { IDENTITY_NAME, identityCredential, noCredential } from './identity.js';
 import type { BlobLocation } from './location.js';
 import { DEADLINE_MS, type RequestLimits } from './request-limits.js';
+import { readSasBy, type ReadSas } from './read-sas.js';
 import type { OnRequest } from './request-log.js';
 import { requireValidNow } from './sas.js';
 import { ThroughputFloor } from './throughput-floor.js';
@@ -30,6 +31,8 @@ export interface Credentials {
   readonly kind: 'sas' | 'account-key' | 'token';
   /** For an account key: returns the value of Authorization. `text`: all that is signed before the resource; `path`: that of the URL. */
   readonly sign?: (text: string, path: string) => string;
+  /** For an account key: makes a SAS with which the service can read one blob. */
+  readonly readSas?: ReadSas;
   /** For a token: also what the pipeline uses. */
   readonly token?: CachedToken;
   /** The limits of each request. */
@@ -117,6 +120,7 @@ function accountKeyCredentials(
     kind: 'account-key',
     sign: (text, path) =>
       `SharedKey ${accountName}:${credential.computeHMACSHA256(`${text}/${accountName}${path}\ncomp:page`)}`,
+    readSas: readSasBy(credential),
     limits,
     source,
   };

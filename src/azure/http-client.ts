@@ -65,7 +65,9 @@ async function receive(request: WebResource, incoming: IncomingMessage): Promise
     return response;
   }
   const streamed = request.streamResponseStatusCodes;
-  if (status < 300 && !startsAtRequestedOffset(request.headers.get('x-ms-range'), incoming.headers['content-range'])) {
+  // The range of a write is where it writes to.
+  const range = request.method === 'GET' ? request.headers.get('x-ms-range') : undefined;
+  if (status < 300 && !startsAtRequestedOffset(range, incoming.headers['content-range'])) {
     incoming.destroy();
     throw new RestError('the answer has other bytes than were requested', { code: RestError.PARSE_ERROR });
   }

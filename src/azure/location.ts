@@ -75,6 +75,12 @@ export function uriOf({ endpoint, container, name, snapshot, versionId }: BlobLo
   return `${containerUri({ endpoint, container })}/${name.split('/').map(encodeURIComponent).join('/')}${query}`;
 }
 
+/** Returns the URL of a blob with a SAS, for requests. A secret. */
+export function urlWithSas(location: BlobLocation, sas: string): string {
+  const uri = uriOf(location);
+  return `${uri}${uri.includes('?') ? '&' : '?'}${sas}`;
+}
+
 /** Returns the URI of a container without a SAS. */
 export function containerUri({ endpoint, container }: Pick<BlobLocation, 'endpoint' | 'container'>): string {
   return `${endpoint}/${encodeURIComponent(container)}`;

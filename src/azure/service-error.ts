@@ -5,6 +5,7 @@ import { redact } from '../redact/redact.js';
 import { connectionProblem, isCertificateError } from './connection-problem.js';
 import { isSignInError } from './identity.js';
 import { accessOf, refusalHint, type RequestAccess } from './refused-access.js';
+import { sourceFailureOf, type SourceFailure } from './source-failure.js';
 import type { Attempt, Failure, ServiceErrors } from '../run/retry.js';
 
 /** The most characters of a server's message in a cause. The stack is cut to the same length, because it begins with the message. */
@@ -23,9 +24,12 @@ export class ServiceFailure extends Error implements Failure {
   readonly retryAfter: number | undefined;
   /** The id of the request in the service's own logs. */
   readonly requestId: string | undefined;
+  /** What the source of a copy has answered. */
+  readonly copySource: SourceFailure | undefined;
 
   constructor(error: unknown) {
     super(redact(serverMessage(error), MAX_CAUSE));
+    this.copySource = sourceFailureOf(error);
     this.name = error instanceof Error ? error.name : 'Error';
     ({ status: this.status, code: this.code, retryAfter: this.retryAfter } = failureOf(error));
     this.requestId =
@@ -110,7 +114,9 @@ export function isTransient(error: unknown): boolean {
   const { status, code } = failureOf(error);
   // The request succeeded, but the answer was damaged on the way.
   if (status === 200 && isUnreadable(error)) return true;
-  if (status !== undefined) return TRANSIENT_STATUS.has(status);
+  // The source of a copy may be busy, and the status is then one of those that are for good.
+  if (status !== undefined)
+    return TRANSIENT_STATUS.has(status) || TRANSIENT_STATUS.has(sourceFailureOf(error)?.status ?? 0);
   if (isCertificateError(code)) return false;
   // There was no answer: the socket failed, the name was not found, or time ran out. The SDK reports an answer that is cut short as
   // AbortError, and one that is complete but too short as a plain error.

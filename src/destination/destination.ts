@@ -1,4 +1,5 @@
 import type { ListedBlob } from '../azure/container.js';
+import type { RangeCopy } from '../azure/copy-range.js';
 import type { BlobLocation } from '../azure/location.js';
 import type { Range, RangeSet } from '../bytes/range.js';
 import type { LeafSource } from '../content/digest-computation.js';
@@ -99,6 +100,15 @@ export interface Destination {
   seal(seen: DestinationSnapshot, mode: SealMode): Promise<Seal>;
 }
 
+/** A range of a base to copy. */
+export interface CopiedRange {
+  readonly base: CopiedBlob;
+  /** Of the range in the base, in bytes. */
+  readonly offset: number;
+  /** The MD5 of the bytes that the range has to have. */
+  readonly md5: Uint8Array;
+}
+
 /** What completes a destination. */
 export interface Completion {
   /** The last bytes of it, and their MD5. */
@@ -121,6 +131,13 @@ export interface DestinationWriter extends DestinationContent, AsyncDisposable {
   fence(): Promise<void>;
   /** Writes whole pages, at most 4 MiB. `md5` is that of the bytes. */
   write(offset: number, bytes: Uint8Array, md5: Uint8Array): Promise<void>;
+  /**
+   * Has the service write whole pages, at most 4 MiB, by a copy from a base as it was checked: `offset` is that in the base, `md5`
+   * that of the bytes. After `copied` they are there, and no content was sent. After `refused` nothing was written, or other bytes:
+   * the range has to be written with `write`, and if it was refused for good, so have all others from this base. Any destination
+   * may refuse. Throws `base-mismatch` if the base was changed since.
+   */
+  copyRange(range: Range, source: CopiedRange): Promise<RangeCopy>;
   /** Makes whole pages zeros. */
   clear(range: Range): Promise<void>;
   /** Changes the size to `size` bytes. Pages beyond it are lost. */

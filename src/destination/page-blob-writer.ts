@@ -1,4 +1,5 @@
 import { VhdupError } from '../errors.js';
+import { copyRange, type RangeCopy } from '../azure/copy-range.js';
 import type { Lease } from '../azure/lease.js';
 import type { PageBlob } from '../azure/page-blob.js';
 import { rangeSet, type Range, type RangeSet } from '../bytes/range.js';
@@ -10,7 +11,7 @@ import { releaseLease, secondsUntilNoticed } from '../protocol/release-lease.js'
 import { requireStillThere } from '../protocol/require-blob.js';
 import { sealUnderLease, type Seal, type SealMode } from '../protocol/seal.js';
 import { deleteLeafList, tryToWriteLeafList } from '../protocol/write-leaf-list.js';
-import type { Completion, DestinationWriter } from './destination.js';
+import type { Completion, CopiedRange, DestinationWriter } from './destination.js';
 import { snapshotOf, type PageBlobSnapshot } from './page-blob-snapshot.js';
 
 /** How often the time of completion is set before `transfer-failed` is thrown. */
@@ -46,6 +47,10 @@ export class PageBlobWriter implements DestinationWriter {
 
   write(offset: number, bytes: Uint8Array, md5: Uint8Array): Promise<void> {
     return this.#blob.write(offset, bytes, md5, this.#lease.conditions);
+  }
+
+  copyRange(range: Range, { base: { blob, properties }, offset, md5 }: CopiedRange): Promise<RangeCopy> {
+    return copyRange(this.#blob, range, { blob, etag: properties.etag, offset, md5 }, this.#lease.conditions);
   }
 
   clear(range: Range): Promise<void> {

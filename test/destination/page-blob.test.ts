@@ -6,6 +6,9 @@ import { PageBlobDestination } from '../../src/destination/page-blob.js';
 import type { WriterRequest } from '../../src/destination/destination.js';
 import { md5 } from '../../src/digest/md5.js';
 import type { PushRecord } from '../../src/protocol/push-record.js';
+import { Session } from '../../src/session/session.js';
+import { bytesOf, containerOf } from '../support/blobs.js';
+import { startGate } from '../support/gate.js';
 import { leaseScene } from '../support/lease-scene.js';
 
 const record: PushRecord = {
@@ -128,4 +131,34 @@ t.test('a copy is proved to be one only if nothing was written to it since', asy
   await writer.giveUp();
   t.equal((await destination.waitForCopy(() => undefined)).untouched, undefined);
   await t.rejects(destination.copyFrom({ blob, properties }, record, '"0x1"'), { message: /ConditionNotMet/ });
+});
+
+t.test('a writer has ranges of a base copied by the service, under its lease', async (t) => {
+  const { azurite, made, folder } = await destinationScene(t);
+  const gate = await startGate(azurite, { copiesRanges: true });
+  t.teardown(() => gate.stop());
+  const { client } = await made('base');
+  const page = randomBytes(512);
+  await client.uploadPages(page, 512, 512);
+  const session = new Session({ environment: gate.env });
+  const blob = await session.blob(parseBlobUri(`${gate.url}/vhds/base`));
+  const properties = await blob.properties();
+  if (!properties) throw new Error('the base is gone');
+  const source = { base: { blob, properties }, offset: 512, md5: await md5(page) };
+  const destination = await PageBlobDestination.at(session, parseBlobUri(`${gate.url}/vhds/disk`), folder);
+  await destination.create(1024, record, undefined);
+  const range = { offset: 0, length: 512 };
+  const writer = await destination.open(await seenAt(destination), request());
+  t.strictSame(await writer.copyRange(range, source), { kind: 'copied' });
+  t.ok((await bytesOf(await containerOf(azurite, 'vhds'), 'disk')).equals(Buffer.concat([page, Buffer.alloc(512)])));
+  const [copy] = gate.records.filter(({ kind }) => kind === 'copy-range');
+  t.type(copy?.headers['x-ms-lease-id'], 'string');
+  t.match(await writer.copyRange(range, { ...source, offset: 0 }), { kind: 'refused', isForGood: false });
+  await client.setMetadata({ changed: 'yes' });
+  await t.rejects(writer.copyRange(range, source), { code: 'base-mismatch' });
+  await writer.giveUp();
+  const changed = await blob.properties();
+  if (!changed) throw new Error('the base is gone');
+  const base = { blob, properties: changed };
+  await t.rejects(writer.copyRange(range, { ...source, base }), { code: 'lease-lost' }, 'as a write is');
 });

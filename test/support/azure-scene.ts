@@ -21,11 +21,11 @@ export interface AzureScene {
   readonly blobAt: (name: string, policy?: Partial<RetryPolicy>) => Promise<{ blob: PageBlob; container: Container }>;
 }
 
-/** Starts the servers; they end with the test. */
-export async function azureScene(t: Test): Promise<AzureScene> {
+/** Starts the servers; they end with the test. `options`: those of the gate. */
+export async function azureScene(t: Test, options: { copiesRanges?: boolean } = {}): Promise<AzureScene> {
   const azurite = await startAzurite();
   t.teardown(() => azurite.stop());
-  const gate = await startGate(azurite);
+  const gate = await startGate(azurite, options);
   t.teardown(() => gate.stop());
   const cancel = new AbortController();
   return {

@@ -7,6 +7,7 @@ import type { Answer, OwnAnswer } from './answer.js';
 import { Copies, type CopyScript } from './copies.js';
 import { Direct } from './direct.js';
 import { NO_FAULTS, REFUSALS, isRefusal, type Fault, type FaultScript } from './faults.js';
+import { RangeCopies, type RangeCopyScript } from './from-url.js';
 import { troubleName } from './names.js';
 import { pageOf } from './paging.js';
 import { noteBody, recordOf, type GateRecord } from './record.js';
@@ -23,6 +24,8 @@ export interface Gate extends Azurite {
   isStrict: boolean;
   /** How copies go: at once, as Azurite has it, where it is not set. */
   copies: CopyScript | undefined;
+  /** How copies of ranges go, where the gate makes them: as the service makes them, unless a test says more. */
+  rangeCopies: RangeCopyScript;
   /** Entries in a page of a listing, at most. */
   pageSize: number;
   /** What befalls requests. */
@@ -37,10 +40,13 @@ export interface Gate extends Azurite {
   onAnswer: (record: GateRecord) => void | 'drop' | Promise<void | 'drop'>;
 }
 
-/** Starts a gate before `target`. Requests are signed without the host, so they pass as they are. `host`: how its URL names this machine. */
+/**
+ * Starts a gate before `target`. Requests are signed without the host, so they pass as they are. `host`: how its URL names this machine;
+ * `copiesRanges`: it plays Put Page From URL, to which Azurite answers 501.
+ */
 export async function startGate(
   target: Azurite,
-  { host = '127.0.0.1' }: { host?: '127.0.0.1' | 'localhost' } = {},
+  { host = '127.0.0.1', copiesRanges = false }: { host?: '127.0.0.1' | 'localhost'; copiesRanges?: boolean } = {},
 ): Promise<Gate> {
   const { hostname, port } = new URL(target.url);
   const agent = new Agent({ keepAlive: true });
@@ -57,6 +63,7 @@ export async function startGate(
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://${host}:${(server.address() as AddressInfo).port}/devstoreaccount1`;
+  const rangeCopies = new RangeCopies(direct, url);
   let index = 0;
   const gate: Gate = {
     ...addressOf(url),
@@ -65,6 +72,7 @@ export async function startGate(
     hidesEmulator: false,
     isStrict: true,
     copies: undefined,
+    rangeCopies: { refuse: () => undefined, tokens: new Set() },
     pageSize: Infinity,
     faults: NO_FAULTS,
     slowMs: 20,
@@ -99,7 +107,11 @@ export async function startGate(
       outgoing.writeHead(own.status, own.headers);
       return void outgoing.end(own.body);
     }
-    const answer = await passOn(incoming, body);
+    const passed = await passOn(incoming, body);
+    const answer =
+      copiesRanges && record.kind === 'copy-range' && passed.status === 501
+        ? await rangeCopies.answer(record, gate.rangeCopies)
+        : passed;
     record.status = answer.status;
     await copies.show(record, answer, gate.copies);
     pageOf(record, answer, gate.pageSize);

@@ -5,6 +5,7 @@ export type RequestKind =
   | 'create'
   | 'put-page'
   | 'clear-pages'
+  | 'copy-range'
   | 'copy'
   | 'abort-copy'
   | 'lease'
@@ -24,6 +25,7 @@ export const WRITES: ReadonlySet<RequestKind> = new Set([
   'create',
   'put-page',
   'clear-pages',
+  'copy-range',
   'copy',
   'lease',
   'headers',
@@ -42,7 +44,7 @@ export interface GateRecord {
   /** Path and query. */
   readonly url: string;
   readonly headers: IncomingMessage['headers'];
-  /** Of Put Page, Clear Pages and reads. */
+  /** Of Put Page, Put Page From URL, Clear Pages and reads. */
   readonly range: { readonly offset: number; readonly length: number } | undefined;
   /** 0 until the body has come. */
   bodyLength: number;
@@ -98,6 +100,7 @@ function kindOf(method: string, query: URLSearchParams, headers: IncomingMessage
   if (method === 'GET') return comp === 'list' ? 'list' : comp === 'pagelist' ? 'page-ranges' : 'read';
   switch (comp) {
     case 'page':
+      if (headers['x-ms-copy-source'] !== undefined) return 'copy-range';
       return headers['x-ms-page-write'] === 'clear' ? 'clear-pages' : 'put-page';
     case 'copy':
       return 'abort-copy';

@@ -14,11 +14,11 @@ export interface GateScene {
   readonly blob: PageBlobClient;
 }
 
-/** A gate before an Azurite, a container, and a page blob of 8 KiB. */
-export async function gateScene(t: Test): Promise<GateScene> {
+/** A gate before an Azurite, a container, and a page blob of 8 KiB. `options`: those of the gate. */
+export async function gateScene(t: Test, options: { copiesRanges?: boolean } = {}): Promise<GateScene> {
   const azurite = await startAzurite();
   t.teardown(() => azurite.stop());
-  const gate = await startGate(azurite, { host: 'localhost' });
+  const gate = await startGate(azurite, { host: 'localhost', ...options });
   t.teardown(() => gate.stop());
   const container = await containerOf(azurite, 'vhds');
   const through = await containerOf(gate, 'vhds', { maxTries: 1 });
