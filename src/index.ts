@@ -44,6 +44,13 @@ export {
 } from './manage/blob-status.js';
 export { diagnose, type Diagnosis } from './manage/diagnose.js';
 export type { Check } from './manage/check.js';
+export {
+  listImages,
+  type ImageListing,
+  type ImageSeries,
+  type ImagesOptions,
+  type ListedVersion,
+} from './manage/list-images.js';
 export { abortPush, type AbortOptions, type AbortResult } from './manage/abort-push.js';
 export {
   sealBlob,

@@ -34,6 +34,7 @@ const RUNNERS: Readonly<Record<CommandName, Runner>> = {
   map: runner(async () => (await import('./commands/map.js')).mapCommand),
   check: runner(async () => (await import('./commands/check.js')).checkCommand),
   status: runner(async () => (await import('./commands/status.js')).statusCommand),
+  images: runner(async () => (await import('./commands/images.js')).imagesCommand),
   abort: runner(async () => (await import('./commands/abort.js')).abortCommand),
   seal: runner(async () => (await import('./commands/seal.js')).sealCommand),
   unseal: runner(async () => (await import('./commands/unseal.js')).unsealCommand),

@@ -7,6 +7,7 @@ import { forEachLimited } from '../run/concurrency.js';
 import { isMismatch, openBase, type Base, type BaseRules } from './base.js';
 import { checkBase } from './check-base.js';
 import type { PushContext } from './context.js';
+import { baseOption, imageBaseOf, isOfImage, locateImageBase, noBaseIfUnlisted } from './image-base.js';
 
 /** The base of a push, and whether its content was checked already. */
 export interface ChosenBase {
@@ -16,18 +17,20 @@ export interface ChosenBase {
 
 /**
  * Returns the base that the options name, or with `auto` the one that an interrupted push to the destination has recorded, else
- * the nearest ancestor in the destination's container. Throws `base-mismatch` if the named one is none.
+ * the nearest ancestor in the destination's container. The recorded one comes before the newest version of an image too. Throws `base-mismatch` if the named one is none.
  */
 export async function chooseBase(push: PushContext, digests: DiskDigests): Promise<ChosenBase> {
   const { session, disk, destination, options } = push;
-  if (options.base === undefined) return { base: undefined, isChecked: false };
-  if (options.base !== 'auto') {
-    const location = baseLocationOf(options.base, destination.location);
+  const wanted = baseOption(options);
+  if (wanted === undefined) return { base: undefined, isChecked: false };
+  const image = imageBaseOf(wanted);
+  const recorded = image || wanted === 'auto' ? await baseOfEarlierRun(push) : undefined;
+  if (recorded && (!image || isOfImage(recorded.base, image))) return recorded;
+  if (image || wanted !== 'auto') {
+    const location = image ? await locateImageBase(push, image) : baseLocationOf(wanted, destination.location);
     return { base: await openBase(session, disk, location, rulesOf(push)), isChecked: false };
   }
-  const recorded = await baseOfEarlierRun(push);
-  if (recorded) return recorded;
-  const base = await findBaseInContainer(push, digests);
+  const base = await findBaseInContainer(push, digests).catch(noBaseIfUnlisted(push));
   session.note(base ? `base: ${base.blob.uri}` : 'no ancestor of this disk is in the container: everything is sent');
   return { base, isChecked: true };
 }

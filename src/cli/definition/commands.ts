@@ -1,5 +1,5 @@
 import type { CommandDefinition } from './flag.js';
-import { ABORT, DOCTOR, SEAL, STATUS, UNSEAL } from './manage.js';
+import { ABORT, DOCTOR, IMAGES, SEAL, STATUS, UNSEAL } from './manage.js';
 import { PULL } from './pull.js';
 import { PUSH } from './push.js';
 import { CHECK, INFO, MAP, VERIFY } from './read.js';
@@ -33,7 +33,22 @@ export const HELP = {
   examples: [['help exit-codes', 'what each exit code means']],
 } as const satisfies CommandDefinition;
 
-const ALL = [PUSH, PULL, VERIFY, INFO, MAP, CHECK, STATUS, ABORT, SEAL, UNSEAL, DOCTOR, COMPLETION, HELP] as const;
+const ALL = [
+  PUSH,
+  PULL,
+  VERIFY,
+  INFO,
+  MAP,
+  CHECK,
+  STATUS,
+  IMAGES,
+  ABORT,
+  SEAL,
+  UNSEAL,
+  DOCTOR,
+  COMPLETION,
+  HELP,
+] as const;
 
 /** The name of a command. */
 export type CommandName = (typeof ALL)[number]['name'];

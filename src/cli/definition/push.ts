@@ -22,13 +22,31 @@ const DESTINATION_FLAGS = {
   },
 } as const satisfies FlagSet;
 
+const SERIES_FLAGS = {
+  image: {
+    kind: 'text',
+    value: 'NAME',
+    group: 'Destination',
+    text: 'record it as the next version of this image',
+    more: 'The versions of an image are counted 1, 2, 3, … in each container. The credential has to allow listing the container and creating blobs in it.',
+  },
+  'image-tag': {
+    kind: 'text',
+    value: 'TAG',
+    group: 'Destination',
+    text: 'for --image: its version, instead of a number',
+    more: 'Up to 64 letters, digits, ".", "_" and "-". A number counts as a number, and the next version gets the one after it.',
+    isRare: true,
+  },
+} as const satisfies FlagSet;
+
 const BASE_FLAGS = {
   base: {
     kind: 'text',
     value: 'URI',
     group: 'Base',
     text: "copy an ancestor's blob; auto looks for one",
-    more: 'The service copies it, and only the differences are sent. "auto" looks in the container of the destination for the nearest ancestor, and sends everything if there is none.',
+    more: 'The service copies it, and only the differences are sent. "auto" looks in the container of the destination for the nearest ancestor, and sends everything if there is none; it is the default with --image. "image:NAME" is the newest finished version of that image there, "image:NAME@VERSION" the one with that number or tag.',
   },
   'require-sealed-base': {
     kind: 'switch',
@@ -142,6 +160,7 @@ export const PUSH = {
   },
   flags: {
     ...DESTINATION_FLAGS,
+    ...SERIES_FLAGS,
     ...BASE_FLAGS,
     ...VERIFY_FLAGS,
     ...PACE_FLAGS,
