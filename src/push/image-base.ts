@@ -39,9 +39,9 @@ export async function locateImageBase(
   );
   const found = fitting.find(({ protection }) => protection !== undefined || !options.requireSealedBase);
   if (!found) {
-    const what = version === undefined ? 'a finished version' : `a finished version ${version}`;
+    const what = version === undefined ? 'finished version' : `finished version ${version}`;
     const sealed = fitting.length > 0 ? ' that nobody can change' : '';
-    throw new VhdupError('base-mismatch', `${containerUri(location)}: the image "${image}" has not ${what}${sealed}`, {
+    throw new VhdupError('base-mismatch', `${containerUri(location)}: the image "${image}" has no ${what}${sealed}`, {
       hint: `${call('listImages')} lists the images of a container, and their versions${sealed === '' ? '' : `; ${call('sealBlob')} seals one`}`,
     });
   }

@@ -52,7 +52,7 @@ export function warnOfOtherImage(push: PreparedPush): void {
   session.warn({
     code: 'image-not-changed',
     message: `${destination.uri} was pushed ${what} before, and that stays`,
-    hint: `to have it as a version of "${image}", push the disk under another name`,
+    hint: `to have it as ${imageTitle(image, tag)}, push the disk under another name`,
   });
 }
 

@@ -37,7 +37,8 @@ export function imagesLines({ container, images }: ImageListing, only: string | 
 const HEAD = ['version', 'completed', 'size', 'blob', 'base', 'protected by'] as const;
 
 function seriesLines(container: string, { image, versions }: ImageSeries): string[] {
-  const nameOf = (uri: string) => (uri.startsWith(`${container}/`) ? decodeUriText(uri.slice(container.length + 1)) : uri);
+  const nameOf = (uri: string) =>
+    uri.startsWith(`${container}/`) ? decodeUriText(uri.slice(container.length + 1)) : uri;
   const rows = versions.map(({ version, completedAt, blobSize, blob, base, protection }) => [
     version ?? 'none',
     completedAt
