@@ -83,7 +83,7 @@ async function versionFor(push: PreparedPush, image: string): Promise<string | u
     session.warn({
       code: 'version-not-claimed',
       message: `the image "${image}" is recorded without a version, because the credential does not allow to claim one in the container of ${destination.uri}`,
-      hint: 'a version needs a credential for the container, such as a SAS that allows creating and listing ("c" and "l")',
+      hint: 'a version needs a credential for the container, such as a SAS for it that allows reading, writing and listing ("r", "w" and "l")',
     });
     return undefined;
   }

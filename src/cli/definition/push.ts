@@ -8,6 +8,7 @@ const DESTINATION_FLAGS = {
     group: 'Destination',
     text: 'the same as DEST',
     more: "Default: the base's container and the file's name.",
+    isRare: true,
   },
   overwrite: {
     kind: 'switch',
@@ -28,7 +29,7 @@ const SERIES_FLAGS = {
     value: 'NAME',
     group: 'Destination',
     text: 'record it as the next version of this image',
-    more: 'The versions of an image are counted 1, 2, 3, … in each container. The credential has to allow listing the container and creating blobs in it.',
+    more: 'The versions of an image are counted 1, 2, 3, … in each container. The credential has to allow writing to the container and listing it.',
   },
   'image-tag': {
     kind: 'text',
