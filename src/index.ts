@@ -47,6 +47,13 @@ export type { LeafListState } from './protocol/leaf-list-state.js';
 export type { LeafTotals } from './content/compare-leaves.js';
 export { diagnose, type Diagnosis } from './manage/diagnose.js';
 export type { Check } from './manage/check.js';
+export {
+  listImages,
+  type ImageListing,
+  type ImageSeries,
+  type ImagesOptions,
+  type ListedVersion,
+} from './manage/list-images.js';
 export { abortPush, type AbortOptions, type AbortResult } from './manage/abort-push.js';
 export {
   sealBlob,

@@ -92,12 +92,23 @@ function protectionOf(
 ): string | undefined {
   if (snapshot !== undefined) return 'it is a snapshot';
   if (versionId !== undefined) return 'it is a version';
-  if (found.legalHold) return 'a legal hold';
-  if (
-    found.immutabilityPolicyMode !== undefined &&
-    found.immutabilityPolicyExpiresOn &&
-    found.immutabilityPolicyExpiresOn.getTime() > Date.now()
-  )
-    return `an immutability policy until ${found.immutabilityPolicyExpiresOn.toISOString()}`;
+  return protectionBy(found, infinite);
+}
+
+/** What the service says of a blob's protection, in its properties and in a listing. */
+interface ProtectionState {
+  readonly legalHold?: boolean;
+  readonly immutabilityPolicyMode?: string;
+  readonly immutabilityPolicyExpiresOn?: Date;
+}
+
+/** Returns what keeps a blob from changing, in words; `undefined` if nothing does. `infinite`: it has an infinite lease. */
+export function protectionBy(
+  { legalHold, immutabilityPolicyMode: mode, immutabilityPolicyExpiresOn: end }: ProtectionState,
+  infinite: boolean,
+): string | undefined {
+  if (legalHold) return 'a legal hold';
+  if (mode !== undefined && end && end.getTime() > Date.now())
+    return `an immutability policy until ${end.toISOString()}`;
   return infinite ? 'an infinite lease' : undefined;
 }

@@ -1,27 +1,35 @@
 import { ContainerClient, type BlobItem, type ContainerListBlobFlatSegmentResponse } from '@azure/storage-blob';
 import type { Retrier } from '../run/retry.js';
-import type { Metadata } from './blob-properties.js';
+import { protectionBy, type Metadata } from './blob-properties.js';
 import type { Credentials } from './credential.js';
 import { listPages } from './listing.js';
-import { containerUri, uriOf, type BlobLocation } from './location.js';
+import { containerUri, uriOf, type ContainerLocation } from './location.js';
 import type { PageBlob } from './page-blob.js';
 
 /** A page blob in a listing of its container. */
 export interface ListedBlob {
   readonly name: string;
+  readonly type: 'PageBlob';
   /** Bytes. */
   readonly size: number;
   readonly metadata: Metadata;
+  readonly contentMd5: Buffer | undefined;
   readonly hasContentMd5: boolean;
+  /** The time of the last change by the service's clock, in whole seconds. */
+  readonly lastModified: Date;
+  /** What protects the blob from changes, in words; `undefined` if nothing does. */
+  readonly protection: string | undefined;
+  /** The service's last copy to it. */
+  readonly copy: { readonly status: string } | undefined;
 }
 
-/** The container of a blob. */
+/** A container of blobs. */
 export class Container {
-  readonly #location: BlobLocation;
+  readonly #location: ContainerLocation;
   readonly #client: ContainerClient;
   readonly #retrier: Retrier;
 
-  constructor(location: BlobLocation, { pipeline, sas }: Credentials, retrier: Retrier) {
+  constructor(location: ContainerLocation, { pipeline, sas }: Credentials, retrier: Retrier) {
     this.#location = location;
     this.#retrier = retrier;
     this.#client = new ContainerClient(`${containerUri(location)}${sas === undefined ? '' : `?${sas}`}`, pipeline);
@@ -32,20 +40,32 @@ export class Container {
     const pages = listPages(
       this.#retrier,
       { what: 'list the container', uri: containerUri(this.#location) },
-      (abortSignal) => this.#client.listBlobsFlat({ abortSignal, includeMetadata: true }),
+      (abortSignal) =>
+        this.#client.listBlobsFlat({
+          abortSignal,
+          includeMetadata: true,
+          includeCopy: true,
+          includeImmutabilityPolicy: true,
+          includeLegalHold: true,
+        }),
       blobItemsOf,
     );
     const blobs: ListedBlob[] = [];
+    for await (const items of pages) blobs.push(...items.flatMap(listedPageBlob));
+    return blobs;
+  }
+
+  /** Returns name and metadata of all blobs of any type whose names begin with `prefix`. */
+  async blobsWithPrefix(prefix: string): Promise<{ readonly name: string; readonly metadata: Metadata }[]> {
+    const pages = listPages(
+      this.#retrier,
+      { what: `list the blobs below ${prefix}`, uri: containerUri(this.#location) },
+      (abortSignal) => this.#client.listBlobsFlat({ abortSignal, prefix, includeMetadata: true }),
+      blobItemsOf,
+    );
+    const blobs: { readonly name: string; readonly metadata: Metadata }[] = [];
     for await (const items of pages) {
-      for (const { name, properties, metadata } of items) {
-        if (properties.blobType !== 'PageBlob') continue;
-        blobs.push({
-          name,
-          size: properties.contentLength ?? 0,
-          metadata: metadata ?? {},
-          hasContentMd5: (properties.contentMD5?.length ?? 0) > 0,
-        });
-      }
+      for (const { name, metadata } of items) blobs.push({ name, metadata: metadata ?? {} });
     }
     return blobs;
   }
@@ -72,6 +92,26 @@ export class Container {
     }
     for (const snapshot of found) await of.atSnapshot(snapshot).delete();
   }
+}
+
+/** Returns an item of a listing if it is a page blob; otherwise nothing. */
+function listedPageBlob({ name, properties, metadata }: BlobItem): ListedBlob[] {
+  const { blobType, contentLength, contentMD5, lastModified, copyStatus, leaseState, leaseDuration } = properties;
+  if (blobType !== 'PageBlob') return [];
+  const contentMd5 = contentMD5 && contentMD5.length > 0 ? Buffer.from(contentMD5) : undefined;
+  return [
+    {
+      name,
+      type: blobType,
+      size: contentLength ?? 0,
+      metadata: metadata ?? {},
+      contentMd5,
+      hasContentMd5: contentMd5 !== undefined,
+      lastModified,
+      protection: protectionBy(properties, leaseState === 'leased' && leaseDuration === 'infinite'),
+      copy: copyStatus === undefined ? undefined : { status: copyStatus },
+    },
+  ];
 }
 
 function blobItemsOf({ segment }: ContainerListBlobFlatSegmentResponse): readonly BlobItem[] {

@@ -2,7 +2,7 @@ import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-bl
 import { VhdupError, messageOf } from '../errors.js';
 import { option } from '../option-names.js';
 import { registerSecret } from '../redact/redact.js';
-import type { BlobLocation } from './location.js';
+import type { ContainerLocation } from './location.js';
 
 /** Environment variables, by name. Some of them hold credentials. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -51,7 +51,7 @@ const VARIABLES = ['AZURE_STORAGE_CONNECTION_STRING', 'AZURE_STORAGE_KEY', 'AZUR
  * `not-authorised` at one that holds a text that is no credential.
  */
 export function* credentialSources(
-  location: BlobLocation,
+  location: ContainerLocation,
   { environment, accountSas }: Configuration,
 ): Generator<CredentialSource> {
   const { sas } = location;
@@ -80,7 +80,7 @@ export function* credentialSources(
 }
 
 /** Returns all places with what was found there. A text that is no credential is the reason to skip its place. */
-export function sourcesOf(location: BlobLocation, configuration: Configuration): readonly CredentialSource[] {
+export function sourcesOf(location: ContainerLocation, configuration: Configuration): readonly CredentialSource[] {
   const sources: CredentialSource[] = [];
   try {
     for (const source of credentialSources(location, configuration)) sources.push(source);
@@ -93,7 +93,7 @@ export function sourcesOf(location: BlobLocation, configuration: Configuration):
 /** `parse`: returns the credential, or why the text is not used. */
 function sourceOf(
   name: (typeof VARIABLES)[number],
-  location: BlobLocation,
+  location: ContainerLocation,
   environment: Environment,
   parse: (text: string) => ConfiguredCredential | string,
 ): CredentialSource {
@@ -105,7 +105,7 @@ function sourceOf(
 }
 
 /** Returns the place with its credential, if that is for the blob. */
-function checkedSource(name: string, location: BlobLocation, credential: ConfiguredCredential): CredentialSource {
+function checkedSource(name: string, location: ContainerLocation, credential: ConfiguredCredential): CredentialSource {
   if (belongsTo(credential, location)) return { name, credential };
   const { account, endpoint } = credential;
   return {
@@ -153,7 +153,7 @@ function sharedKey(account: string, key: string): StorageSharedKeyCredential {
   return new StorageSharedKeyCredential(account, key);
 }
 
-function belongsTo({ account, endpoint }: ConfiguredCredential, location: BlobLocation): boolean {
+function belongsTo({ account, endpoint }: ConfiguredCredential, location: ContainerLocation): boolean {
   if (endpoint !== undefined && endpoint.toLowerCase() === location.endpoint.toLowerCase()) return true;
   const isKnownHost = isService(location.endpoint) || isLoopback(location.endpoint);
   return isKnownHost && (account === undefined || account === location.account);

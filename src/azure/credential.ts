@@ -12,7 +12,7 @@ import {
 } from './credential-sources.js';
 import { httpClient } from './http-client.js';
 import { IDENTITY_NAME, identityCredential, noCredential } from './identity.js';
-import type { BlobLocation } from './location.js';
+import type { ContainerLocation } from './location.js';
 import { DEADLINE_MS, type RequestLimits } from './request-limits.js';
 import { readSasBy, type ReadSas } from './read-sas.js';
 import type { OnRequest } from './request-log.js';
@@ -56,14 +56,14 @@ export interface CredentialOptions {
 }
 
 /**
- * Returns the credentials for a blob. The first one found is used: the SAS in its URI; a credential in the environment for its
+ * Returns the credentials for a blob or a container. The first one found is used: the SAS in its URI; a credential in the environment for its
  * account (`AZURE_STORAGE_CONNECTION_STRING`, or `AZURE_STORAGE_ACCOUNT` with `AZURE_STORAGE_KEY` or `AZURE_STORAGE_SAS_TOKEN`); a
  * token of the Azure identity chain. A secret is sent only to the account that it belongs to, a token only to the service and over
  * https, and a SAS or a signature over plain http only to this machine, unless `allowHttp` is set. Throws `not-authorised` if there
  * is no credential, it would be sent in the clear, or it is a SAS that is not valid now.
  */
 export async function credentialsFor(
-  location: BlobLocation,
+  location: ContainerLocation,
   environment: Environment = process.env,
   {
     accountSas,
@@ -95,14 +95,19 @@ export async function credentialsFor(
 type Credential = Parameters<typeof newPipeline>[0];
 
 /** Throws `not-authorised` for plain http to another machine: a SAS, and all that a key signs, would be sent in the clear. */
-function refusePlainHttp({ endpoint }: BlobLocation, allowHttp: boolean): void {
+function refusePlainHttp({ endpoint }: ContainerLocation, allowHttp: boolean): void {
   if (allowHttp || !/^http:/i.test(endpoint) || isLoopback(endpoint)) return;
   throw new VhdupError('not-authorised', `${endpoint}: plain http would show credential and disk to the network`, {
     hint: `use https, or ${option('allowHttp')} if you trust every hop, such as to an emulator in a container`,
   });
 }
 
-function sasCredentials(source: string, sas: string, { endpoint }: BlobLocation, limits: RequestLimits): Credentials {
+function sasCredentials(
+  source: string,
+  sas: string,
+  { endpoint }: ContainerLocation,
+  limits: RequestLimits,
+): Credentials {
   registerSas(sas);
   requireValidNow(sas, endpoint);
   return { pipeline: pipelineFor(new AnonymousCredential(), limits), sas, kind: 'sas', limits, source };

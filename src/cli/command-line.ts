@@ -35,6 +35,7 @@ const RUNNERS: Readonly<Record<CommandName, Runner>> = {
   check: runner(async () => (await import('./commands/check.js')).checkCommand),
   status: runner(async () => (await import('./commands/status.js')).statusCommand),
   leaves: runner(async () => (await import('./commands/leaves.js')).leavesCommand),
+  images: runner(async () => (await import('./commands/images.js')).imagesCommand),
   abort: runner(async () => (await import('./commands/abort.js')).abortCommand),
   seal: runner(async () => (await import('./commands/seal.js')).sealCommand),
   unseal: runner(async () => (await import('./commands/unseal.js')).unsealCommand),

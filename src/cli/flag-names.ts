@@ -4,7 +4,12 @@ import { nameOptionsBy } from '../option-names.js';
 const FLAGS: Readonly<Record<string, string>> = { parentDirs: 'parent-dir', accountSas: 'sas-file' };
 
 /** The commands of functions. */
-const COMMANDS: Readonly<Record<string, string>> = { sealBlob: 'seal', blobStatus: 'status', makeLeafList: 'leaves' };
+const COMMANDS: Readonly<Record<string, string>> = {
+  sealBlob: 'seal',
+  blobStatus: 'status',
+  makeLeafList: 'leaves',
+  listImages: 'images',
+};
 
 /** Makes the messages of the library name flags and commands: `--base-check id`, `--no-check-md5`, `vhdup seal`. */
 export function nameFlags(): void {

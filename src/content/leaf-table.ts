@@ -100,7 +100,9 @@ export class LeafTable {
   }
 }
 
-/** Returns the part of a value that is kept, in a copy of its own. */
+/** Returns the part of a value that is kept, in a copy of its own: the value may lie anywhere in a buffer. */
 function keyOf(value: Uint8Array): Uint32Array {
-  return new Uint32Array(value.slice(0, KEY_WORDS * 4).buffer);
+  const key = new Uint32Array(KEY_WORDS);
+  new Uint8Array(key.buffer).set(value.subarray(0, KEY_WORDS * 4));
+  return key;
 }

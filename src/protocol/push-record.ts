@@ -16,6 +16,10 @@ export interface PushRecord {
   readonly id: string | undefined;
   readonly parentId: string | undefined;
   readonly base: RecordedBase | undefined;
+  /** The image series that the blob is a version of; see `image-series.ts`. */
+  readonly image?: string | undefined;
+  /** Its number or tag in that series; absent if none could be claimed. */
+  readonly imageVersion?: string | undefined;
   /** Only in state `complete`: if Last-Modified is later than this, the blob was written to since. */
   readonly completedAt?: Date | undefined;
   /** How much later than `completedAt` the push itself may have modified the blob, in milliseconds: 0; absent if an older version completed it. */
@@ -66,7 +70,8 @@ const COMPLETE: Pick<PushRecord, 'holder' | 'lease' | 'toWrite' | 'contentMd5Omi
 
 /** Returns metadata with this push record in place of any other; keys of other tools are kept. */
 export function withPushRecord(metadata: Metadata, record: PushRecord): Metadata {
-  const { state, fingerprint, times, id, parentId, base, completedAt, completedSlackMs, digests } = record;
+  const { state, fingerprint, times, id, parentId, base, image, imageVersion } = record;
+  const { completedAt, completedSlackMs, digests } = record;
   const { holder, lease, toWrite, contentMd5Omitted } = state === 'complete' ? COMPLETE : record;
   const ours = {
     version: VERSION,
@@ -79,6 +84,8 @@ export function withPushRecord(metadata: Metadata, record: PushRecord): Metadata
     base_etag: base?.etag.replaceAll('"', ''),
     base_id: base?.id,
     base_check: base?.check,
+    image,
+    image_version: imageVersion,
     holder,
     lease,
     to_write: toWrite?.toString(),
@@ -105,6 +112,8 @@ export function parsePushRecord(metadata: Metadata): PushRecord | undefined {
   if (state !== 'clearing' && state !== 'writing' && state !== 'complete') return undefined;
   const uri = value('base');
   const lease = value('lease');
+  const image = value('image');
+  const imageVersion = image === undefined ? undefined : value('image_version');
   const toWrite = parseBytes(value('to_write'));
   return {
     state,
@@ -121,6 +130,8 @@ export function parsePushRecord(metadata: Metadata): PushRecord | undefined {
             id: value('base_id') ?? '',
             check: parseBaseCheck(value('base_check')),
           },
+    ...(image === undefined ? {} : { image }),
+    ...(imageVersion === undefined ? {} : { imageVersion }),
     completedAt: parseDate(value('completed')),
     ...(value('completed_slack') === '0' ? { completedSlackMs: 0 } : {}),
     digests: parseDigests(value('tree'), value('md5')),

@@ -16,6 +16,11 @@ export type BlobProblem =
   /** By another tool, or another version of this one. */
   | { readonly kind: 'unfinished-elsewhere' };
 
+/** The properties by which a blob is judged. A listing of its container has them too. */
+export type JudgedProperties = Pick<BlobProperties, 'type' | 'lastModified' | 'metadata' | 'contentMd5'> & {
+  readonly copy: Pick<NonNullable<BlobProperties['copy']>, 'status'> | undefined;
+};
+
 /** What a blob is, as its properties, its metadata and its footer say. All commands use this one verdict. */
 export interface Verdict {
   /** `finished`, or the first of the problems. A blob without any sign of an upload counts as finished. */
@@ -29,7 +34,7 @@ export interface Verdict {
  * Judges a blob by its properties; `undefined` if there is none. `footer`: its parsed footer, or what is wrong with it; if absent,
  * the footer is not judged.
  */
-export function judgeBlob(properties: BlobProperties | undefined, footer?: FixedTail | string): Verdict {
+export function judgeBlob(properties: JudgedProperties | undefined, footer?: FixedTail | string): Verdict {
   if (!properties) return { state: 'missing', problems: [{ kind: 'missing' }], record: undefined };
   const record = parsePushRecord(properties.metadata);
   const problems = [...problemsOf(properties, record, footer)];
@@ -37,7 +42,7 @@ export function judgeBlob(properties: BlobProperties | undefined, footer?: Fixed
 }
 
 function* problemsOf(
-  { type, copy, lastModified, metadata, contentMd5 }: BlobProperties,
+  { type, copy, lastModified, metadata, contentMd5 }: JudgedProperties,
   record: PushRecord | undefined,
   footer: FixedTail | string | undefined,
 ): Generator<BlobProblem> {

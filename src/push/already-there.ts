@@ -1,12 +1,15 @@
 import type { DestinationSnapshot } from '../destination/destination.js';
 import type { PreparedPush } from './context.js';
+import { warnOfOtherImage, withRecordedImage } from './image-version.js';
 import { verifyComplete } from './prove-source.js';
 import { resultOf, type PushResult } from './result.js';
 import { option } from '../option-names.js';
 
 /** Ends a push whose destination is complete already, and not under a lease of this run: verifies and seals it, if asked for. */
-export async function alreadyThere(push: PreparedPush, seen: DestinationSnapshot): Promise<PushResult> {
+export async function alreadyThere(prepared: PreparedPush, seen: DestinationSnapshot): Promise<PushResult> {
+  const push = withRecordedImage({ ...prepared, found: { kind: 'complete', seen } });
   const { destination, options } = push;
+  warnOfOtherImage(push);
   warnOfMissingMd5(push, seen);
   await destination.releaseStale(seen);
   if (options.verify !== undefined) await verifyComplete(push, seen, options.verify);

@@ -53,8 +53,8 @@ async function leavesInCache({ session, cache }: LeavesContext, base: BaseBlob):
   return (await hasDigest(file.runs(), size, tree)) ? { size, runs: () => file.runs() } : undefined;
 }
 
-/** Returns a text with the reason if the list does not serve. */
-async function leavesInList(
+/** Returns the list of leaves beside a blob, or a text with the reason if it does not hold for the blob. */
+export async function leavesInList(
   { session }: LeavesContext,
   { blob, properties, verdict }: BaseBlob,
 ): Promise<LeafList | string> {

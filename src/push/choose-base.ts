@@ -1,31 +1,47 @@
 import { hasCode, VhdupError } from '../errors.js';
 import { baseLocationOf } from '../azure/location.js';
+import type { ListedBlob } from '../azure/container.js';
 import { hasStatus } from '../azure/service-error.js';
 import type { DiskDigests } from '../content/disk-digests.js';
 import { parsePushRecord } from '../protocol/push-record.js';
 import { forEachLimited } from '../run/concurrency.js';
-import type { AncestorBase } from './base.js';
+import type { AncestorBase, Base } from './base.js';
 import { isMismatch } from './base-blob.js';
 import { checkBase } from './check-base.js';
 import type { PushContext } from './context.js';
+import { baseOption, imageBaseOf, isOfImage, locateImageBase, noBaseIfUnlisted } from './image-base.js';
+import { baseInSeries } from './series-base.js';
 import { openAncestor, openBase, type ChosenBase } from './open-base.js';
 
 /**
  * Returns the base that the options name, or with `auto` the one that an interrupted push to the destination has recorded, else
- * the nearest ancestor in the destination's container. Throws `base-mismatch` if the named one is none.
+ * the best one in the destination's container. The recorded one comes before the newest version of an image too. Throws
+ * `base-mismatch` if the named one is none.
  */
 export async function chooseBase(push: PushContext, digests: DiskDigests): Promise<ChosenBase> {
-  const { session, destination, options } = push;
-  if (options.base === undefined) return { base: undefined, isChecked: false };
-  if (options.base !== 'auto') {
-    const location = baseLocationOf(options.base, destination.location);
+  const { destination, options } = push;
+  const wanted = baseOption(options);
+  if (wanted === undefined) return { base: undefined, isChecked: false };
+  const image = imageBaseOf(wanted);
+  const recorded = image || wanted === 'auto' ? await baseOfEarlierRun(push, digests) : undefined;
+  if (recorded && (!image || isOfImage(recorded.base, image))) return recorded;
+  if (image || wanted !== 'auto') {
+    const location = image ? await locateImageBase(push, image) : baseLocationOf(wanted, destination.location);
     return openBase(push, digests, location);
   }
-  const recorded = await baseOfEarlierRun(push, digests);
-  if (recorded) return recorded;
-  const base = await findBaseInContainer(push, digests);
-  session.note(base ? `base: ${base.blob.uri}` : 'no ancestor of this disk is in the container: everything is sent');
-  return { base, isChecked: true };
+  return { base: await findBase(push, digests), isChecked: true };
+}
+
+/** Returns the best base in the destination's container, as `auto` looks for it. */
+async function findBase(push: PushContext, digests: DiskDigests): Promise<Base | undefined> {
+  const { session, destination } = push;
+  const blobs = await destination.neighbours().catch(noBaseIfUnlisted(push));
+  if (!blobs) return undefined;
+  const ancestor = await findAncestor(push, digests, blobs);
+  if (ancestor) session.note(`base: ${ancestor.blob.uri}`);
+  const base = ancestor ?? (await baseInSeries(push, digests, blobs));
+  if (!base) session.note('no ancestor of this disk is in the container: everything is sent');
+  return base;
 }
 
 /** Returns the base that an interrupted push to the destination found: meanwhile another search could find another one. */
@@ -48,9 +64,13 @@ async function baseOfEarlierRun(push: PushContext, digests: DiskDigests): Promis
  * Returns the nearest ancestor in the destination's container: by the metadata of finished pushes, then by footer. A blob that
  * does not pass the check is skipped with a note. Returns `undefined` if none is left.
  */
-async function findBaseInContainer(push: PushContext, digests: DiskDigests): Promise<AncestorBase | undefined> {
+async function findAncestor(
+  push: PushContext,
+  digests: DiskDigests,
+  blobs: readonly ListedBlob[],
+): Promise<AncestorBase | undefined> {
   const { session, disk } = push;
-  const { byId, others } = await listCandidates(push);
+  const { byId, others } = candidatesOf(push, blobs);
   for (const { id } of disk.layers) {
     for (const name of (id === undefined ? undefined : byId.get(id)) ?? []) {
       const base = await openCandidate(push, name);
@@ -79,12 +99,12 @@ interface Candidates {
   readonly others: readonly string[];
 }
 
-async function listCandidates(push: PushContext): Promise<Candidates> {
+function candidatesOf(push: PushContext, blobs: readonly ListedBlob[]): Candidates {
   const { disk, destination, options } = push;
   const byId = new Map<string, string[]>();
   const others: string[] = [];
   const smallest = Math.min(...disk.layers.map(({ size }) => size));
-  for (const { name, metadata, size, hasContentMd5 } of await destination.neighbours()) {
+  for (const { name, metadata, size, hasContentMd5 } of blobs) {
     if (name === destination.location.name) continue;
     const record = parsePushRecord(metadata);
     if (record?.state === 'complete' && record.id !== undefined)

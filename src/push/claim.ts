@@ -5,6 +5,7 @@ import type { LeaseSecret } from '../protocol/lease-secret.js';
 import { checkBase } from './check-base.js';
 import type { PreparedPush } from './context.js';
 import type { Complete, DestinationState } from './destination-state.js';
+import { claimVersion, withRecordedImage } from './image-version.js';
 import { inspectDestination } from './inspect-destination.js';
 import { makeDestination } from './make-destination.js';
 import { isCheaperToCopyAgain } from './recheck.js';
@@ -29,9 +30,11 @@ export interface ClaimedDestination {
 export async function claim(prepared: PreparedPush, secret: LeaseSecret): Promise<ClaimedDestination | Complete> {
   const { session, disk, destination, base, digests } = prepared;
   let found: DestinationState = prepared.found;
+  let named = prepared;
   for (let copies = 1; ; copies++) {
     const root = randomUUID();
-    const push: PreparedPush = { ...prepared, found, identity: { ...prepared.identity, lease: secret.seal(root) } };
+    named = await claimVersion({ ...named, found });
+    const push: PreparedPush = { ...named, identity: { ...named.identity, lease: secret.seal(root) } };
     const made = await makeDestination(push);
     if (made.kind === 'complete') return made;
     const { untouched, record } = made;
@@ -40,7 +43,8 @@ export async function claim(prepared: PreparedPush, secret: LeaseSecret): Promis
     try {
       // Another push may have ended between the look and the lease.
       const held = await inspectDestination(push, false);
-      const claimed: ClaimedDestination = { kind: 'claimed', push: { ...push, found: held }, writer };
+      named = withRecordedImage({ ...push, found: held });
+      const claimed: ClaimedDestination = { kind: 'claimed', push: named, writer };
       if (held.kind !== 'resumable' || writer.isProved) return claimed;
       if (base && !prepared.isBaseChecked) await checkBase(digests, disk, base);
       if (held.seen.etag === untouched) {

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { VhdupError } from '../errors.js';
 import { parseBlobUri, withSasOf, type BlobLocation } from '../azure/location.js';
+import { isImageBase } from '../protocol/image-name.js';
 import { option } from '../option-names.js';
 
 /**
@@ -9,14 +10,14 @@ import { option } from '../option-names.js';
  */
 export function destinationOf(path: string, to: string | undefined, base: string | undefined): BlobLocation {
   const fileName = basename(path);
-  const baseLocation = base === undefined || base === 'auto' ? undefined : parseBlobUri(base);
+  const baseLocation = base === undefined || base === 'auto' || isImageBase(base) ? undefined : parseBlobUri(base);
   if (to === undefined) {
     if (!baseLocation)
       throw new VhdupError(
         'usage',
         base === undefined
           ? `no destination is given: name it with ${option('to')}, or a base with ${option('base')}`
-          : `${option('base', 'auto')} looks in the destination's container: name it with ${option('to')}`,
+          : `${option('base', base)} looks in the destination's container: name it with ${option('to')}`,
       );
     return withSasOf(
       { ...baseLocation, name: fileName, snapshot: undefined, versionId: undefined, sas: undefined },

@@ -2,6 +2,7 @@ import type { SessionOptions } from '../session/options.js';
 import type { Disk } from '../disk/disk.js';
 import { FLAG, OBJECT, TEXT, oneOf, rule, wholeNumber, type OptionRules } from '../option-rules.js';
 import { MAX_WRITE } from '../plan/page-blob-limits.js';
+import { IMAGE_RULE, IMAGE_TAG_RULE } from '../protocol/image-name.js';
 import { SEAL_RULE, type SealMode } from '../protocol/seal.js';
 
 /**
@@ -29,8 +30,18 @@ export type CompareMode = 'auto' | 'layers' | 'leaves';
 export interface PushOptions extends SessionOptions {
   /** URI of the destination blob; a URI that ends with a slash names a container, and the blob gets the file's name. Default: the base's container. */
   readonly to?: string | undefined;
-  /** URI of the blob to copy from, or `auto` for the nearest ancestor in the destination's container. Default: none, everything is sent. */
+  /**
+   * URI of the blob to copy from; `auto` for the nearest ancestor in the destination's container; `image:NAME` for the newest version
+   * of an image there, `image:NAME@VERSION` for that one. Default: `auto` with `image`, otherwise none, and everything is sent.
+   */
   readonly base?: string | undefined;
+  /**
+   * Records the destination as the next version of this image series. A version is numbered under the credential of the destination,
+   * which has to allow to list its container and to create blobs there.
+   */
+  readonly image?: string | undefined;
+  /** The version in that series, instead of the next number. Only with `image`. */
+  readonly imageTag?: string | undefined;
   /** What has to prove that the base is the local ancestor. Default `content`. */
   readonly baseCheck?: BaseCheckMode | undefined;
   /** How what has changed since the base is found. Default `auto`. */
@@ -68,6 +79,8 @@ export interface PushOptions extends SessionOptions {
 export const PUSH_RULES: OptionRules<PushOptions, keyof SessionOptions> = {
   to: TEXT,
   base: TEXT,
+  image: IMAGE_RULE,
+  imageTag: IMAGE_TAG_RULE,
   baseCheck: oneOf('content', 'md5', 'id'),
   compare: oneOf('auto', 'layers', 'leaves'),
   baseDisk: OBJECT,

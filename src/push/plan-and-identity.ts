@@ -2,6 +2,7 @@ import { VhdupError } from '../errors.js';
 import { totalLength } from '../bytes/range.js';
 import { layerChanges, leafChanges, type ChangeSource } from '../content/change-source.js';
 import { compareLeaves, type LeafComparison } from '../content/compare-leaves.js';
+import type { LeafSource } from '../content/digest-computation.js';
 import type { DiskDigests } from '../content/disk-digests.js';
 import { PushPlanner, type PlanTarget, type PushPlan } from '../plan/push-plan.js';
 import { thisHolder } from '../protocol/holder.js';
@@ -60,18 +61,28 @@ interface Compared {
 }
 
 async function compareWith(
-  { session, disk, stream, options }: PlanContext,
+  context: PlanContext,
   { leaves: theirs }: LeavesBase,
   digests: DiskDigests,
 ): Promise<Compared> {
-  // The disk is read here in any case, so an MD5 that is set in any case is computed in the same scan.
-  const request = { tree: true, md5: setsContentMd5(disk, options) ? stream : undefined };
-  const { tree, leaves } = await digests.of(0, request, 'compare-leaves');
-  if (!tree || !leaves) throw new VhdupError('unexpected', 'the leaves of the disk were not kept');
+  const { session } = context;
+  const { tree, leaves } = await ownLeaves(context, digests);
   const comparison = await compareLeaves(leaves, theirs, () => {
     session.throwIfStopped();
   });
   return { comparison, tree: tree.toString('hex') };
+}
+
+/** Returns the leaves of the disk, and its tree digest. They are computed once. */
+export async function ownLeaves(
+  { disk, stream, options }: Pick<PushContext, 'disk' | 'stream' | 'options'>,
+  digests: DiskDigests,
+): Promise<{ readonly tree: Buffer; readonly leaves: LeafSource }> {
+  // The disk is read here in any case, so an MD5 that is set in any case is computed in the same scan.
+  const request = { tree: true, md5: setsContentMd5(disk, options) ? stream : undefined };
+  const { tree, leaves } = await digests.of(0, request, 'compare-leaves');
+  if (!tree || !leaves) throw new VhdupError('unexpected', 'the leaves of the disk were not kept');
+  return { tree, leaves };
 }
 
 /** Returns true if the content of the blob that this push makes is known only by the id of a base. */

@@ -5,6 +5,7 @@ import { SourceGuard } from '../content/source-guard.js';
 import { PageBlobDestination } from '../destination/page-blob.js';
 import type { Disk } from '../disk/disk.js';
 import { FixedStream } from '../protocol/fixed-vhd.js';
+import { requireImageOptions } from '../protocol/image-name.js';
 import { isOverUncheckedBase, type PushIdentity } from '../protocol/push-record.js';
 import type { Session } from '../session/session.js';
 import { DigestCache } from '../state/digest-cache.js';
@@ -46,6 +47,7 @@ async function decideOnOneState(context: PushContext): Promise<PreparedPush> {
 /** Fixes the state of the files that is pushed, and warns of anything unusual about the disk. */
 async function openPush(session: Session, source: Disk, options: PushOptions): Promise<PushContext> {
   checkOptions(options, PUSH_RULES);
+  requireImageOptions(options);
   const guard = await SourceGuard.begin(source, {
     onTouched: (path) => {
       session.note(`${path} was touched: what was sent is compared with the disk before the push is completed`);

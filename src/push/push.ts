@@ -19,6 +19,7 @@ import { clearDestination } from './clear.js';
 import { contentMd5Omission, noteOmittedMd5 } from './content-md5.js';
 import type { PreparedPush } from './context.js';
 import type { Resumable } from './destination-state.js';
+import { warnOfOtherImage } from './image-version.js';
 import type { PushOptions } from './options.js';
 import { prepare } from './prepare.js';
 import { proveSource } from './prove-source.js';
@@ -48,6 +49,7 @@ export async function push(source: Disk, options: PushOptions): Promise<PushResu
     return await alreadyThere(prepared, claimed.seen);
   }
   await using writer = claimed.writer;
+  warnOfOtherImage(claimed.push);
   const { found } = claimed.push;
   const seal = () => options.seal && writer.seal(options.seal);
   if (found.kind === 'complete') {

@@ -58,6 +58,9 @@ export interface PushResult extends Pace {
   /** Of the blob, the footer included. */
   readonly blobSize: number;
   readonly base: BaseSummary | undefined;
+  /** The image series that the blob is a version of, and its number or tag; absent if it has none. */
+  readonly image?: string;
+  readonly imageVersion?: string;
   /** Base64, as the blob has it. */
   readonly contentMd5: string | undefined;
   /** Why this push left out Content-MD5; absent if the blob has one. */
@@ -109,6 +112,8 @@ export function resultOf(push: PreparedPush, { outcome, contentMd5, sent, seal }
     virtualSize: plan.footer.offset,
     blobSize: plan.size,
     base: base && summaryOf(base),
+    ...(identity.image === undefined ? {} : { image: identity.image }),
+    ...(identity.imageVersion === undefined ? {} : { imageVersion: identity.imageVersion }),
     contentMd5: contentMd5 && Buffer.from(contentMd5).toString('base64'),
     ...(contentMd5 ? {} : contentMd5Omission(push)),
     sent: sent?.bytes ?? 0,

@@ -3,7 +3,7 @@ import { checkOptions } from '../option-rules.js';
 import { BlockBlob } from '../azure/block-blob.js';
 import { credentialsFor, type Credentials } from '../azure/credential.js';
 import { Container } from '../azure/container.js';
-import type { BlobLocation } from '../azure/location.js';
+import type { BlobLocation, ContainerLocation } from '../azure/location.js';
 import { PageBlob } from '../azure/page-blob.js';
 import { FLOOR_BYTES_PER_SECOND, ThroughputFloor } from '../azure/throughput-floor.js';
 import { expiryWarning } from '../azure/sas.js';
@@ -97,7 +97,7 @@ export class Session implements AsyncDisposable {
     return new BlockBlob(beside, credentials, this.#retrier);
   }
 
-  #credentialsFor(location: BlobLocation): Promise<Credentials> {
+  #credentialsFor(location: ContainerLocation): Promise<Credentials> {
     return credentialsFor(location, this.#options.environment, {
       accountSas: this.#options.accountSas,
       allowHttp: this.#options.allowHttp,
@@ -114,6 +114,11 @@ export class Session implements AsyncDisposable {
           }
         : undefined,
     });
+  }
+
+  /** Returns the container at `location`, with the credentials for it. Sends no request to it. */
+  async container(location: ContainerLocation): Promise<Container> {
+    return new Container(location, await this.#credentialsFor(location), this.#retrier);
   }
 
   /** Returns the container of a blob. */

@@ -1,7 +1,38 @@
 import t from 'tap';
-import { isSameBlob, parseBlobUri, uriOf } from '../../src/azure/location.js';
+import { containerUri, isSameBlob, parseBlobUri, parseContainerUri, uriOf } from '../../src/azure/location.js';
 import { credentialsFor } from '../../src/azure/credential.js';
 import { redact } from '../../src/redact/redact.js';
+
+t.test('a container URI is parsed with and without a slash at its end, and with a SAS', (t) => {
+  const endpoint = 'https://acct.blob.core.windows.net';
+  for (const uri of [`${endpoint}/vhds`, `${endpoint}/vhds/`, `${endpoint}/vhds//`])
+    for (const query of ['', '?sv=1&sig=SECRET', '?sv=1&restype=container&sig=SECRET']) {
+      const location = parseContainerUri(uri + query);
+      t.strictSame(location, {
+        endpoint,
+        account: 'acct',
+        container: 'vhds',
+        sas: query === '' ? undefined : query.slice(1),
+      });
+      t.equal(containerUri(location), `${endpoint}/vhds`);
+    }
+  t.match(parseContainerUri('http://127.0.0.1:10000/devstoreaccount1/vhds/'), {
+    endpoint: 'http://127.0.0.1:10000/devstoreaccount1',
+    account: 'devstoreaccount1',
+    container: 'vhds',
+  });
+  for (const [uri, message] of [
+    [endpoint, /does not name a container/],
+    ['http://127.0.0.1:10000/devstoreaccount1', /does not name a container/],
+    [`${endpoint}/vhds/disk.vhd?sig=SECRET`, /^"[^?]*disk.vhd" names a blob, not a container/],
+    [`${endpoint}/UPPER`, /cannot be the name of a container/],
+    ['ftp://acct/vhds', /is not a container URI/],
+    ['vhds', /is not a URI/],
+    ['https://user:password@acct/vhds', /carries no user name or password/],
+  ] as const)
+    t.throws(() => parseContainerUri(uri), { code: 'usage', message });
+  t.end();
+});
 
 t.test('a blob URI is taken apart and put together again, without its SAS', (t) => {
   const blob = parseBlobUri(

@@ -16,6 +16,9 @@ t.test('a message names options of the library, and in the command line its flag
     [option('contentMd5', 'never'), option('checkMd5', false), option('seal', 'lease')],
     ['--content-md5 never', '--no-check-md5', '--seal=lease'],
   );
-  t.same([call('sealBlob'), call('blobStatus'), call('verify')], ['vhdup seal', 'vhdup status', 'vhdup verify']);
+  t.same(
+    [call('sealBlob'), call('blobStatus'), call('listImages'), call('verify')],
+    ['vhdup seal', 'vhdup status', 'vhdup images', 'vhdup verify'],
+  );
   t.end();
 });

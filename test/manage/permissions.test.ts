@@ -1,6 +1,6 @@
 import { ContainerSASPermissions } from '@azure/storage-blob';
 import t from 'tap';
-import { abortPush, blobStatus, inspectBlob, sealBlob, unsealBlob } from '../../src/index.js';
+import { abortPush, blobStatus, inspectBlob, listImages, sealBlob, unsealBlob } from '../../src/index.js';
 import { factsOf } from '../support/blobs.js';
 import { manageScene } from '../support/manage-scene.js';
 
@@ -12,7 +12,7 @@ t.test(
     const sas = async (permissions: string) =>
       new URL(await container.generateSasUrl({ permissions: ContainerSASPermissions.parse(permissions), expiresOn }))
         .search;
-    const [r, rw, rwd, rwl] = await Promise.all(['r', 'rw', 'rwd', 'rwl'].map(sas));
+    const [r, rw, rwd, rwl, l] = await Promise.all(['r', 'rw', 'rwd', 'rwl', 'l'].map(sas));
     const none = { ...options, environment: {} };
     gate.hidesEmulator = true;
 
@@ -30,6 +30,11 @@ t.test(
 
     t.match(await blobStatus(`${uri('base')}${r}`, none), { state: 'complete' });
     t.match(await inspectBlob(`${uri('base')}${r}`, none), { problems: [] });
+    t.match(await pushed(scene.child, { image: 'golden', to: `${uri('v1')}${rwl}`, environment: {} }), {
+      imageVersion: '1',
+    });
+    t.match(await listImages(`${uri('')}${l}`, none), { images: [{ versions: [{ version: '1' }] }] });
+    await t.rejects(listImages(`${uri('')}${rw}`, none), { code: 'not-authorised' });
     await t.rejects(sealBlob(`${uri('base')}${r}`, none), { code: 'not-authorised' });
     t.match(await sealBlob(`${uri('base')}${rw}`, none), { seal: { kind: 'lease' } });
     t.match(await unsealBlob(`${uri('base')}${rw}`, none), { outcome: 'unsealed' });

@@ -2,6 +2,7 @@ import { VhdupError } from '../../errors.js';
 import { openDisk } from '../../disk/open.js';
 import { isBlobUri } from '../../azure/location.js';
 import { MAX_WRITE } from '../../plan/page-blob-limits.js';
+import { requireImageOptions } from '../../protocol/image-name.js';
 import type { ContentMd5Mode, PushOptions } from '../../push/options.js';
 import { blobTitle, fileTitle } from '../blob-title.js';
 import { credentialOptions } from '../credential-flags.js';
@@ -29,11 +30,15 @@ export const pushCommand: Command<typeof PUSH> = {
     const pace = paceOptions(flags);
     const gap = gapOption(flags);
     const to = destinationOption(flags);
-    const { base } = flags;
+    const { base, image, imageTag } = flags;
+    requireImageOptions({ base, image, imageTag });
     if (to === undefined && base === undefined)
       throw new VhdupError('usage', `push needs DEST or --base: ${usageOf(PUSH)}`);
     const seal = sealOption(flags);
-    const credentials = await credentialOptions(flags, to ?? base);
+    const credentials = await credentialOptions(
+      flags,
+      to ?? (base !== undefined && isBlobUri(base) ? base : undefined),
+    );
     await using disk = await openDisk(path, imageOptions(flags));
     if (flags.baseDisk !== undefined) requireFile(flags.baseDisk, 'reads');
     await using baseDisk = flags.baseDisk === undefined ? undefined : await openDisk(flags.baseDisk);
@@ -47,6 +52,8 @@ export const pushCommand: Command<typeof PUSH> = {
         ...credentials,
         to,
         base,
+        image,
+        imageTag,
         baseCheck: flags.baseCheck,
         compare: flags.compare,
         baseDisk,

@@ -1,5 +1,5 @@
 import type { CommandDefinition } from './flag.js';
-import { ABORT, DOCTOR, LEAVES, SEAL, STATUS, UNSEAL } from './manage.js';
+import { ABORT, DOCTOR, IMAGES, LEAVES, SEAL, STATUS, UNSEAL } from './manage.js';
 import { PULL } from './pull.js';
 import { PUSH } from './push.js';
 import { CHECK, INFO, MAP, VERIFY } from './read.js';
@@ -42,6 +42,7 @@ const ALL = [
   CHECK,
   STATUS,
   LEAVES,
+  IMAGES,
   ABORT,
   SEAL,
   UNSEAL,

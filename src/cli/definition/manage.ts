@@ -25,6 +25,19 @@ export const LEAVES = {
   examples: [['leaves https://acct.blob.core.windows.net/vhds/v1.vhd', 'reads it once; for blobs of other tools']],
 } as const satisfies CommandDefinition;
 
+/** `vhdup images` */
+export const IMAGES = {
+  name: 'images',
+  text: 'List the images in a container, and their finished versions',
+  words: { container: { text: 'URI of a container' } },
+  flags: {
+    image: { kind: 'text', value: 'NAME', group: 'Output', text: 'show this image only' },
+    ...CREDENTIAL_FLAGS,
+    ...OUTPUT_FLAGS,
+  },
+  examples: [['images https://acct.blob.core.windows.net/vhds', 'versions, newest first; push --image makes them']],
+} as const satisfies CommandDefinition;
+
 /** `vhdup abort` */
 export const ABORT = {
   name: 'abort',

@@ -8,6 +8,7 @@ const DESTINATION_FLAGS = {
     group: 'Destination',
     text: 'the same as DEST',
     more: "Default: the base's container and the file's name.",
+    isRare: true,
   },
   overwrite: {
     kind: 'switch',
@@ -22,13 +23,31 @@ const DESTINATION_FLAGS = {
   },
 } as const satisfies FlagSet;
 
+const SERIES_FLAGS = {
+  image: {
+    kind: 'text',
+    value: 'NAME',
+    group: 'Destination',
+    text: 'record it as the next version of this image',
+    more: 'The versions of an image are counted 1, 2, 3, … in each container. The credential has to allow writing to the container and listing it.',
+  },
+  'image-tag': {
+    kind: 'text',
+    value: 'TAG',
+    group: 'Destination',
+    text: 'for --image: its version, instead of a number',
+    more: 'Up to 64 letters, digits, ".", "_" and "-". A number counts as a number, and the next version gets the one after it.',
+    isRare: true,
+  },
+} as const satisfies FlagSet;
+
 const BASE_FLAGS = {
   base: {
     kind: 'text',
     value: 'URI',
     group: 'Base',
     text: 'copy this blob, send what differs; auto finds one',
-    more: 'The blob of an ancestor, or of any earlier image: of one that is no ancestor the leaves are compared. The service copies it, and only the differences are sent. "auto" looks in the container of the destination for the nearest ancestor, and sends everything if there is none.',
+    more: 'The blob of an ancestor, or of any earlier image: of one that is no ancestor the leaves are compared. The service copies it, and only the differences are sent. "auto" looks in the container of the destination for the nearest ancestor, then the version of the image with the most in common, and sends everything if there is none; it is the default with --image. "image:NAME" is the newest finished version of that image there, "image:NAME@VERSION" the one with that number or tag.',
   },
   compare: {
     kind: 'choice',
@@ -171,6 +190,7 @@ export const PUSH = {
   },
   flags: {
     ...DESTINATION_FLAGS,
+    ...SERIES_FLAGS,
     ...BASE_FLAGS,
     ...VERIFY_FLAGS,
     ...PACE_FLAGS,

@@ -1,4 +1,13 @@
+import { imageTitle } from '../../protocol/image-name.js';
 import type { PushRecord } from '../../protocol/push-record.js';
+
+/** Returns the row of the image that a push has recorded for people; `undefined` if it has none. */
+export function imageRow({
+  image,
+  imageVersion,
+}: Pick<PushRecord, 'image' | 'imageVersion'>): readonly [name: string, value: string] | undefined {
+  return image === undefined ? undefined : ['image', imageTitle(image, imageVersion)];
+}
 
 /** Returns what a push has recorded on its blob, for programs. The parts that only a resume needs are left out. */
 export function recordJson({
@@ -7,6 +16,8 @@ export function recordJson({
   id,
   parentId,
   base,
+  image,
+  imageVersion,
   completedAt,
   digests,
   holder,
@@ -19,6 +30,8 @@ export function recordJson({
     id,
     parentId,
     base: base && { blob: base.uri, id: base.id, etag: base.etag, check: base.check },
+    image,
+    imageVersion,
     completedAt: completedAt?.toISOString(),
     treeDigest: digests?.tree,
     contentMd5: digests?.md5 === undefined ? undefined : Buffer.from(digests.md5, 'hex').toString('base64'),

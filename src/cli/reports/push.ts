@@ -8,6 +8,7 @@ import { table } from '../output.js';
 import { count, duration, grouped, size } from '../units.js';
 import { exactSize, paceWords, share, short } from './amounts.js';
 import type { ReportOptions } from './options.js';
+import { imageRow } from './push-record.js';
 import { sealRow } from './seal.js';
 
 /** Returns the result of a push for programs. `verified`: what was fetched and compared, as requested. */
@@ -21,6 +22,8 @@ export function pushJson(result: PushResult, verified: VerifyScope | undefined):
     base: result.base && baseJson(result.base),
     contentMd5: result.contentMd5,
     contentMd5Omitted: result.contentMd5Omitted,
+    image: result.image,
+    imageVersion: result.imageVersion,
     sent: result.sent,
     copied: result.copied,
     cleared: result.cleared,
@@ -43,6 +46,7 @@ export function pushLines(
 ): string[] {
   const { blob, outcome, base, id, contentMd5, seal } = result;
   const proofRows = [
+    imageRow(result),
     verified && (['verified', verified === 'all' ? 'all of it' : 'what was sent'] as const),
     seal && sealRow(seal),
   ];
