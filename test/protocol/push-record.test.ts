@@ -16,6 +16,8 @@ t.test('the state of a push survives the metadata of a blob, whose keys have no 
     id: 'i',
     parentId: 'p',
     base: { uri: 'https://a/b', etag: '0x1', id: 'j', check: 'md5' },
+    image: 'the golden one',
+    imageVersion: '41',
     holder: 'web-7/12',
     completedAt: undefined,
     digests: undefined,
@@ -36,6 +38,9 @@ t.test('the state of a push survives the metadata of a blob, whose keys have no 
   t.strictSame(parsePushRecord(withPushRecord({}, complete)), complete);
   t.equal(isWrittenSince(complete, new Date(1_795_000_005_000)), false, 'the last request of the push itself');
   t.equal(isWrittenSince(complete, new Date(1_795_000_006_000)), true, "somebody else's later one");
+  const { vhdup_image: image, ...unnamed } = metadata;
+  t.equal(image, 'the golden one');
+  t.notOk(Object.keys(parsePushRecord(unnamed) ?? {}).includes('imageVersion'), 'a version without an image is none');
   t.equal(parsePushRecord({ owner: 'me' }), undefined);
   t.equal(parsePushRecord({ ...metadata, vhdup_version: '2' }), undefined, 'a later version is not taken for this one');
   t.end();
