@@ -81,9 +81,25 @@ export async function changeTree({ folder }: RootTree, { folders, files }: RootC
   await keepAccessTimes(folder);
 }
 
-/** mke2fs stores access times. Those in the future stay as they are when it reads the files. */
+/**
+ * mke2fs stores access times. Those in the future stay as they are when it reads the files. Only new files are touched:
+ * that changes another time, which mke2fs stores too.
+ */
 async function keepAccessTimes(folder: string): Promise<void> {
-  await run('find', [folder, '-exec', 'touch', '-h', '-a', '-d', '2038-01-01', '{}', '+']);
+  await run('find', [
+    folder,
+    '!',
+    '-newerat',
+    '2037-01-01',
+    '-exec',
+    'touch',
+    '-h',
+    '-a',
+    '-d',
+    '2038-01-01',
+    '{}',
+    '+',
+  ]);
 }
 
 /** Files with plain names, which need no quotes anywhere, from the smallest to the largest. */
