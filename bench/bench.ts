@@ -12,7 +12,7 @@ export interface Bench {
   readonly sink: Sink;
   readonly azcopy: Azcopy;
   /** Paths of the small programs, as JavaScript: started by Node alone, they cost nothing but themselves. */
-  readonly programs: { readonly floor: string; readonly reads: string };
+  readonly programs: { readonly floor: string; readonly reads: string; readonly sha256: string };
   /** How often each contestant runs, where a group knows no better. */
   readonly rounds: number;
   /** On stderr. */

@@ -7,6 +7,7 @@ import { build } from 'esbuild';
 export interface Programs {
   readonly floor: string;
   readonly reads: string;
+  readonly sha256: string;
   readonly sink: string;
 }
 
@@ -19,6 +20,7 @@ export async function compilePrograms(folder: string): Promise<Programs> {
     await build({
       entryPoints: [fileURLToPath(new URL(source, import.meta.url))],
       outfile,
+      bundle: true,
       format: 'esm',
       platform: 'node',
       target: 'node20.19',
@@ -29,6 +31,7 @@ export async function compilePrograms(folder: string): Promise<Programs> {
   return {
     floor: await one('contestants/floor-process.ts', 'floor'),
     reads: await one('contestants/reads-process.ts', 'reads'),
+    sha256: await one('contestants/sha256-process.ts', 'sha256'),
     sink: await one('servers/sink-process.ts', 'sink'),
   };
 }

@@ -13,6 +13,7 @@ import { iterative } from './groups/iterative.js';
 import { latency } from './groups/latency.js';
 import { memory } from './groups/memory.js';
 import { planning } from './groups/planning.js';
+import { rebuilt } from './groups/rebuilt.js';
 import { slowUplink } from './groups/slow-uplink.js';
 import { startUp } from './groups/start-up.js';
 import { inputsIn } from './inputs/inputs.js';
@@ -38,6 +39,7 @@ const GROUPS: Readonly<Record<string, (bench: Bench) => Promise<Findings>>> = {
   full,
   default: byDefault,
   formats,
+  rebuilt,
 };
 /** In a folder that git and npm leave alone. */
 const AZCOPY_CACHE = fileURLToPath(new URL('../node_modules/.cache/vhdup-bench/azcopy', import.meta.url));

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Bench } from '../bench.js';
+import type { LeafTotals } from '../leaves.js';
 import { measure, type Run } from '../measure.js';
 
 export const VHDUP = fileURLToPath(new URL('../../bin/vhdup.js', import.meta.url));
@@ -11,13 +12,19 @@ export interface Pushed {
   readonly outcome: string;
   readonly sent: number;
   readonly requests: number;
+  /** Bytes of `sent` that are gaps between changes. */
+  readonly gaps: number;
+  readonly copied: number;
   readonly contentMd5?: string;
+  readonly base?: { readonly check?: string };
 }
 
 /** The same of `push --dry-run --json`. */
 export interface Planned {
   readonly gap: number;
   readonly totals: { readonly send: number; readonly gaps: number };
+  /** In bytes, if the disk was compared with the base by its leaves. */
+  readonly leaves?: LeafTotals;
 }
 
 /** Pushes a disk, by the tool as a process; `cache` is the folder of the digest cache, by default a new one. Throws unless it was pushed. */

@@ -4,7 +4,8 @@ import type { ChildInput, Input } from './input.js';
 import { manyClusters } from './many-clusters.js';
 import { metadataOnly } from './metadata-only.js';
 import { rootFileSystem } from './root-file-system.js';
-import { dense, huge, large, scattered, sparse } from './scattered.js';
+import { rootVersions, type RootVersions } from './root-versions.js';
+import { dense, huge, hugeAgain, large, largeAgain, scattered, sparse } from './scattered.js';
 import { MIB } from './input.js';
 
 /** All inputs, each made when it is first asked for. */
@@ -12,6 +13,9 @@ export interface Inputs {
   scattered(): Promise<Input>;
   large(): Promise<Input>;
   huge(): Promise<Input>;
+  /** The two above with some changes, as disks of their own. */
+  largeAgain(): Promise<Input>;
+  hugeAgain(): Promise<Input>;
   sparse(): Promise<Input>;
   /** For the limits of a line: 512 MiB. */
   dense(): Promise<Input>;
@@ -20,6 +24,8 @@ export interface Inputs {
   root(): Promise<Input>;
   installed(): Promise<ChildInput>;
   touched(): Promise<ChildInput>;
+  /** The same root in four versions, changed in place and rebuilt. */
+  versions(): Promise<RootVersions>;
   /** The file system and the two disks for the memory in another format. */
   rootAs(conversion: Conversion): Promise<Input>;
   largeAs(conversion: Conversion): Promise<Input>;
@@ -56,12 +62,15 @@ export function inputsIn(folder: string, say: (text: string) => void): Inputs {
     scattered: once('1 GiB', () => scattered(folder)),
     large: large8,
     huge: huge2040,
+    largeAgain: once('8 GiB, changed', () => largeAgain(folder)),
+    hugeAgain: once('2040 GiB, changed', () => hugeAgain(folder)),
     sparse: once('4 KiB extents', () => sparse(folder)),
     dense: once('512 MiB in one piece', () => dense(folder, 'dense.vhd', 512 * MIB)),
     little: once('40 MiB in one piece', () => dense(folder, 'little.vhd', 40 * MIB)),
     root,
     installed: middle,
     touched: once('small child', async () => touched(folder, await middle())),
+    versions: once('versions of a root', () => rootVersions(folder)),
     rootAs: as(root),
     largeAs: as(large8),
     hugeAs: as(huge2040),

@@ -23,6 +23,24 @@ export function huge(folder: string): Promise<Input> {
   );
 }
 
+/** The disk of `large`, with other data in one extent of ten. It knows nothing of the first one. */
+export function largeAgain(folder: string): Promise<Input> {
+  return again('8 GiB, 300 MiB scattered, 30 MiB of it changed', join(folder, 'large-again.vhd'), 8 * GIB);
+}
+
+/** The same of `huge`. */
+export function hugeAgain(folder: string): Promise<Input> {
+  return again('2040 GiB, 300 MiB scattered, 30 MiB of it changed', join(folder, 'huge-again.vhd'), 2040 * GIB);
+}
+
+function again(name: string, path: string, size: number): Promise<Input> {
+  const random = new Random(8);
+  const writes = inSlots(size, 150, 2 * MIB).map((write, index) =>
+    index % 10 === 0 ? { ...write, data: noise(random, 2 * MIB) } : write,
+  );
+  return writeDynamic(name, path, size, writes);
+}
+
 /** 4 KiB in each 256 KiB. */
 export function sparse(folder: string): Promise<Input> {
   const writes = Array.from({ length: GIB / (256 * KIB) }, (_, index) => ({

@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { act, forgetBlobs, rangeOf } from './sink-blobs.js';
 
 /**
- * A blob service that throws the pages away, so that what is measured is the client. It speaks as much of the protocol as
- * `vhdup` and `azcopy` need for one full upload. Its parent speaks to it by messages: limits in, a report out.
+ * A blob service that throws the pages away, so that what is measured is the client; block blobs it keeps. It speaks as
+ * much of the protocol as `vhdup` and `azcopy` need for one full upload. Its parent speaks to it by messages: limits in, a report out.
  */
 
 /** What slows the answers; 0 or absent: nothing. */
@@ -33,22 +34,9 @@ export interface SinkReport {
   readonly mostOpen: number;
 }
 
-interface Blob {
-  size: number;
-  etag: string;
-  lastModified: string;
-  contentType: string;
-  contentMd5: string | undefined;
-  metadata: Record<string, string>;
-  lease: { id: string; infinite: boolean } | undefined;
-  pages: (readonly [offset: number, length: number])[];
-}
-
 /** How far a slow reader may catch up after a late timer, in ms. */
 const CATCH_UP_MS = 100;
-const blobs = new Map<string, Blob>();
 let limits: Limits = {};
-let changes = 0;
 let open = 0;
 /** When the shared line is free again. */
 const line = { freeAt: 0 };
@@ -81,7 +69,7 @@ process.on('message', (message: { limits?: Limits; report?: true }) => {
   if (message.limits) {
     limits = message.limits;
     tally = newTally();
-    blobs.clear();
+    forgetBlobs();
   }
   process.send?.({ report: reportOf() });
 });
@@ -107,12 +95,16 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
   const began = performance.now();
   const url = new URL(request.url ?? '/', 'http://sink');
   const kind = kindOf(request, url.searchParams);
-  tally.requests[kind] = (tally.requests[kind] ?? 0) + 1;
+  const counted = kind === 'read' && url.pathname.endsWith('.vhdup-leaves') ? 'read-leaves' : kind;
+  tally.requests[counted] = (tally.requests[counted] ?? 0) + 1;
   tally.mostOpen = Math.max(tally.mostOpen, ++open);
   let received = 0;
+  const kept: Buffer[] = [];
+  const isKept = ['create', 'put-block', 'put-block-list'].includes(kind);
   startLine(request.socket, began);
   request.on('data', (chunk: Buffer) => {
     received += chunk.length;
+    if (isKept) kept.push(chunk);
     const waitMs = reserve(request.socket, chunk.length);
     if (waitMs < 1) return;
     request.pause();
@@ -131,7 +123,7 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
   });
 
   function answer(): void {
-    const blob = act(kind, request, response, url);
+    const blob = act(kind, { request, response, url, body: Buffer.concat(kept) });
     if (kind === 'put-page' && blob) {
       const offset = Number(/\d+/.exec(rangeOf(request))?.[0]);
       if (tally.offsets.has(offset)) tally.repeated++;
@@ -177,120 +169,8 @@ function kindOf({ method, headers }: IncomingMessage, query: URLSearchParams): s
   if (comp === 'pagelist') return 'page-ranges';
   if (comp === 'lease' || comp === 'metadata') return comp;
   if (comp === 'properties') return 'set-headers';
+  if (comp === 'block') return 'put-block';
+  if (comp === 'blocklist') return 'put-block-list';
   if (comp !== null) return 'other';
   return { HEAD: 'get-properties', GET: 'read', PUT: 'create', DELETE: 'delete' }[method ?? ''] ?? 'other';
-}
-
-function rangeOf({ headers }: IncomingMessage): string {
-  return String(headers['x-ms-range'] ?? headers.range ?? '');
-}
-
-/** Does what a request asks for and writes the head of the answer; returns its blob where there is one. */
-function act(kind: string, request: IncomingMessage, response: ServerResponse, url: URL): Blob | undefined {
-  const { headers } = request;
-  response.setHeader('x-ms-version', String(headers['x-ms-version'] ?? '2021-12-02'));
-  response.setHeader('x-ms-request-id', String(++changes));
-  if (kind === 'create') blobs.set(url.pathname, newBlob(headers));
-  const blob = blobs.get(url.pathname);
-  if (kind === 'container') {
-    response.statusCode = 200;
-    return undefined;
-  }
-  if (!blob) {
-    refuse(response, 404, 'BlobNotFound');
-    return undefined;
-  }
-  if (['create', 'put-page', 'clear-pages', 'metadata', 'set-headers'].includes(kind)) touch(blob);
-  if (kind === 'metadata') blob.metadata = metadataOf(headers);
-  if (kind === 'set-headers') {
-    blob.contentMd5 = header(headers['x-ms-blob-content-md5']);
-    blob.contentType = header(headers['x-ms-blob-content-type']) ?? blob.contentType;
-  }
-  response.setHeader('etag', blob.etag);
-  response.setHeader('last-modified', blob.lastModified);
-  response.setHeader('x-ms-blob-sequence-number', '0');
-  response.statusCode =
-    { create: 201, 'put-page': 201, 'clear-pages': 201, delete: 202, lease: 200, read: 206 }[kind] ?? 200;
-  if (kind === 'put-page' && headers['content-md5'] !== undefined)
-    response.setHeader('content-md5', headers['content-md5']);
-  if (kind === 'delete') blobs.delete(url.pathname);
-  if (kind === 'lease') lease(blob, request, response);
-  if (kind === 'get-properties') describe(blob, response);
-  if (kind === 'read') read(blob, request, response);
-  if (kind === 'page-ranges') listPages(blob, response);
-  return blob;
-}
-
-function newBlob(headers: IncomingMessage['headers']): Blob {
-  return {
-    size: Number(headers['x-ms-blob-content-length'] ?? 0),
-    etag: '',
-    lastModified: '',
-    contentType: header(headers['x-ms-blob-content-type']) ?? 'application/octet-stream',
-    contentMd5: header(headers['x-ms-blob-content-md5']),
-    metadata: metadataOf(headers),
-    lease: undefined,
-    pages: [],
-  };
-}
-
-function touch(blob: Blob): void {
-  blob.etag = `"0x${(++changes).toString(16)}"`;
-  blob.lastModified = new Date().toUTCString();
-}
-
-function lease(blob: Blob, { headers }: IncomingMessage, response: ServerResponse): void {
-  const action = headers['x-ms-lease-action'];
-  const held = header(headers['x-ms-lease-id']);
-  const proposed = header(headers['x-ms-proposed-lease-id']);
-  if (action === 'release' || action === 'break') blob.lease = undefined;
-  else blob.lease = { id: proposed ?? held ?? '', infinite: headers['x-ms-lease-duration'] === '-1' };
-  response.statusCode = { acquire: 201, break: 202 }[String(action)] ?? 200;
-  if (blob.lease) response.setHeader('x-ms-lease-id', blob.lease.id);
-  if (action === 'break') response.setHeader('x-ms-lease-time', '0');
-}
-
-function describe({ size, contentType, contentMd5, metadata, lease }: Blob, response: ServerResponse): void {
-  response.setHeader('content-length', size);
-  response.setHeader('content-type', contentType);
-  if (contentMd5 !== undefined) response.setHeader('content-md5', contentMd5);
-  for (const [key, value] of Object.entries(metadata)) response.setHeader(key, value);
-  response.setHeader('x-ms-blob-type', 'PageBlob');
-  response.setHeader('x-ms-lease-state', lease ? 'leased' : 'available');
-  response.setHeader('x-ms-lease-status', lease ? 'locked' : 'unlocked');
-  if (lease) response.setHeader('x-ms-lease-duration', lease.infinite ? 'infinite' : 'fixed');
-}
-
-/** Zeros: the pages are gone. */
-function read({ size }: Blob, request: IncomingMessage, response: ServerResponse): void {
-  const [from = 0, to = size - 1] = (rangeOf(request).match(/\d+/g) ?? []).map(Number);
-  response.setHeader('content-range', `bytes ${from}-${to}/${size}`);
-  response.setHeader('content-length', to - from + 1);
-  response.write(Buffer.alloc(to - from + 1));
-}
-
-function listPages({ size, pages }: Blob, response: ServerResponse): void {
-  const ranges = pages.map(
-    ([offset, length]) => `<PageRange><Start>${offset}</Start><End>${offset + length - 1}</End></PageRange>`,
-  );
-  response.setHeader('x-ms-blob-content-length', size);
-  response.setHeader('content-type', 'application/xml');
-  response.write(`<?xml version="1.0" encoding="utf-8"?><PageList>${ranges.join('')}</PageList>`);
-}
-
-function refuse(response: ServerResponse, status: number, code: string): void {
-  response.statusCode = status;
-  response.setHeader('x-ms-error-code', code);
-}
-
-function metadataOf(headers: IncomingMessage['headers']): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers)
-      .filter(([key]) => key.startsWith('x-ms-meta-'))
-      .map(([key, value]) => [key, String(value)]),
-  );
-}
-
-function header(value: string | string[] | undefined): string | undefined {
-  return value === undefined || value === '' ? undefined : String(value);
 }

@@ -13,7 +13,7 @@ import { containerOf } from '../../test/support/blobs.js';
 import { startStockAzurite } from '../../test/support/stock-azurite.js';
 import type { Sink } from './sink.js';
 
-const CONTAINER = 'bench';
+export const CONTAINER = 'bench';
 const DAY_MS = 86_400_000;
 
 /** Where contestants send to: all of them with the same SAS, so that nobody signs requests. */
@@ -43,7 +43,7 @@ export function sinkTarget(sink: Sink): Target {
   return targetAt('sink', sink.url);
 }
 
-function targetAt(name: Target['name'], url: string): Target {
+export function targetAt(name: Target['name'], url: string): Target {
   const sas = emulatorSas(url);
   return { name, uri: (blob) => `${url}/${CONTAINER}/${blob}?${sas}` };
 }
