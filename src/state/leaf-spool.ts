@@ -28,7 +28,7 @@ export class LeafSpool {
     try {
       if (!this.#file && this.#bytes <= this.#maxMemoryBytes) {
         // The values may lie in a buffer that is used again.
-        this.#inMemory.push({ index: run.index, values: run.values.slice() });
+        this.#inMemory.push({ index: run.index, values: Uint8Array.from(run.values) });
         return;
       }
       this.#file ??= await this.#createFile();
