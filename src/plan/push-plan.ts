@@ -18,7 +18,7 @@ import { BYTES_PER_SECOND, MAX_WRITE, REQUESTS_PER_SECOND } from './page-blob-li
  */
 const MIN_GAP = 16 * 1024;
 /** The widest gap that is sent while a push runs: as many bytes as the service takes in the time of one request. */
-const MAX_GAP = wholePages(BYTES_PER_SECOND / REQUESTS_PER_SECOND);
+export const MAX_GAP = wholePages(BYTES_PER_SECOND / REQUESTS_PER_SECOND);
 
 /** An extent of the disk: its layers store bytes there, it is zero, or the base shows through. */
 export interface PlannedExtent extends Range {

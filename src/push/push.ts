@@ -134,7 +134,7 @@ async function fill(
   seen: DestinationSnapshot,
   digest: RunningDigest,
 ): Promise<{ sent: UploadStats; digests: Digests }> {
-  const { session, options, destination, base, plan, stream, identity } = push;
+  const { session, options, destination, base, plan, comparison, stream, identity } = push;
   if (base) await destination.cleanUpCopy(base, identity.fingerprint);
   // Before the first byte changes: from here on the digest proves nothing.
   await writer.removeContentMd5(seen);
@@ -148,7 +148,8 @@ async function fill(
   const kept = totalLength(plan.write) - totalLength(left);
   if (kept > 0) session.note(`resuming: ${formatShare(kept, totalLength(plan.write))} are there already`);
   const limit = session.scheduler.newLimit(MAX_WRITE);
-  await using upload = new Upload(session, { writer, plan, left, limit });
+  const moved = base && comparison && { base, leaves: comparison.moved, writer };
+  await using upload = new Upload(session, { writer, plan, left, limit, moved });
   const digests = await digest.finish([upload], () => limit.concurrency);
   const { sent } = upload;
   // It is not known which gaps an earlier run has sent.

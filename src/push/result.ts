@@ -73,6 +73,8 @@ export interface PushResult extends Pace {
   readonly zeros: number;
   /** Copied by the service. */
   readonly copied: number;
+  /** The part of the changes that the service has copied from other places of the base; only if it was compared by leaves. */
+  readonly moved?: number;
   readonly cleared: number;
   /** The most bytes of gaps between changes among what was sent: they were sent only to save requests. */
   readonly gaps: number;
@@ -120,6 +122,7 @@ export function resultOf(push: PreparedPush, { outcome, contentMd5, sent, seal }
     requests: sent?.requests ?? 0,
     zeros: sent?.zeros ?? 0,
     copied: hasWorked ? plan.copied : 0,
+    ...(push.comparison ? { moved: sent?.moved ?? 0 } : {}),
     cleared: hasWorked ? plan.totals.clear : 0,
     gaps: sent ? plan.totals.gaps - totalLength(gapsOf(plan)) + totalLength(sent.gaps) : 0,
     ...(seal ? { seal } : {}),

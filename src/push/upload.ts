@@ -3,13 +3,24 @@ import type { Hashing } from '../digest/hashing.js';
 import { nonZeroRanges } from '../bytes/non-zero.js';
 import { MAX_WRITE } from '../plan/page-blob-limits.js';
 import { joinRanges, type Joining } from '../plan/join-ranges.js';
-import { mayBeSent, type PushPlan } from '../plan/push-plan.js';
-import { RangeCursor, endOf, rangeSet, subtract, totalLength, type Range, type RangeSet } from '../bytes/range.js';
+import { MAX_GAP, mayBeSent, type PushPlan } from '../plan/push-plan.js';
+import {
+  RangeCursor,
+  endOf,
+  rangeSet,
+  subtract,
+  totalLength,
+  union,
+  type Range,
+  type RangeSet,
+} from '../bytes/range.js';
+import type { MovedRange } from '../content/moved-leaves.js';
 import type { Consumer, ScannedWindow } from '../content/scan.js';
 import { forEachLimited, type Limit } from '../run/concurrency.js';
 import { MIN_LINK_BYTES, PROBE_BYTES } from '../run/request-price.js';
 import type { DestinationWriter } from '../destination/destination.js';
 import type { Session } from '../session/session.js';
+import { MovedCopies, type MovedContent } from './moved-copies.js';
 
 /** Amounts that an upload has sent. */
 export interface UploadStats {
@@ -20,6 +31,8 @@ export interface UploadStats {
   readonly zeros: number;
   /** What was sent outside of the ranges to write, only to save requests. */
   readonly gaps: RangeSet;
+  /** Bytes that the service has copied from other places of the base. */
+  readonly moved: number;
 }
 
 /** The destination to write to, and what to write. */
@@ -30,6 +43,8 @@ export interface UploadTarget {
   readonly left: RangeSet;
   /** Requests at a time. */
   readonly limit: Limit;
+  /** What the base is likely to have at other places. */
+  readonly moved?: MovedContent | undefined;
 }
 
 /** The parts of a window that are left to write, and the parts that an earlier run has written. */
@@ -51,6 +66,7 @@ export class Upload implements Consumer, AsyncDisposable {
   /** What an earlier run has written of the plan's ranges. */
   readonly #written: RangeCursor;
   readonly #hashing: Hashing;
+  readonly #copies: MovedCopies;
   /** All that the plan writes. */
   readonly #total: number;
   /** The part of `#total` that earlier runs have sent. */
@@ -63,7 +79,7 @@ export class Upload implements Consumer, AsyncDisposable {
   readonly #gaps: Range[] = [];
 
   constructor(session: Session, target: UploadTarget) {
-    const { left, plan } = target;
+    const { left, plan, moved } = target;
     this.ranges = mayBeSent({ write: left, maxGap: plan.maxGap });
     this.#session = session;
     this.#target = target;
@@ -72,11 +88,18 @@ export class Upload implements Consumer, AsyncDisposable {
     this.#total = totalLength(plan.write);
     this.#kept = this.#total - totalLength(left);
     this.#hashing = hashingFor(totalLength(left), 1);
+    this.#copies = new MovedCopies(session, moved);
     this.#report();
   }
 
   get sent(): UploadStats {
-    return { bytes: this.#bytes, requests: this.#requests, zeros: this.#zeros, gaps: rangeSet(this.#gaps) };
+    return {
+      bytes: this.#bytes,
+      requests: this.#requests,
+      zeros: this.#zeros,
+      gaps: rangeSet(this.#gaps),
+      moved: this.#copies.bytes,
+    };
   }
 
   async onWindow({ offset, bytes }: ScannedWindow): Promise<void> {
@@ -101,8 +124,12 @@ export class Upload implements Consumer, AsyncDisposable {
     const data = ranges.flatMap((range) =>
       nonZeroRanges(contentOf(range), gap).map((part) => ({ ...part, offset: range.offset + part.offset })),
     );
-    let zeros = totalLength(ranges);
-    for (const range of joinRanges(data, written, () => this.#joining())) {
+    const window = { offset, length: bytes.length };
+    const copied = this.#copies.within(window, ranges, this.#session.scheduler.requestPrice ?? MAX_GAP);
+    for (const range of copied) yield () => this.#copy(range, contentOf(range));
+    let zeros = totalLength(ranges) - totalLength(copied);
+    const own = subtract(data, copied);
+    for (const range of joinRanges(own, union(written, copied), () => this.#joining())) {
       const gaps = subtract([range], ranges);
       const wanted = range.length - totalLength(gaps);
       this.#gaps.push(...gaps);
@@ -122,6 +149,17 @@ export class Upload implements Consumer, AsyncDisposable {
     return price === undefined
       ? { maxGap, minBytes: MIN_LINK_BYTES, maxBytes: PROBE_BYTES }
       : { maxGap: Math.min(maxGap, price), minBytes: 0, maxBytes: MAX_WRITE };
+  }
+
+  /** Has a range copied by the service. If that is refused, sends it. */
+  async #copy(range: MovedRange, content: Uint8Array): Promise<void> {
+    if (await this.#copies.copy(range, await this.#hashing.md5(content))) {
+      this.#done += content.length;
+      this.#report();
+      return;
+    }
+    for (const { offset, length } of this.#session.scheduler.requests(range))
+      await this.#write(offset, content.subarray(offset - range.offset, offset - range.offset + length), 1);
   }
 
   /** `share`: the fraction of the content that is in the ranges to write. */

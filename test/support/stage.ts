@@ -6,7 +6,7 @@ import { openDisk, push, type PushOptions, type PushResult } from '../../src/ind
 import { startAzurite } from './azurite.js';
 import { containerOf, endBreak } from './blobs.js';
 import { temporaryFolder } from './folder.js';
-import { startGate, type Gate } from './gate.js';
+import { startGate, type Gate, type GateOptions } from './gate.js';
 
 /** What most tests of pushes need: a server behind a gate, a container, a folder, and a push from this process. */
 export interface Stage {
@@ -31,10 +31,10 @@ export interface Stage {
   readonly pushed: (path: string, more: PushOptions) => Promise<PushResult>;
 }
 
-export async function stage(t: Test): Promise<Stage> {
+export async function stage(t: Test, gateOptions: GateOptions = {}): Promise<Stage> {
   const folder = await temporaryFolder(t);
   const azurite = await startAzurite();
-  const gate = await startGate(azurite);
+  const gate = await startGate(azurite, gateOptions);
   t.teardown(async () => {
     await gate.stop();
     await azurite.stop();

@@ -26,6 +26,7 @@ export function pushJson(result: PushResult, verified: VerifyScope | undefined):
     imageVersion: result.imageVersion,
     sent: result.sent,
     copied: result.copied,
+    moved: result.moved,
     cleared: result.cleared,
     zeros: result.zeros,
     gaps: result.gaps,
@@ -57,6 +58,7 @@ export function pushLines(
     `  ${[
       `sent ${share(result.sent, result.blobSize)}`,
       ...(base ? [keptWords(result.copied, result.cleared)] : []),
+      ...(result.moved ? [`${short(result.moved)} copied from other places of it`] : []),
       ...paceWords(result),
     ].join(' · ')}`,
     ...table([

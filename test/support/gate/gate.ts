@@ -40,13 +40,19 @@ export interface Gate extends Azurite {
   onAnswer: (record: GateRecord) => void | 'drop' | Promise<void | 'drop'>;
 }
 
+/** How a gate is started. */
+export interface GateOptions {
+  readonly host?: '127.0.0.1' | 'localhost';
+  readonly copiesRanges?: boolean;
+}
+
 /**
  * Starts a gate before `target`. Requests are signed without the host, so they pass as they are. `host`: how its URL names this machine;
  * `copiesRanges`: it plays Put Page From URL, to which Azurite answers 501.
  */
 export async function startGate(
   target: Azurite,
-  { host = '127.0.0.1', copiesRanges = false }: { host?: '127.0.0.1' | 'localhost'; copiesRanges?: boolean } = {},
+  { host = '127.0.0.1', copiesRanges = false }: GateOptions = {},
 ): Promise<Gate> {
   const { hostname, port } = new URL(target.url);
   const agent = new Agent({ keepAlive: true });
