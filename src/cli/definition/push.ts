@@ -56,6 +56,7 @@ const BASE_FLAGS = {
     group: 'Base',
     text: 'find changes by auto (default), layers or leaves',
     more: 'By the layers above the ancestor that the base is, or by the digests of all 64 KiB of the disk and of the base (docs/LEAVES.md). "auto" goes by layers if the base is an ancestor.',
+    isRare: true,
   },
   'base-disk': {
     kind: 'text',
@@ -63,12 +64,14 @@ const BASE_FLAGS = {
     group: 'Base',
     text: 'the local disk that the base was made from',
     more: 'For a base without a list of leaves, such as one of another tool. Its content is compared with the Content-MD5 or the tree digest of the base first.',
+    isRare: true,
   },
   'read-base': {
     kind: 'switch',
     group: 'Base',
     text: 'read the base if its leaves are not known',
     more: 'All its pages are downloaded to compare them.',
+    isRare: true,
   },
   'require-sealed-base': {
     kind: 'switch',

@@ -12,7 +12,7 @@ t.test('help exit-codes has every exit code', (t) => {
 t.test('help environment has each variable once, with its commands', (t) => {
   const rows = flagVariables();
   t.equal(new Set(rows.map(([name]) => name)).size, rows.length);
-  t.match(rows.find(([name]) => name === 'VHDUP_LIMIT')?.[1], /\(push, pull, verify\)$/);
+  t.match(rows.find(([name]) => name === 'VHDUP_LIMIT')?.[1], /\(push, pull, verify, leaves\)$/);
   t.end();
 });
 
