@@ -158,8 +158,12 @@ export class Upload implements Consumer, AsyncDisposable {
       this.#report();
       return;
     }
-    for (const { offset, length } of this.#session.scheduler.requests(range))
-      await this.#write(offset, content.subarray(offset - range.offset, offset - range.offset + length), 1);
+    const parts = nonZeroRanges(content, this.#target.plan.gap);
+    this.#zeros += range.length - totalLength(parts);
+    for (const part of parts) {
+      for (const { offset, length } of this.#session.scheduler.requests(part))
+        await this.#write(range.offset + offset, content.subarray(offset, offset + length), 1);
+    }
   }
 
   /** `share`: the fraction of the content that is in the ranges to write. */
