@@ -47,6 +47,7 @@ async function decideOnOneState(context: PushContext): Promise<PreparedPush> {
 /** Fixes the state of the files that is pushed, and warns of anything unusual about the disk. */
 async function openPush(session: Session, source: Disk, options: PushOptions): Promise<PushContext> {
   checkOptions(options, PUSH_RULES);
+  requireBaseOptions(options);
   requireImageOptions(options);
   const guard = await SourceGuard.begin(source, {
     onTouched: (path) => {
@@ -63,6 +64,25 @@ async function openPush(session: Session, source: Disk, options: PushOptions): P
   const { cacheFolder } = options;
   const cache = cacheFolder === false ? undefined : new DigestCache(cacheFolder ?? defaultCacheFolder());
   return { session, options, guard, disk, stream, destination, cache };
+}
+
+/** Throws `usage` for options of a base that contradict each other. */
+function requireBaseOptions({
+  base,
+  image,
+  compare = 'auto',
+  baseCheck = 'content',
+  baseDisk,
+  readBase,
+}: PushOptions): void {
+  if (compare === 'leaves' && baseCheck !== 'content')
+    throw new VhdupError(
+      'usage',
+      `${option('compare', 'leaves')} and ${option('baseCheck', baseCheck)} cannot be used together: leaves are compared by their content`,
+    );
+  const lone = baseDisk ? 'baseDisk' : readBase ? 'readBase' : compare !== 'auto' ? 'compare' : undefined;
+  if (lone !== undefined && base === undefined && image === undefined)
+    throw new VhdupError('usage', `${option(lone)} needs a base: name it with ${option('base')}`);
 }
 
 async function decide(context: PushContext): Promise<PreparedPush> {

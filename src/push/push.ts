@@ -85,6 +85,9 @@ export async function planPush(disk: Disk, options: PushOptions): Promise<Planne
     plan,
     ...(comparison ? { leaves: totalsOf(comparison) } : {}),
     ...(left === undefined ? {} : { left }),
+    ...(options.limit === undefined || found.kind === 'complete'
+      ? {}
+      : { estimatedMs: Math.ceil(((left ?? plan.totals.send) * 1000) / options.limit) }),
     ...(found.kind === 'complete' ? {} : contentMd5Omission(prepared)),
     warnings: session.warnings,
   };

@@ -42,6 +42,8 @@ export interface PlannedPush {
    * written to at the moment.
    */
   readonly left?: number;
+  /** Milliseconds that sending takes at the rate of `limit`; absent without one. */
+  readonly estimatedMs?: number;
   /** Why Content-MD5 would be left out; absent if it would be set, or if nothing would be done. */
   readonly contentMd5Omitted?: ContentMd5Omission;
   readonly warnings: readonly Warning[];

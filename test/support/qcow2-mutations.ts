@@ -168,7 +168,8 @@ const name: Mutation = (file, { backingName, extensions }, random) => {
 const compressedData: Mutation = (file, places, random) => {
   const place = places.clusterAt(random.below(8) * places.clusterSize);
   if (place?.host === undefined || place.compressedLength === undefined) return { file, what: 'nothing compressed' };
-  const at = place.host + random.below(place.compressedLength);
+  // The length counts whole sectors, which may reach beyond the end of the file.
+  const at = Math.min(place.host + random.below(place.compressedLength), file.length - 1);
   file.writeUInt8(random.below(256), at);
   return { file, what: `compressed data at ${at}` };
 };

@@ -74,7 +74,7 @@ export function applyEdits(first: Buffer, changes: readonly Edit[]): Buffer {
     const after = Buffer.from(before);
     if (edit.kind === 'copy')
       before.copy(after, Math.min(edit.to * SECTOR, after.length), at, at + edit.length * SECTOR);
-    else if (edit.kind === 'zero') after.fill(0, at, at + edit.length * SECTOR);
+    else if (edit.kind === 'zero') after.fill(0, at, Math.min(after.length, at + edit.length * SECTOR));
     else noise(edit.seed, edit.length).copy(after, at);
     return after;
   }, first);

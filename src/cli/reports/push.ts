@@ -90,7 +90,7 @@ function innerRows({ base, virtualSize, requests, gaps, cleared, zeros }: PushRe
 
 /** Returns a plan for people. */
 export function planLines(planned: PlannedPush, { verbose }: ReportOptions = { verbose: false }): string[] {
-  const { blob, action, base, plan, blobSize, left, contentMd5Omitted } = planned;
+  const { blob, action, base, plan, blobSize, left, estimatedMs, contentMd5Omitted } = planned;
   if (action === 'nothing') return [`${blob}: the same content is there already, nothing would be sent`];
   return [
     `${blob}: ${action === 'resume' ? 'would be resumed' : 'would be pushed'}`,
@@ -101,6 +101,7 @@ export function planLines(planned: PlannedPush, { verbose }: ReportOptions = { v
     ].join(' · ')}`,
     ...table([
       left === undefined ? undefined : ['left', `at most ${size(left)} of ${size(totalLength(plan.write))}`],
+      estimatedMs === undefined ? undefined : ['time', `at most ${duration(estimatedMs / 1000)} at the limit`],
       base && baseRow(base),
       planned.leaves && leavesRow(planned.leaves),
       contentMd5Omitted && ['Content-MD5', 'left out'],
@@ -163,7 +164,8 @@ function protectionRow({ protection }: BaseSummary): Row {
 
 /** Returns the plan for programs: amounts and counts. Only the library gives the ranges themselves. */
 export function planJson(planned: PlannedPush): object {
-  const { blob, action, base, leaves, virtualSize, blobSize, plan, left, contentMd5Omitted, warnings } = planned;
+  const { blob, action, base, leaves, virtualSize, blobSize, plan, left, estimatedMs, contentMd5Omitted, warnings } =
+    planned;
   const { send, gaps, clear, skip, requests } = plan.totals;
   return {
     blob,
@@ -174,6 +176,7 @@ export function planJson(planned: PlannedPush): object {
     leaves,
     copied: plan.copied,
     left,
+    estimatedMs,
     contentMd5Omitted,
     gap: plan.gap,
     maxGap: plan.maxGap,
