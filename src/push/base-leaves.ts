@@ -28,13 +28,14 @@ export async function leavesOfBase(context: LeavesContext, base: BaseBlob, why: 
   const list = await leavesInList(context, base);
   // If something else may be read instead, damage has to be found now.
   const hasOther = options.baseDisk !== undefined || options.readBase === true;
-  if (typeof list !== 'string' && !(hasOther && (await damageOf(list)))) return list;
+  const problem = typeof list === 'string' ? list : hasOther ? await damageOf(list) : undefined;
+  if (typeof list !== 'string' && problem === undefined) return list;
   if (options.baseDisk) return leavesOfDisk(context, base, options.baseDisk);
   if (options.readBase) return leavesOfBlob(context, base);
   const { blob } = base;
   throw mismatch(
     blob,
-    `${why}; and its leaves are not known: ${leafListOf(session, blob).uri}: ${list}`,
+    `${why}; and its leaves are not known: ${leafListOf(session, blob).uri}: ${problem ?? ''}`,
     `${call('makeLeafList')} makes the list; or read the base with ${option('readBase')}, name its local disk with ${option('baseDisk')}, or push without ${option('base')} to send everything`,
   );
 }
