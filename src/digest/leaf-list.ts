@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { MAX_SECTION_BYTES } from './leaf-section.js';
 import { MAX_SKETCH } from './leaf-sketch.js';
-import { VALUE, digestOfSections, sectionCount } from './tree.js';
+import { VALUE, digestOfSections, isZeroValue, sectionCount } from './tree.js';
 
 /** The first bytes of a list of leaves (docs/LEAVES.md). Numbers are big endian. */
 const MAGIC = Buffer.from('vhdup-leaves-1\n\0', 'ascii');
@@ -98,9 +98,11 @@ export function parseHeader(bytes: Buffer, listSize: number): LeafListHeader {
   if (count !== sectionCount(size) || body.length !== jsonEnd + count * ENTRY_BYTES + sketch * VALUE)
     throw new RangeError('its header has another length');
   const sections = Array.from({ length: count }, (_, index) => entryOf(body, jsonEnd + index * ENTRY_BYTES, length));
-  for (const { offset, length: stored, plainLength } of sections)
+  for (const { value, offset, length: stored, plainLength } of sections) {
     if (offset + stored > listSize || stored > plainLength || plainLength > MAX_SECTION_BYTES)
       throw new RangeError('one of its sections is not within it');
+    if (stored === 0 && !isZeroValue(value)) throw new RangeError('one of its sections is without its leaves');
+  }
   const tree = Buffer.from(text.tree, 'hex');
   if (!digestOfSections(size, Buffer.concat(sections.map(({ value }) => value))).equals(tree))
     throw new RangeError('the values of its sections do not give its tree digest');

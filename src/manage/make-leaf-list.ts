@@ -4,7 +4,7 @@ import type { PageBlob } from '../azure/page-blob.js';
 import type { BlobProperties } from '../azure/blob-properties.js';
 import type { LeafSource } from '../content/digest-computation.js';
 import { FOOTER_LENGTH, parseFixedTail } from '../protocol/fixed-vhd.js';
-import { LeafList, UnusableLeafList, leafListOf, leafListProblem } from '../protocol/leaf-list.js';
+import { LeafList, UnusableLeafList, damageOf, leafListOf, leafListProblem } from '../protocol/leaf-list.js';
 import { recordedTree } from '../protocol/push-record.js';
 import { readFooter } from '../protocol/read-footer.js';
 import { readLeaves } from '../protocol/read-leaves.js';
@@ -21,7 +21,7 @@ export interface LeafListResult extends Pace {
   readonly blob: string;
   /** URI of its list of leaves. */
   readonly leafList: string;
-  /** `already-there`: a list is there that holds for the blob; nothing was read. */
+  /** `already-there`: a list is there that holds for the blob; the blob was not read. */
   readonly outcome: 'made' | 'already-there';
   /** The tree digest of the blob's content, in hexadecimal. */
   readonly tree: string;
@@ -84,7 +84,7 @@ function requireFinished(blob: PageBlob, verdict: Verdict): void {
     });
 }
 
-/** Returns the list of leaves that is there, if it holds for the blob as it was seen. */
+/** Returns the list of leaves that is there, if all of it is right, and it holds for the blob as it was seen. */
 async function listThatHolds(
   session: Session,
   blob: PageBlob,
@@ -92,7 +92,8 @@ async function listThatHolds(
 ): Promise<LeafList | undefined> {
   try {
     const list = await LeafList.open(leafListOf(session, blob));
-    return list && leafListProblem(list, blob, properties, verdict) === undefined ? list : undefined;
+    if (!list || leafListProblem(list, blob, properties, verdict) !== undefined) return undefined;
+    return (await damageOf(list)) === undefined ? list : undefined;
   } catch (error) {
     if (error instanceof UnusableLeafList) return undefined;
     throw error;

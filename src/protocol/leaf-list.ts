@@ -123,15 +123,19 @@ export function leafListProblem(
   verdict: Verdict,
 ): string | undefined {
   if (header.size !== size - FOOTER_LENGTH) return 'it is the list of a disk of another size';
-  if (header.etag !== undefined && header.etag === etag.replaceAll('"', '') && header.name === name) return undefined;
-  if (findProblem(verdict, 'written-since')) return 'the blob was written to after it was completed';
+  const isWritten = findProblem(verdict, 'written-since') !== undefined;
+  const isUnchecked = verdict.record !== undefined && isOverUncheckedBase(verdict.record);
   const tree = recordedTree(verdict.record, contentMd5);
+  const isOfBlob = header.etag !== undefined && header.etag === etag.replaceAll('"', '') && header.name === name;
+  // Anyone may write an ETag into a list: it never stands against a digest that is known of the blob.
+  if (isOfBlob && (isWritten || isUnchecked || !tree || tree.equals(header.tree))) return undefined;
+  if (isWritten) return 'the blob was written to after it was completed';
   if (!tree)
     return header.etag === undefined
       ? 'it is of a push, and the blob has no tree digest to compare it with'
       : 'the blob was changed since the list was made';
   if (!tree.equals(header.tree)) return 'its tree digest is not that of the blob: it is the list of another disk';
-  return verdict.record && isOverUncheckedBase(verdict.record)
+  return isUnchecked
     ? 'the blob was pushed over a base of which only the id was compared, so it is known only of a local disk'
     : undefined;
 }
@@ -156,6 +160,18 @@ function* groupsOf(entries: readonly SectionEntry[]): Generator<SectionGroup> {
     group = { offset: entry.offset, length: entry.length, sections: [{ index, entry }] };
   }
   if (group) yield group;
+}
+
+/** Reads all of a list. Returns what is wrong with it; `undefined` if nothing is. Throws what says nothing about the list. */
+export async function damageOf(list: LeafList): Promise<string | undefined> {
+  try {
+    const runs = list.runs();
+    while ((await runs.next()).done !== true);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnusableLeafList) return error.problem;
+    throw error;
+  }
 }
 
 /** Returns the error to throw: other failures than that of a damaged or replaced list stay as they are. */

@@ -20,19 +20,19 @@ export class SeenBlob {
 
   /** Fills `into` from `offset`. Throws `source-changed` if the blob was changed since. */
   async readInto(offset: number, into: Uint8Array): Promise<void> {
-    try {
-      await this.#blob.readInto(offset, into, { ifMatch: this.#etag });
-    } catch (error) {
-      if (!hasStatus(error, 412)) throw error;
-      throw new VhdupError('source-changed', `${this.uri}: it changed while it was compared`, {
-        cause: error,
-        hint: 'run the same command again',
-      });
-    }
+    await this.#blob.readInto(offset, into, { ifMatch: this.#etag }).catch(this.#explain);
   }
 
-  /** Returns the ranges that hold pages. */
+  /** Returns the ranges that hold pages. Throws `source-changed` if the blob was changed since. */
   async pageRanges(): Promise<RangeSet> {
-    return rangeSet(await this.#blob.pageRanges({ ifMatch: this.#etag }));
+    return rangeSet(await this.#blob.pageRanges({ ifMatch: this.#etag }).catch(this.#explain));
   }
+
+  readonly #explain = (error: unknown): never => {
+    if (!hasStatus(error, 412)) throw error;
+    throw new VhdupError('source-changed', `${this.uri}: it changed while it was compared`, {
+      cause: error,
+      hint: 'run the same command again',
+    });
+  };
 }

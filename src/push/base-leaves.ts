@@ -5,7 +5,7 @@ import { hasDigest } from '../content/layer-records.js';
 import { SourceGuard } from '../content/source-guard.js';
 import type { Disk } from '../disk/disk.js';
 import { FOOTER_LENGTH, FixedStream } from '../protocol/fixed-vhd.js';
-import { LeafList, UnusableLeafList, leafListOf, leafListProblem } from '../protocol/leaf-list.js';
+import { LeafList, UnusableLeafList, damageOf, leafListOf, leafListProblem } from '../protocol/leaf-list.js';
 import { isOverUncheckedBase, recordedTree } from '../protocol/push-record.js';
 import { readLeaves } from '../protocol/read-leaves.js';
 import { findProblem } from '../protocol/verdict.js';
@@ -26,13 +26,16 @@ export async function leavesOfBase(context: LeavesContext, base: BaseBlob, why: 
   const cached = await leavesInCache(context, base);
   if (cached) return cached;
   const list = await leavesInList(context, base);
-  if (typeof list !== 'string') return list;
+  // If something else may be read instead, damage has to be found now.
+  const hasOther = options.baseDisk !== undefined || options.readBase === true;
+  const problem = typeof list === 'string' ? list : hasOther ? await damageOf(list) : undefined;
+  if (typeof list !== 'string' && problem === undefined) return list;
   if (options.baseDisk) return leavesOfDisk(context, base, options.baseDisk);
   if (options.readBase) return leavesOfBlob(context, base);
   const { blob } = base;
   throw mismatch(
     blob,
-    `${why}; and its leaves are not known: ${leafListOf(session, blob).uri}: ${list}`,
+    `${why}; and its leaves are not known: ${leafListOf(session, blob).uri}: ${problem ?? ''}`,
     `${call('makeLeafList')} makes the list; or read the base with ${option('readBase')}, name its local disk with ${option('baseDisk')}, or push without ${option('base')} to send everything`,
   );
 }
