@@ -59,14 +59,14 @@ export async function writeLeafList(
 }
 
 /**
- * Writes the list of a push beside its blob. Without the right to write it, warns once and goes on: the next push over this blob
+ * Writes the list of a push beside its blob. Without the right to write it, or if the leaves could not be kept, warns once and goes on: the next push over this blob
  * then needs another source of its leaves.
  */
 export async function tryToWriteLeafList(session: Session, list: BlockBlob, content: LeavesToList): Promise<void> {
   try {
     await writeLeafList(session, list, content);
   } catch (error) {
-    if (!isRefused(error)) throw error;
+    if (!isRefused(error) && !hasCode(error, 'output-unwritable')) throw error;
     session.warn({
       code: 'leaf-list-not-written',
       message: `the list of leaves ${list.uri} cannot be written: ${messageOf(error)}`,

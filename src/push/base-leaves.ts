@@ -57,14 +57,23 @@ async function leavesInCache({ session, cache }: LeavesContext, base: BaseBlob):
 }
 
 /** Returns the list of leaves beside a blob, or a text with the reason if it does not hold for the blob. */
-export async function leavesInList(
-  { session }: LeavesContext,
-  { blob, properties, verdict }: BaseBlob,
-): Promise<LeafList | string> {
+export async function leavesInList({ session, options }: LeavesContext, base: BaseBlob): Promise<LeafList | string> {
+  const { blob, properties, verdict } = base;
   try {
     const list = await LeafList.open(leafListOf(session, blob));
     if (!list) return 'there is no such list';
-    return leafListProblem(list, blob, properties, verdict) ?? list;
+    const problem = leafListProblem(list, blob, properties, verdict);
+    if (problem !== undefined) return problem;
+    if (provedTree(base)?.equals(list.header.tree) === true) return list;
+    // Only the ETag says that it is of this blob, so it is as good as its author.
+    if (options.requireSealedBase === true)
+      return 'the blob has no tree digest that proves it, and the list itself is not sealed';
+    session.warn({
+      code: 'base-leaves-unproved',
+      message: `${blob.uri} has no tree digest: nothing but its ETag proves its list of leaves`,
+      hint: `if others may write to the container, compare it by ${option('readBase')} or ${option('baseDisk')}`,
+    });
+    return list;
   } catch (error) {
     if (error instanceof UnusableLeafList) return error.problem;
     if (hasCode(error, 'not-authorised')) return 'it may not be read';

@@ -40,7 +40,12 @@ async function findBase(push: PushContext, digests: DiskDigests): Promise<Base |
   const ancestor = await findAncestor(push, digests, blobs);
   if (ancestor) session.note(`base: ${ancestor.blob.uri}`);
   const base = ancestor ?? (await baseInSeries(push, digests, blobs));
-  if (!base) session.note('no ancestor of this disk is in the container: everything is sent');
+  if (!base)
+    session.note(
+      push.options.image === undefined
+        ? 'no ancestor of this disk is in the container: everything is sent'
+        : 'no ancestor of this disk, and no version of its image with enough in common, is in the container: everything is sent',
+    );
   return base;
 }
 

@@ -2,7 +2,7 @@ import type { ListedBlob } from '../azure/container.js';
 import type { DiskDigests } from '../content/disk-digests.js';
 import { SketchBuilder, shareInCommon } from '../digest/leaf-sketch.js';
 import { seriesIn, type ImageVersion } from '../protocol/image-series.js';
-import { LeafList } from '../protocol/leaf-list.js';
+import { damageOf, type LeafList } from '../protocol/leaf-list.js';
 import type { LeavesBase } from './base.js';
 import { isMismatch, openBaseBlob } from './base-blob.js';
 import { leavesInList } from './base-leaves.js';
@@ -44,7 +44,10 @@ export async function baseInSeries(
   for (const { version, base, list } of candidates) {
     const share = shareInCommon(own.sketch(), list.header.sketch);
     session.note(`${titleOf(version)}: ${Math.round(share * 100)} % in common`);
-    if (share >= MIN_SHARE && share > (best?.share ?? 0)) best = { share, base };
+    if (share < MIN_SHARE || share <= (best?.share ?? 0)) continue;
+    const damage = await damageOf(list);
+    if (damage === undefined) best = { share, base };
+    else session.note(`not taken: ${base.blob.uri}: its list of leaves: ${damage}`);
   }
   if (best) session.note(`base: ${best.base.blob.uri} (${Math.round(best.share * 100)} % in common)`);
   return best?.base;

@@ -4,7 +4,11 @@ const LONG = 'takes long: begins first, beside others';
 /** The files that have a process of their own, with the reason, in the order in which they begin; others share one with their folder. */
 export const OWN_PROCESS: Readonly<Record<string, string>> = {
   'test/e2e/kill.test.ts': LONG,
+  'test/e2e/leaves-kill.test.ts': LONG,
+  'test/e2e/rebuilt.test.ts': LONG,
   'test/e2e/raw.test.ts': LONG,
+  'test/e2e/push.test.ts': LONG,
+  'test/e2e/golden-images.test.ts': LONG,
   'test/push/gaps.test.ts': LONG,
   'test/azure/listing.test.ts': LONG,
   'test/pull/pull.test.ts': LONG,
