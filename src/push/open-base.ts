@@ -2,10 +2,11 @@ import type { BlobLocation } from '../azure/location.js';
 import type { DiskDigests } from '../content/disk-digests.js';
 import { isDerivedId } from '../disk/derived-id.js';
 import { ancestorBase, type AncestorBase, type Base } from './base.js';
-import { BaseMismatch, openBaseBlob, type BaseBlob } from './base-blob.js';
+import { BaseMismatch, mismatch, openBaseBlob, type BaseBlob } from './base-blob.js';
 import { leavesOfBase } from './base-leaves.js';
 import { checkBase } from './check-base.js';
 import type { PushContext } from './context.js';
+import { option } from '../option-names.js';
 
 /** The base of a push, and whether its content was checked already. */
 export interface ChosenBase {
@@ -35,7 +36,14 @@ export async function openBase(push: PushContext, digests: DiskDigests, location
   const blob = await openBaseBlob(session, location, options.requireSealedBase ?? false);
   const found = compare === 'leaves' ? undefined : await findAncestor(push, digests, blob);
   if (found && !(found instanceof BaseMismatch)) return found;
-  if (found && (compare === 'layers' || baseCheck !== 'content')) throw found;
+  if (found && (compare === 'layers' || baseCheck !== 'content')) {
+    const demand = compare === 'layers' ? option('compare', compare) : option('baseCheck', baseCheck);
+    throw mismatch(
+      blob.blob,
+      found.problem,
+      `without ${demand} its leaves are compared; without ${option('base')} everything is sent`,
+    );
+  }
   const leaves = await leavesOfBase(push, blob, found?.problem ?? 'it is to be compared by its leaves');
   return { base: { ...blob, id: blob.tail.id ?? '', check: 'leaves', leaves }, isChecked: true };
 }

@@ -48,7 +48,10 @@ function isOmitted({
   const disk = { size, layers, openedFiles: types.map(() => file) };
   const plan = { write: [{ offset: 0, length: send }] };
   const compared = base && { ...base, check: 'tree' as const };
-  return omitsContentMd5({ disk, options: { contentMd5: mode }, destination: { can } }, { plan, base: compared, found });
+  return omitsContentMd5(
+    { disk, options: { contentMd5: mode }, destination: { can } },
+    { plan, base: compared, found },
+  );
 }
 
 /** An interrupted push, as its record has it. */
