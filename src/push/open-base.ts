@@ -41,7 +41,7 @@ export async function openBase(push: PushContext, digests: DiskDigests, location
     throw mismatch(
       blob.blob,
       found.problem,
-      `without ${demand} its leaves are compared; without ${option('base')} everything is sent`,
+      `${found.hint ?? ''}; or leave out ${demand}: its leaves are compared then`,
     );
   }
   const leaves = await leavesOfBase(push, blob, found?.problem ?? 'it is to be compared by its leaves');

@@ -130,7 +130,9 @@ t.test('sector bitmaps that are rewritten: the plan is another one', async (t) =
       {
         code: 'source-changed',
         message:
-          base === undefined ? /child\.vhd: it differs from what was sent/ : /child\.vhd: its sector bitmaps changed/,
+          base === undefined
+            ? /child\.vhd: it differs from what was sent/
+            : /child\.vhd: what it changes of the base is not the same/,
       },
       name,
     );

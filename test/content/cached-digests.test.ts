@@ -68,7 +68,7 @@ async function scene(t: Test) {
 
 async function treeOf(path: string, cache: DigestCache, layer = 0): Promise<Digests & { readonly consumers: number }> {
   await using disk = await openDisk(path);
-  const session = new Session({});
+  await using session = new Session({});
   const records = new LayerRecords(disk, layer, cache);
   const computation: DigestComputation = await CachedDigests.start(
     session,

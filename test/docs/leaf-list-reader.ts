@@ -27,17 +27,13 @@ export function readLeafList(list: Buffer): { leaves: Map<number, Buffer>; size:
   const [headerEnd, jsonLength] = [list.readUInt32BE(16), list.readUInt32BE(20)];
   if (!sha(list.subarray(0, headerEnd - 32)).equals(list.subarray(headerEnd - 32, headerEnd)))
     throw new Error('header');
-  const { size, tree, blob, sections } = JSON.parse(list.toString('utf8', 24, 24 + jsonLength)) as {
-    size: number;
-    tree: string;
-    blob: string;
-    sections: number;
-  };
+  const header = JSON.parse(list.toString('utf8', 24, 24 + jsonLength)) as { size: number; tree: string; blob: string };
+  const { size, tree, blob } = header;
   let height = 1;
   while (LEAF * 256 ** height < size) height++;
   const leaves = new Map<number, Buffer>();
   const nodes = new Map<number, Buffer>();
-  for (let section = 0; section < sections; section++) {
+  for (let section = 0; section * LEAF * LEAF < size; section++) {
     const entry = list.subarray(24 + jsonLength + 48 * section);
     const start = headerEnd + Number(entry.readBigUInt64BE(32));
     const stored = list.subarray(start, start + entry.readUInt32BE(40));

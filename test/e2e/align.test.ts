@@ -151,20 +151,26 @@ for (const check of ['content', 'md5'] as const)
     t.equal(disk.size, 10 * MIB);
   });
 
-t.test('an aligned disk over a base that is not aligned: refused, and the reason is named', async (t) => {
-  const { folder, container, uri, run } = await scene(t);
-  const base = await writeImage({ path: join(folder, 'base.vhd'), type: 'dynamic', size: MIB + 512, writes: [] });
-  const child = await writeImage({
-    path: join(folder, 'child.vhd'),
-    type: 'differencing',
-    size: MIB + 512,
-    parent: base,
-    writes: [{ offset: MIB, data: randomBytes(512) }],
-  });
-  t.match(await run('push', base.path, uri('base.vhd')), { exitCode: 0 });
-  await endBreak(container, 'base.vhd');
-  t.match(await run('push', child.path, uri('child.vhd'), '--base', uri('base.vhd'), '--align'), {
-    exitCode: 4,
-    error: { message: /its size does not fit/, hint: /pushed without --align/ },
-  });
-});
+t.test(
+  'an aligned disk over a base that is not aligned: by layers refused, and the reason is named; by leaves pushed',
+  async (t) => {
+    const { folder, container, uri, run } = await scene(t);
+    const base = await writeImage({ path: join(folder, 'base.vhd'), type: 'dynamic', size: MIB + 512, writes: [] });
+    const child = await writeImage({
+      path: join(folder, 'child.vhd'),
+      type: 'differencing',
+      size: MIB + 512,
+      parent: base,
+      writes: [{ offset: MIB, data: randomBytes(512) }],
+    });
+    t.match(await run('push', base.path, uri('base.vhd')), { exitCode: 0 });
+    await endBreak(container, 'base.vhd');
+    const aligned = ['push', child.path, uri('child.vhd'), '--base', uri('base.vhd'), '--align'];
+    t.match(await run(...aligned, '--compare', 'layers'), {
+      exitCode: 4,
+      error: { message: /its size does not fit/, hint: /pushed without --align/ },
+    });
+    t.match(await run(...aligned), { exitCode: 0, base: { check: 'leaves' }, virtualSize: 2 * MIB });
+    t.match(await run('verify', child.path, uri('child.vhd'), '--align'), { exitCode: 0 });
+  },
+);

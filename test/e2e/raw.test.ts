@@ -142,12 +142,14 @@ t.test('over a base a raw disk is proved by its digest, never by its id', async 
   // Not within the MiB at either end, so the id stays the same.
   await change(path, 2 * MIB);
   t.match(await run('info', path), { id: first['id'] });
-  t.match(await run(...copy, '--overwrite'), {
+  t.match(await run(...copy, '--overwrite', '--compare', 'layers'), {
     exitCode: 4,
     error: { message: /digest differs from that of the local/ },
   });
   t.match(await run('verify', path, uri('base.vhd')), { exitCode: 9, differences: { count: 1, bytes: 512 } });
   t.ok((await bytesOf(container, 'copy.vhd')).equals(await bytesOf(container, 'base.vhd')), 'it is as it was');
+  t.match(await run(...copy, '--overwrite'), { exitCode: 0, base: { check: 'leaves' } }, 'its leaves tell them apart');
+  t.match(await run('verify', path, uri('copy.vhd')), { exitCode: 0 });
 });
 
 t.test('a raw disk that changes while it is pushed is noticed, and its blob is not completed', async (t) => {

@@ -1,5 +1,6 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Test } from 'tap';
+import { BlockBlob } from '../../src/azure/block-blob.js';
 import { Container } from '../../src/azure/container.js';
 import { credentialsFor } from '../../src/azure/credential.js';
 import { parseBlobUri } from '../../src/azure/location.js';
@@ -18,7 +19,10 @@ export interface AzureScene {
   readonly container: ContainerClient;
   /** Ends the work of all blobs on request. */
   readonly cancel: AbortController;
-  readonly blobAt: (name: string, policy?: Partial<RetryPolicy>) => Promise<{ blob: PageBlob; container: Container }>;
+  readonly blobAt: (
+    name: string,
+    policy?: Partial<RetryPolicy>,
+  ) => Promise<{ blob: PageBlob; blockBlob: BlockBlob; container: Container }>;
 }
 
 /** Starts the servers; they end with the test. `options`: those of the gate. */
@@ -41,6 +45,7 @@ export async function azureScene(t: Test, options: { copiesRanges?: boolean } = 
       const credentials = await credentialsFor(location, gate.env, policy);
       return {
         blob: new PageBlob(location, credentials, retrier),
+        blockBlob: new BlockBlob(location, credentials, retrier),
         container: new Container(location, credentials, retrier),
       };
     },
