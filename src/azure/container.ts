@@ -14,7 +14,6 @@ export interface ListedBlob {
   readonly size: number;
   readonly metadata: Metadata;
   readonly contentMd5: Buffer | undefined;
-  readonly hasContentMd5: boolean;
   /** The time of the last change by the service's clock, in whole seconds. */
   readonly lastModified: Date;
   /** What protects the blob from changes, in words; `undefined` if nothing does. */
@@ -106,7 +105,6 @@ function listedPageBlob({ name, properties, metadata }: BlobItem): ListedBlob[] 
       size: contentLength ?? 0,
       metadata: metadata ?? {},
       contentMd5,
-      hasContentMd5: contentMd5 !== undefined,
       lastModified,
       protection: protectionBy(properties, leaseState === 'leased' && leaseDuration === 'infinite'),
       copy: copyStatus === undefined ? undefined : { status: copyStatus },

@@ -39,11 +39,11 @@ export interface PushRecord {
 /** All of a push record that stays the same while the push runs. */
 export type PushIdentity = Omit<PushRecord, 'state'>;
 
-/** The base of a push: its URI without the query, its ETag, its unique id, and what proved that it is the ancestor. */
+/** The base of a push: its URI without the query, its ETag, its unique id if it has one, and what proved what it holds. */
 export interface RecordedBase {
   readonly uri: string;
   readonly etag: string;
-  readonly id: string;
+  readonly id: string | undefined;
   readonly check: BaseCheck;
 }
 
@@ -127,7 +127,7 @@ export function parsePushRecord(metadata: Metadata): PushRecord | undefined {
         : {
             uri,
             etag: value('base_etag') ?? '',
-            id: value('base_id') ?? '',
+            id: value('base_id'),
             check: parseBaseCheck(value('base_check')),
           },
     ...(image === undefined ? {} : { image }),

@@ -143,9 +143,7 @@ function ancestorId({ blob, tail, verdict: { record } }: PullSource, { id }: Dis
       `${path} has the blob's own unique id, ${id}: it is the same disk, so there is nothing to pull onto it`,
       `pull without ${option('onto')} to have the blob's content, or name an ancestor`,
     );
-  const known = [
-    ...new Set([record?.parentId, record?.base?.id].filter((candidate) => candidate !== undefined && candidate !== '')),
-  ];
+  const known = [...new Set([record?.parentId, record?.base?.id].filter((candidate) => candidate !== undefined))];
   if (!known.includes(id)) {
     throw refuse(
       `${path} with the unique id ${id} is not known as its ancestor: ${known.length === 0 ? 'the blob names none' : `it names ${known.join(' and ')}`}`,

@@ -18,8 +18,8 @@ export interface AncestorBase extends BaseBlob {
 
 /** A blob that the disk is compared with leaf by leaf. It may be no ancestor. */
 export interface LeavesBase extends BaseBlob {
-  /** As its footer has it; empty if it has none. */
-  readonly id: string;
+  /** As its footer has it; `undefined` if it has none. */
+  readonly id: string | undefined;
   readonly check: 'leaves';
   /** The leaves of the blob, up to its footer. What they come from has proved them. */
   readonly leaves: LeafSource;

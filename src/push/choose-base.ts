@@ -109,12 +109,12 @@ function candidatesOf(push: PushContext, blobs: readonly ListedBlob[]): Candidat
   const byId = new Map<string, string[]>();
   const others: string[] = [];
   const smallest = Math.min(...disk.layers.map(({ size }) => size));
-  for (const { name, metadata, size, hasContentMd5 } of blobs) {
+  for (const { name, metadata, size, contentMd5 } of blobs) {
     if (name === destination.location.name) continue;
     const record = parsePushRecord(metadata);
     if (record?.state === 'complete' && record.id !== undefined)
       byId.set(record.id, [...(byId.get(record.id) ?? []), name]);
-    else if (!record && size > smallest && (hasContentMd5 || options.baseCheck === 'id')) others.push(name);
+    else if (!record && size > smallest && (contentMd5 !== undefined || options.baseCheck === 'id')) others.push(name);
   }
   return { byId, others };
 }

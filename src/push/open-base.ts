@@ -45,7 +45,7 @@ export async function openBase(push: PushContext, digests: DiskDigests, location
     );
   }
   const leaves = await leavesOfBase(push, blob, found?.problem ?? 'it is to be compared by its leaves');
-  return { base: { ...blob, id: blob.tail.id ?? '', check: 'leaves', leaves }, isChecked: true };
+  return { base: { ...blob, id: blob.tail.id, check: 'leaves', leaves }, isChecked: true };
 }
 
 /** Returns the blob as an ancestor, or the error that says why it is none. */

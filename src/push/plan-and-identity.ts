@@ -36,7 +36,7 @@ export async function planAndIdentify(
       ? leafChanges(disk.size, compared.comparison)
       : layerChanges(disk, base?.check === 'leaves' ? undefined : base?.layer),
   );
-  const basis = base && [base.id, base.properties.etag, base.check, ...(compared ? [compared.tree] : [])];
+  const basis = base && [base.id ?? '', base.properties.etag, base.check, ...(compared ? [compared.tree] : [])];
   const identity = {
     fingerprint: fingerprintOf(guard.structure, basis, plan),
     times: guard.times,

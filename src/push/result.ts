@@ -14,7 +14,8 @@ import type { UploadStats } from './upload.js';
 export interface BaseSummary {
   /** URI of the blob, without a SAS. */
   readonly blob: string;
-  readonly id: string;
+  /** Absent if its footer has none. */
+  readonly id?: string;
   /** Index into the disk's layers of the ancestor that it equals; absent if it was compared by leaves. */
   readonly layer?: number;
   /** What proved that it is that ancestor. */
@@ -98,7 +99,7 @@ export interface Outcome {
 export function summaryOf(base: Base): BaseSummary {
   return {
     blob: base.blob.uri,
-    id: base.id,
+    ...(base.id === undefined ? {} : { id: base.id }),
     ...(base.check === 'leaves' ? {} : { layer: base.layer }),
     check: base.check,
     protection: base.properties.protection,

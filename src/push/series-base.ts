@@ -66,7 +66,7 @@ async function openVersion(
       session.note(`not taken: ${blob.blob.uri}: its list of leaves: ${list}`);
       return undefined;
     }
-    return { base: { ...blob, id: blob.tail.id ?? '', check: 'leaves', leaves: list }, list };
+    return { base: { ...blob, id: blob.tail.id, check: 'leaves', leaves: list }, list };
   } catch (error) {
     if (isMismatch(error)) return undefined;
     throw error;

@@ -13,7 +13,6 @@ function listed(name: string, record: Partial<PushRecord> = {}, more: Partial<Li
     type: 'PageBlob',
     size: 1024,
     contentMd5: md5,
-    hasContentMd5: true,
     lastModified: at(0),
     protection: undefined,
     copy: undefined,

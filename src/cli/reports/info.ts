@@ -7,7 +7,7 @@ import { size } from '../units.js';
 import { exactSize } from './amounts.js';
 import type { ReportOptions } from './options.js';
 import { leafListJson, leafListRow } from './leaf-list.js';
-import { imageRow, recordJson } from './push-record.js';
+import { imageRow, recordJson, recordedBaseRow } from './push-record.js';
 import { PUSH_STATES } from './status.js';
 
 /** What a report says of a disk. */
@@ -132,7 +132,7 @@ export function blobLines({
       allocated === undefined ? undefined : ['allocated', size(allocated)],
       ['Content-MD5', contentMd5 ?? 'none'],
       push && ['push', PUSH_STATES[state]],
-      push?.base && ['base', `${push.base.uri} (id ${push.base.id})`],
+      push?.base && recordedBaseRow(push.base),
       push && imageRow(push),
       ['protected by', protection ?? 'nothing: it can change'],
       leafList && leafListRow(leafList),

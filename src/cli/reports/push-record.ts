@@ -1,5 +1,5 @@
 import { imageTitle } from '../../protocol/image-name.js';
-import type { PushRecord } from '../../protocol/push-record.js';
+import type { PushRecord, RecordedBase } from '../../protocol/push-record.js';
 
 /** Returns the row of the image that a push has recorded for people; `undefined` if it has none. */
 export function imageRow({
@@ -7,6 +7,11 @@ export function imageRow({
   imageVersion,
 }: Pick<PushRecord, 'image' | 'imageVersion'>): readonly [name: string, value: string] | undefined {
   return image === undefined ? undefined : ['image', imageTitle(image, imageVersion)];
+}
+
+/** Returns the row of the base that a push has recorded. */
+export function recordedBaseRow({ uri, id }: RecordedBase): readonly [name: string, value: string] {
+  return ['base', `${uri} (${id === undefined ? 'no id' : `id ${id}`})`];
 }
 
 /** Returns what a push has recorded on its blob, for programs. The parts that only a resume needs are left out. */

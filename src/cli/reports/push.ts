@@ -155,7 +155,7 @@ function baseRow({ blob, layer, check }: BaseSummary): Row {
 }
 
 function layerRow({ layer, id }: BaseSummary): Row {
-  return layer === undefined ? ['base id', id] : ['base layer', `${layer}, id ${id}`];
+  return layer === undefined ? ['base id', id ?? 'none'] : ['base layer', `${layer}, id ${id ?? 'none'}`];
 }
 
 function protectionRow({ protection }: BaseSummary): Row {

@@ -4,7 +4,7 @@ import { table } from '../output.js';
 import { size } from '../units.js';
 import { exactSize } from './amounts.js';
 import { leafListJson, leafListRow } from './leaf-list.js';
-import { imageRow, recordJson } from './push-record.js';
+import { imageRow, recordJson, recordedBaseRow } from './push-record.js';
 
 /** The states of a push in words. */
 export const PUSH_STATES: Readonly<Record<PushState, string>> = {
@@ -75,7 +75,7 @@ export function statusLines({
     ...table([
       ['push', `${PUSH_STATES[state]}${writtenSince === undefined ? '' : `, last at ${writtenSince}`}`],
       push?.id === undefined ? undefined : ['id', push.id],
-      push?.base && ['base', `${push.base.uri} (id ${push.base.id})`],
+      push?.base && recordedBaseRow(push.base),
       push && imageRow(push),
       blobSize === undefined ? undefined : ['blob size', exactSize(blobSize)],
       allocated === undefined ? undefined : ['allocated', size(allocated)],

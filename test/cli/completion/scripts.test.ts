@@ -22,11 +22,11 @@ t.test('bash completes commands, flags and values', (t) => {
     [['vhdup', '--v'], ['--version']],
     [
       ['vhdup', 'push', '--bas'],
-      ['--base', '--base-check'],
+      ['--base', '--base-disk', '--base-check'],
     ],
     [
       ['vhdup', 'push', 'disk.vhd', '--no-'],
-      ['--no-md5', '--no-cache'],
+      ['--no-md5', '--no-leaf-list', '--no-cache'],
     ],
     [
       ['vhdup', 'push', '--format', ''],
