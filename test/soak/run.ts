@@ -146,6 +146,14 @@ const SUITES: readonly Suite[] = [
     round: 1,
   },
   {
+    name: 'rebuilt images',
+    file: 'test/push/leaves.property.test.ts',
+    count: 'VHDUP_TIMES',
+    seed: 'VHDUP_SEED',
+    full: 20,
+    round: 1,
+  },
+  {
     name: 'digests',
     file: 'test/content/disk-digests.test.ts',
     count: 'VHDUP_TIMES',
