@@ -1,4 +1,4 @@
-import { hasCode, VhdupError } from '../errors.js';
+import { hasCode, messageOf, VhdupError } from '../errors.js';
 import { baseLocationOf } from '../azure/location.js';
 import type { ListedBlob } from '../azure/container.js';
 import { hasStatus } from '../azure/service-error.js';
@@ -60,8 +60,9 @@ async function baseOfEarlierRun(push: PushContext, digests: DiskDigests): Promis
     // Anyone may have written the metadata: no credential follows it to another account.
     return location.endpoint === destination.location.endpoint ? await openBase(push, digests, location) : undefined;
   } catch (error) {
-    if (isMismatch(error) || hasCode(error, 'usage')) return undefined;
-    throw error;
+    if (!isMismatch(error) && !hasCode(error, 'usage')) throw error;
+    push.session.note(`the base of the unfinished push cannot be used again: ${messageOf(error)}`);
+    return undefined;
   }
 }
 

@@ -1,7 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { makeLeafList, openDisk, planPush, push, sealBlob, type PushOptions } from '../../src/index.js';
+import {
+  makeLeafList,
+  openDisk,
+  planPush,
+  push,
+  sealBlob,
+  type PushOptions,
+  type SessionEvent,
+} from '../../src/index.js';
 import { bytesOf, endBreak } from '../support/blobs.js';
 import { stage } from '../support/stage.js';
 
@@ -96,3 +104,25 @@ t.test('options of a base that contradict each other are refused before anything
   await t.rejects(planned(path, { baseDisk: other }), { code: 'usage', message: /`baseDisk` needs a base/ });
   t.equal(gate.records.length, before, 'without a request');
 });
+
+t.test(
+  'an unfinished push whose base has lost its list is not resumed over another base, and the reason is noted',
+  async (t) => {
+    const { container, disk, gate, pushed } = await scene(t);
+    await pushed(await disk('v1', content()), 'v1', { image: 'golden' });
+    const next = await disk('next', content(3, 9));
+    gate.onRequest = ({ kind }) => (kind === 'put-page' ? { status: 403 } : undefined);
+    await t.rejects(pushed(next, 'next', { image: 'golden' }));
+    gate.onRequest = () => undefined;
+    const list = container.getBlockBlobClient('v1.vhdup-leaves');
+    const bytes = await list.downloadToBuffer();
+    await list.delete();
+    const notes: string[] = [];
+    const onEvent = (event: SessionEvent) => void (event.type === 'note' && notes.push(event.message));
+    await t.rejects(pushed(next, 'next', { image: 'golden', onEvent }), { code: 'destination-exists' });
+    t.match(notes[0], /^the base of the unfinished push cannot be used again: .*v1: .*there is no such list$/);
+    await list.upload(bytes, bytes.length);
+    t.match(await pushed(next, 'next', { image: 'golden' }), { outcome: 'resumed', base: { check: 'leaves' } });
+    t.ok((await bytesOf(container, 'next')).subarray(0, -512).equals(content(3, 9)));
+  },
+);
