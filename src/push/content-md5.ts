@@ -10,8 +10,8 @@ import type { ContentMd5Mode, PushOptions } from './options.js';
 
 /** If at least this part of the disk is sent, hashing all of it takes no longer than sending. */
 const MIN_SENT_SHARE = 1 / 8;
-/** Hashing up to this many bytes takes a few seconds, whatever is sent. */
-const MAX_QUICK_BYTES = 2 * 1024 ** 3;
+/** Hashing up to this many bytes takes about a second, whatever is sent. */
+const MAX_QUICK_BYTES = 512 * 1024 ** 2;
 
 /** The parts of a push that decide about Content-MD5. */
 export interface Md5Decision {

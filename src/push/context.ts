@@ -16,6 +16,8 @@ import type { PushOptions } from './options.js';
 export interface PushContext {
   readonly session: Session;
   readonly options: PushOptions;
+  /** True if nothing will be sent: only what the plan needs is computed. */
+  readonly isDryRun: boolean;
   readonly guard: SourceGuard;
   /** The disk under its guard: the only one to read from. */
   readonly disk: Disk;

@@ -20,7 +20,7 @@ export interface PlanAndIdentity {
   readonly comparison: LeafComparison | undefined;
 }
 
-type PlanContext = Pick<PushContext, 'session' | 'guard' | 'disk' | 'stream' | 'options'>;
+type PlanContext = Pick<PushContext, 'session' | 'guard' | 'disk' | 'stream' | 'options' | 'isDryRun'>;
 
 /** Makes the plan for a disk over a base, from the state of the files that the guard has taken. */
 export async function planAndIdentify(
@@ -75,11 +75,11 @@ async function compareWith(
 
 /** Returns the leaves of the disk, and its tree digest. They are computed once. */
 export async function ownLeaves(
-  { disk, stream, options }: Pick<PushContext, 'disk' | 'stream' | 'options'>,
+  { disk, stream, options, isDryRun }: Pick<PushContext, 'disk' | 'stream' | 'options' | 'isDryRun'>,
   digests: DiskDigests,
 ): Promise<{ readonly tree: Buffer; readonly leaves: LeafSource }> {
   // The disk is read here in any case, so an MD5 that is set in any case is computed in the same scan.
-  const request = { tree: true, md5: setsContentMd5(disk, options) ? stream : undefined };
+  const request = { tree: true, md5: !isDryRun && setsContentMd5(disk, options) ? stream : undefined };
   const { tree, leaves } = await digests.of(0, request, 'compare-leaves');
   if (!tree || !leaves) throw new VhdupError('unexpected', 'the leaves of the disk were not kept');
   return { tree, leaves };

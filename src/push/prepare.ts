@@ -25,9 +25,17 @@ import { requireUsableDisk } from './usable-disk.js';
 import { call, option } from '../option-names.js';
 import { checkOptions } from '../option-rules.js';
 
-/** Decides what a push has to do: reads the disk's structures, the base and the destination, and changes nothing. */
-export async function prepare(session: Session, source: Disk, options: PushOptions): Promise<PreparedPush> {
-  const context = await openPush(session, source, options);
+/**
+ * Decides what a push has to do: reads the disk's structures, the base and the destination, and changes nothing. `isDryRun`: the
+ * push itself does not follow.
+ */
+export async function prepare(
+  session: Session,
+  source: Disk,
+  options: PushOptions,
+  isDryRun = false,
+): Promise<PreparedPush> {
+  const context = { ...(await openPush(session, source, options)), isDryRun };
   const prepared = await decideOnOneState(context);
   const { destination, base, plan, found } = prepared;
   if (found.kind !== 'complete') {
@@ -45,7 +53,7 @@ async function decideOnOneState(context: PushContext): Promise<PreparedPush> {
 }
 
 /** Fixes the state of the files that is pushed, and warns of anything unusual about the disk. */
-async function openPush(session: Session, source: Disk, options: PushOptions): Promise<PushContext> {
+async function openPush(session: Session, source: Disk, options: PushOptions): Promise<Omit<PushContext, 'isDryRun'>> {
   checkOptions(options, PUSH_RULES);
   requireBaseOptions(options);
   requireImageOptions(options);

@@ -72,7 +72,7 @@ export async function push(source: Disk, options: PushOptions): Promise<PushResu
 /** Returns what `push` would do with the same options. Reads the disk, the base and the destination, and changes nothing. */
 export async function planPush(disk: Disk, options: PushOptions): Promise<PlannedPush> {
   await using session = new Session(options);
-  const prepared = await prepare(session, disk, options);
+  const prepared = await prepare(session, disk, options, true);
   const { destination, base, plan, found, comparison } = prepared;
   if (found.kind !== 'complete') noteOmittedMd5(prepared);
   const left = await bytesLeft(prepared);

@@ -65,12 +65,12 @@ function interrupted(contentMd5Omitted?: true): DestinationState {
   };
 }
 
-t.test('auto sets Content-MD5 if an eighth of the disk is sent, or if the disk has at most 2 GiB', (t) => {
+t.test('auto sets Content-MD5 if an eighth of the disk is sent, or if the disk has at most 512 MiB', (t) => {
   t.equal(isOmitted({ size: 8 * GIB, send: GIB }), false);
   t.equal(isOmitted({ size: 8 * GIB, send: GIB - 512 }), true);
   t.equal(isOmitted({ size: 8 * GIB, send: GIB - 512, mode: 'auto' }), true, 'auto is the default');
-  t.equal(isOmitted({ size: 2 * GIB, send: 512 }), false);
-  t.equal(isOmitted({ size: 2 * GIB + 512, send: 512 }), true);
+  t.equal(isOmitted({ size: 512 * MIB, send: 512 }), false);
+  t.equal(isOmitted({ size: 512 * MIB + 512, send: 512 }), true);
   t.end();
 });
 

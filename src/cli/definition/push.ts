@@ -108,7 +108,7 @@ const VERIFY_FLAGS = {
     choices: ['auto', 'always', 'never'],
     group: 'Verify',
     text: 'set Content-MD5: auto (default), always, never',
-    more: 'This reads the whole disk, holes included. "auto" sets it if that is cheap: if at least an eighth of the disk is sent, or if the disk has at most 2 GiB. The tree digest is always recorded.',
+    more: 'This reads the whole disk, holes included. "auto" sets it if that is cheap: if at least an eighth of the disk is sent, or if the disk has at most 512 MiB. The tree digest is always recorded.',
   },
   'no-md5': {
     kind: 'switch',
