@@ -28,7 +28,9 @@ function goalCells({ number, what, limit, atLeast, unit, reached, met, note }: G
 
 function amount(value: number, unit: string): string {
   const digits =
-    unit === '' || Number.isInteger(value) ? String(value) : value.toFixed(unit === 'MiB' || (unit === '%' && value >= 1) ? 0 : 2);
+    unit === '' || Number.isInteger(value)
+      ? String(value)
+      : value.toFixed(unit === 'MiB' || (unit === '%' && value >= 1) ? 0 : 2);
   return unit === '' || unit === '×' ? `${digits}${unit}` : `${digits} ${unit}`;
 }
 

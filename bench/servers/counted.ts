@@ -38,7 +38,11 @@ export async function startCountedTarget(): Promise<CountedTarget> {
     requests[kind] = (requests[kind] ?? 0) + 1;
     const body = await buffer(incoming);
     const isCopy = kind === COPY && target.copiesRanges;
-    const { status, headers, body: content } = isCopy
+    const {
+      status,
+      headers,
+      body: content,
+    } = isCopy
       ? await copyRange(incoming)
       : kind === 'GET metadata'
         ? await metadataOf(incoming)

@@ -13,6 +13,8 @@ export interface Blob {
   pages: (readonly [offset: number, length: number])[];
   /** Of a block blob; `undefined`: a page blob. */
   content: Buffer | undefined;
+  /** The last 512 bytes of a page blob, which come alone. */
+  footer: Buffer | undefined;
   /** That are in no list yet, by their ids. */
   readonly blocks: Map<string, Buffer>;
 }
@@ -26,6 +28,7 @@ export interface Exchange {
   readonly body: Buffer;
 }
 
+export const FOOTER = 512;
 const blobs = new Map<string, Blob>();
 let changes = 0;
 
@@ -59,6 +62,8 @@ export function act(kind: string, exchange: Exchange): Blob | undefined {
     return undefined;
   }
   if (isCreation || ['put-page', 'clear-pages', 'metadata', 'set-headers'].includes(kind)) touch(blob);
+  if (kind === 'put-page' && body.length === FOOTER && rangeOf(request).includes(`=${blob.size - FOOTER}-`))
+    blob.footer = body;
   if (kind === 'put-block') blob.blocks.set(url.searchParams.get('blockid') ?? '', body);
   if (kind === 'put-block-list') commit(blob, headers, body);
   if (kind === 'metadata') blob.metadata = metadataOf(headers);
@@ -93,6 +98,7 @@ function newBlob(headers: IncomingMessage['headers'], body: Buffer): Blob {
     lease: undefined,
     pages: [],
     content: isOfPages ? undefined : body,
+    footer: undefined,
     blocks: new Map(),
   };
 }
@@ -134,7 +140,7 @@ function describe({ size, content, contentType, contentMd5, metadata, lease }: B
 }
 
 /** Of a page blob zeros: the pages are gone. */
-function read({ size, content, metadata }: Blob, request: IncomingMessage, response: ServerResponse): void {
+function read({ size, content, footer, metadata }: Blob, request: IncomingMessage, response: ServerResponse): void {
   const [from = 0, last = size - 1] = (rangeOf(request).match(/\d+/g) ?? []).map(Number);
   if (from >= size) {
     refuse(response, 416, 'InvalidRange');
@@ -145,7 +151,8 @@ function read({ size, content, metadata }: Blob, request: IncomingMessage, respo
   response.setHeader('x-ms-blob-type', content ? 'BlockBlob' : 'PageBlob');
   response.setHeader('content-range', `bytes ${from}-${to}/${size}`);
   response.setHeader('content-length', to - from + 1);
-  response.write(content?.subarray(from, to + 1) ?? Buffer.alloc(to - from + 1));
+  const isFooter = footer !== undefined && from === size - FOOTER;
+  response.write(content?.subarray(from, to + 1) ?? (isFooter ? footer : Buffer.alloc(to - from + 1)));
 }
 
 function listPages({ size, pages }: Blob, response: ServerResponse): void {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { act, forgetBlobs, rangeOf } from './sink-blobs.js';
+import { FOOTER, act, forgetBlobs, rangeOf } from './sink-blobs.js';
 
 /**
  * A blob service that throws the pages away, so that what is measured is the client; block blobs it keeps. It speaks as
@@ -100,7 +100,8 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
   tally.mostOpen = Math.max(tally.mostOpen, ++open);
   let received = 0;
   const kept: Buffer[] = [];
-  const isKept = ['create', 'put-block', 'put-block-list'].includes(kind);
+  const isFooter = kind === 'put-page' && Number(request.headers['content-length']) === FOOTER;
+  const isKept = isFooter || ['create', 'put-block', 'put-block-list'].includes(kind);
   startLine(request.socket, began);
   request.on('data', (chunk: Buffer) => {
     received += chunk.length;
@@ -131,7 +132,7 @@ function serve(request: IncomingMessage, response: ServerResponse): void {
       tally.puts.push([offset, received]);
       tally.bytes += received;
       blob.pages.push([offset, received]);
-      if (offset !== blob.size - 512) {
+      if (offset !== blob.size - FOOTER) {
         tally.firstPut = Math.min(tally.firstPut, began);
         tally.lastAnswer = Math.max(tally.lastAnswer, performance.now());
       }

@@ -75,7 +75,9 @@ async function pushStep({ bench, target, input, difference, base, blob }: Step):
     `moved ${mib(leaves.moved)} of ${mib(counted.moved)} MiB`,
   ].join(', ');
   return {
-    rows: [rowOf({ group: GROUP, input: input.name, server, contestant: `vhdup --base ${NO_GAPS.join(' ')}` }, [sample])],
+    rows: [
+      rowOf({ group: GROUP, input: input.name, server, contestant: `vhdup --base ${NO_GAPS.join(' ')}` }, [sample]),
+    ],
     goals: [
       atMost(1.02, {
         number: 17,
