@@ -11,7 +11,10 @@ import { GROUP, leavesOf, planOver, pushOver } from './over-base.js';
 
 const ORIGINS: readonly Origin[] = ['changed in place', 'rebuilt', 'rebuilt with other ids'];
 
-/** Otherwise short runs of zeros within changed leaves are sent too, which only saves requests. */
+/**
+ * Otherwise short runs of zeros within changed leaves are sent too, which only saves requests. A disk that was rebuilt has so many of
+ * them that this takes too long, so the goal is that of the others.
+ */
 const NO_GAPS = ['--gap', '0B'];
 
 /** A push of one version over the one before. */
@@ -20,6 +23,7 @@ interface Step {
   readonly target: CountedTarget;
   readonly input: Input;
   readonly difference: Difference;
+  readonly flags: readonly string[];
   /** Names of the blobs. */
   readonly base: string;
   readonly blob: string;
@@ -32,6 +36,7 @@ export async function rebuiltBytes(bench: Bench): Promise<Findings> {
   const goals: Goal[] = [];
   for (const origin of ORIGINS) {
     const target = await startCountedTarget();
+    const flags = origin === 'changed in place' ? NO_GAPS : [];
     try {
       const [first, ...others] = versions[origin];
       if (!first) continue;
@@ -45,7 +50,7 @@ export async function rebuiltBytes(bench: Bench): Promise<Findings> {
         for (const copies of [true, false]) {
           target.copiesRanges = copies;
           const to = copies ? `${blob}-copies` : blob;
-          const found = await pushStep({ bench, target, input, difference, base: before.blob, blob: to });
+          const found = await pushStep({ bench, target, input, difference, flags, base: before.blob, blob: to });
           rows.push(...found.rows);
           goals.push(...found.goals);
         }
@@ -58,16 +63,17 @@ export async function rebuiltBytes(bench: Bench): Promise<Findings> {
   return { rows, goals };
 }
 
-async function pushStep({ bench, target, input, difference, base, blob }: Step): Promise<Findings> {
+async function pushStep({ bench, target, input, difference, flags, base, blob }: Step): Promise<Findings> {
   const server = target.copiesRanges ? 'Azurite, copies ranges' : 'Azurite';
   bench.say(`bytes, ${input.name}, ${server}`);
   const uris = { base: target.uri(base), to: target.uri(blob) };
   const { leaves } = await planOver(bench, input, uris);
   target.reset();
-  const { result, wallMs, cpuMs, rss } = await pushOver(bench, input, uris, NO_GAPS);
+  const { result, wallMs, cpuMs, rss } = await pushOver(bench, input, uris, flags);
   const sample = { wallMs, cpuMs, rss, bytes: result.sent, requests: target.requests };
   await checkBlob(target.container, blob, input);
   const { changed, movedOrChanged } = difference.sectors;
+  const wanted = target.copiesRanges ? changed : movedOrChanged;
   const counted = difference.leaves;
   const note = [
     `gaps ${mib(result.gaps)} MiB`,
@@ -76,17 +82,21 @@ async function pushStep({ bench, target, input, difference, base, blob }: Step):
   ].join(', ');
   return {
     rows: [
-      rowOf({ group: GROUP, input: input.name, server, contestant: `vhdup --base ${NO_GAPS.join(' ')}` }, [sample]),
+      rowOf({ group: GROUP, input: input.name, server, contestant: ['vhdup --base', ...flags].join(' ') }, [sample]),
     ],
-    goals: [
-      atMost(1.02, {
-        number: 17,
-        what: `${input.name}, ${server}: bytes sent without gaps, over non-zero sectors of ${target.copiesRanges ? 'leaves that are nowhere in the base' : 'changed leaves'}`,
-        reached: (result.sent - result.gaps) / (target.copiesRanges ? changed : movedOrChanged),
-        note,
-      }),
-    ],
+    goals: flags === NO_GAPS ? [goalOf(target, input, { sent: result.sent - result.gaps, wanted, note })] : [],
   };
+}
+
+function goalOf(
+  { copiesRanges }: CountedTarget,
+  { name }: Input,
+  { sent, wanted, note }: { readonly sent: number; readonly wanted: number; readonly note: string },
+): Goal {
+  const leaves = copiesRanges ? 'leaves that are nowhere in the base' : 'changed leaves';
+  const server = copiesRanges ? 'Azurite, copies ranges' : 'Azurite';
+  const what = `${name}, ${server}: bytes sent without gaps, over non-zero sectors of ${leaves}`;
+  return atMost(1.02, { number: 17, what, reached: sent / wanted, note });
 }
 
 async function listGoal({ container }: CountedTarget, input: Input, blob: string): Promise<Goal> {
