@@ -79,7 +79,7 @@ t.test(
     const { folder, container, counted, pulled, pushed, uri } = await sparseScene(t, 40 * MIB);
     const size = GIB + 64 * MIB;
     const image = await writeImage({ path: join(folder, 'both.vhd'), type: 'dynamic', size, writes: writesOf(size) });
-    await pushed(image.path, { to: uri('both') });
+    await pushed(image.path, { to: uri('both'), contentMd5: 'always' });
     for (const format of ['raw', 'fixed', 'dynamic'] as const) {
       const { read, checked, contentMd5 } = await counted('both', join(folder, format), { format });
       t.equal(checked, 'tree', format);
