@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmod, mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { flatten, writeImage } from '../../fixtures/vhd.js';
 import { PullOutput } from '../../src/pull/output.js';
@@ -138,7 +139,7 @@ t.test('a disk that is full, or a limit, is told as such; with room made the sam
   const { folder, env, uri, content, pulled } = await largeScene(t);
   const out = join(folder, 'limited.vhd');
   // The limit is in KiB: a real write fails with EFBIG.
-  const bin = new URL('../../bin/vhdup.js', import.meta.url).pathname;
+  const bin = fileURLToPath(new URL('../../bin/vhdup.js', import.meta.url));
   const child = spawn(
     'bash',
     [

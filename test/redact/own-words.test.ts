@@ -1,9 +1,10 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { redact } from '../../src/redact/redact.js';
 
-const SRC = new URL('../../src', import.meta.url).pathname;
+const SRC = fileURLToPath(new URL('../../src', import.meta.url));
 
 t.test('no message of the tool itself is taken for a secret', async (t) => {
   let count = 0;
