@@ -7,15 +7,16 @@ import importX, { createNodeResolver } from 'eslint-plugin-import-x';
  */
 const FLOORS = [
   ['bytes', 'redact', 'threads'],
-  ['plan', 'state', 'digest', 'compression'],
-  ['disk'],
+  ['plan', 'state', 'digest', 'compression', 'cut', 'seal'],
+  ['disk', 'toc'],
   ['run'],
+  ['store'],
   ['azure'],
   ['session'],
   ['content'],
   ['protocol'],
   ['destination'],
-  ['push', 'pull', 'verify', 'manage'],
+  ['push', 'pull', 'verify', 'manage', 'vault'],
   ['cli'],
 ];
 

@@ -20,6 +20,9 @@ export type ErrorCode =
   | 'output-unwritable'
   | 'source-changed'
   | 'content-differs'
+  | 'vault-damaged'
+  | 'vault-exists'
+  | 'version-missing'
   | 'cancelled'
   | 'unexpected';
 

@@ -7,7 +7,9 @@ import type { Metadata } from './blob-properties.js';
 import type { Conditions } from './conditions.js';
 import type { Credentials } from './credential.js';
 import type { BlobLocation } from './location.js';
-import { hasStatus } from './service-error.js';
+import { ServiceFailure, hasStatus } from './service-error.js';
+
+const CONTENT_TYPE = 'application/octet-stream';
 
 /** The first bytes of a blob, all from one state of it. */
 export interface BlobHead {
@@ -54,6 +56,43 @@ export class BlockBlob extends Blob<BlockBlobClient> {
     }
   }
 
+  /**
+   * Creates the blob from these bytes, which one request carries. Returns false if one is there already: after a lost answer it may be
+   * the caller's own.
+   */
+  async create(bytes: Uint8Array, md5: Uint8Array): Promise<boolean> {
+    const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return this.#isCreated(
+      this.run(
+        `create it with ${formatSize(body.length)}`,
+        (abortSignal) =>
+          this.client.upload(body, body.length, {
+            abortSignal,
+            conditions: { ifNoneMatch: '*' },
+            blobHTTPHeaders: { blobContentMD5: md5, blobContentType: CONTENT_TYPE },
+          }),
+        body.length,
+      ),
+    );
+  }
+
+  /** Creates the blob from blocks that were staged. Returns false if one is there already. */
+  createFromBlocks(ids: readonly string[]): Promise<boolean> {
+    return this.#isCreated(this.commit(ids, {}, { ifNoneMatch: '*' }));
+  }
+
+  async #isCreated(request: Promise<unknown>): Promise<boolean> {
+    try {
+      await request;
+      return true;
+    } catch (error) {
+      if (isThere(error)) return false;
+      // A SAS that may only create gets 403 for a name that is in use.
+      if (hasStatus(error, 403) && (await this.properties())) return false;
+      throw error;
+    }
+  }
+
   /** Uploads one block. All blocks of a blob have ids of one length. Nothing is visible until `commit`. */
   async stage(id: string, bytes: Uint8Array, md5: Uint8Array): Promise<void> {
     const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -72,7 +111,7 @@ export class BlockBlob extends Blob<BlockBlobClient> {
         abortSignal,
         conditions,
         metadata: { ...metadata },
-        blobHTTPHeaders: { blobContentType: 'application/octet-stream' },
+        blobHTTPHeaders: { blobContentType: CONTENT_TYPE },
       }),
     );
   }
@@ -89,6 +128,12 @@ export class BlockBlob extends Blob<BlockBlobClient> {
       throw error;
     }
   }
+}
+
+/** Returns true if the service says that there is such a blob; any other conflict is a failure. */
+function isThere(error: unknown): boolean {
+  const cause = error instanceof VhdupError ? error.cause : undefined;
+  return cause instanceof ServiceFailure && (cause.code === 'BlobAlreadyExists' || cause.status === 412);
 }
 
 function blockId(id: string): string {

@@ -1,3 +1,4 @@
+import { VhdupError } from '../errors.js';
 import { ContainerClient, type BlobItem, type ContainerListBlobFlatSegmentResponse } from '@azure/storage-blob';
 import type { Retrier } from '../run/retry.js';
 import { protectionBy, type Metadata } from './blob-properties.js';
@@ -67,6 +68,33 @@ export class Container {
       for (const { name, metadata } of items) blobs.push({ name, metadata: metadata ?? {} });
     }
     return blobs;
+  }
+
+  /** Yields name, size and time of all blobs of any type whose names begin with `prefix`, as pages of the listing come. */
+  async *listBlobs(
+    prefix: string,
+  ): AsyncGenerator<{ readonly name: string; readonly size: number; readonly lastModified: Date }> {
+    const pages = listPages(
+      this.#retrier,
+      { what: `list the blobs below ${prefix}`, uri: containerUri(this.#location) },
+      (abortSignal) => this.#client.listBlobsFlat({ abortSignal, prefix }),
+      blobItemsOf,
+    );
+    for await (const items of pages)
+      for (const { name, properties } of items)
+        yield { name, size: properties.contentLength ?? 0, lastModified: properties.lastModified };
+  }
+
+  /** Returns the time by the service's clock, in whole seconds: that of an answer, whatever it says. */
+  async now(): Promise<Date> {
+    const pages = listPages(
+      this.#retrier,
+      { what: 'list the container', uri: containerUri(this.#location) },
+      (abortSignal) => this.#client.listBlobsFlat({ abortSignal, prefix: 'vault.json' }),
+      ({ date }) => (date ? [date] : []),
+    );
+    for await (const [date] of pages) if (date) return date;
+    throw new VhdupError('transfer-failed', `${containerUri(this.#location)}: the answer has no date`);
   }
 
   /** Deletes the snapshots of a blob whose metadata has the value `value` under `key`. */

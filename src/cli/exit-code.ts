@@ -51,6 +51,9 @@ const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
   'output-unwritable': EXIT.resumable,
   'source-changed': EXIT.sourceChanged,
   'content-differs': EXIT.contentDiffers,
+  'vault-damaged': EXIT.contentDiffers,
+  'vault-exists': EXIT.destinationInTheWay,
+  'version-missing': EXIT.destinationInTheWay,
   cancelled: EXIT.interrupted,
   unexpected: EXIT.unexpected,
 };

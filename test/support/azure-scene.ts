@@ -1,6 +1,7 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Test } from 'tap';
 import { BlockBlob } from '../../src/azure/block-blob.js';
+import { BlockBlobStore } from '../../src/azure/block-blob-store.js';
 import { Container } from '../../src/azure/container.js';
 import { credentialsFor } from '../../src/azure/credential.js';
 import { parseBlobUri } from '../../src/azure/location.js';
@@ -23,6 +24,8 @@ export interface AzureScene {
     name: string,
     policy?: Partial<RetryPolicy>,
   ) => Promise<{ blob: PageBlob; blockBlob: BlockBlob; container: Container }>;
+  /** A store in the part of the container whose names begin with `prefix`. */
+  readonly storeAt: (prefix: string, maxRequest?: number) => Promise<BlockBlobStore>;
 }
 
 /** Starts the servers; they end with the test. `options`: those of the gate. */
@@ -32,6 +35,10 @@ export async function azureScene(t: Test, options: { copiesRanges?: boolean } = 
   const gate = await startGate(azurite, options);
   t.teardown(() => gate.stop());
   const cancel = new AbortController();
+  const retrierWith = (policy: Partial<RetryPolicy>) =>
+    new Retrier({ cancel: cancel.signal, abort: new AbortController().signal }, AZURE_ERRORS, {
+      policy: { attempts: 4, firstDelayMs: 1, maxDelayMs: 5, ...policy },
+    });
   return {
     azurite,
     gate,
@@ -39,15 +46,17 @@ export async function azureScene(t: Test, options: { copiesRanges?: boolean } = 
     cancel,
     blobAt: async (name, policy = {}) => {
       const location = parseBlobUri(`${gate.url}/vhds/${name}`);
-      const retrier = new Retrier({ cancel: cancel.signal, abort: new AbortController().signal }, AZURE_ERRORS, {
-        policy: { attempts: 4, firstDelayMs: 1, maxDelayMs: 5, ...policy },
-      });
+      const retrier = retrierWith(policy);
       const credentials = await credentialsFor(location, gate.env, policy);
       return {
         blob: new PageBlob(location, credentials, retrier),
         blockBlob: new BlockBlob(location, credentials, retrier),
         container: new Container(location, credentials, retrier),
       };
+    },
+    storeAt: async (prefix, maxRequest) => {
+      const location = { ...parseBlobUri(`${gate.url}/vhds/any`), prefix };
+      return new BlockBlobStore(location, await credentialsFor(location, gate.env, {}), retrierWith({}), maxRequest);
     },
   };
 }

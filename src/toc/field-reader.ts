@@ -1,0 +1,91 @@
+import { BadStructure } from './bad-structure.js';
+
+/** Reads the fields of one structure in order, each checked against the bytes that are there. Integers are little-endian. */
+export class FieldReader {
+  readonly #bytes: Buffer;
+  readonly #name: string;
+  #at: number;
+
+  /** `name`: the structure, for errors. `at`: where it begins in the bytes. */
+  constructor(bytes: Buffer, name: string, at = 0) {
+    this.#bytes = bytes;
+    this.#name = name;
+    this.#at = at;
+  }
+
+  /** Bytes from the beginning to the next field. */
+  get offset(): number {
+    return this.#at;
+  }
+
+  /** Bytes that are left. */
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  /** Returns the error for a field that was read before, or is next. */
+  bad(field: string, problem: string, offset = this.#at): BadStructure {
+    return new BadStructure(`${this.#name}: ${field}`, offset, problem);
+  }
+
+  /** Reads text that has to be there, in ASCII. */
+  magic(text: string): void {
+    const found = this.bytes('magic', text.length);
+    if (found.toString('latin1') !== text) throw this.bad('magic', `is not "${text}"`, this.#at - text.length);
+  }
+
+  u8(field: string): number {
+    return this.bytes(field, 1).readUInt8();
+  }
+
+  u16(field: string): number {
+    return this.bytes(field, 2).readUInt16LE();
+  }
+
+  u24(field: string): number {
+    return this.bytes(field, 3).readUIntLE(0, 3);
+  }
+
+  u32(field: string): number {
+    return this.bytes(field, 4).readUInt32LE();
+  }
+
+  /** Reads 64 bits without a sign that are a safe integer. */
+  u64(field: string): number {
+    return this.#safe(field, this.bytes(field, 8).readBigUInt64LE());
+  }
+
+  /** Reads 64 bits with a sign that are a safe integer. */
+  i64(field: string): number {
+    return this.#safe(field, this.bytes(field, 8).readBigInt64LE());
+  }
+
+  /** Reads bytes. They are a view. */
+  bytes(field: string, length: number): Buffer {
+    if (length > this.left) throw this.bad(field, `needs ${length} bytes, and ${this.left} are left`);
+    return this.#bytes.subarray(this.#at, (this.#at += length));
+  }
+
+  /** Reads bytes that have to be zero. */
+  reserved(length: number): void {
+    if (this.bytes('reserved', length).some((byte) => byte !== 0))
+      throw this.bad('reserved', 'is not zero', this.#at - length);
+  }
+
+  /** Throws if `count` records of `size` bytes cannot be in what is left. */
+  require(field: string, count: number, size: number): void {
+    if (count * size > this.left)
+      throw this.bad(field, `${count} of them need ${count * size} bytes, and ${this.left} are left`);
+  }
+
+  /** Throws if bytes are left. */
+  end(): void {
+    if (this.left > 0) throw this.bad('end', `${this.left} bytes follow`);
+  }
+
+  #safe(field: string, value: bigint): number {
+    if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < BigInt(Number.MIN_SAFE_INTEGER))
+      throw this.bad(field, `${value} is too large`, this.#at - 8);
+    return Number(value);
+  }
+}
