@@ -73,7 +73,9 @@ t.test('holder and lease are in the record of an unfinished push only', (t) => {
 
 t.test('what is not known to be a proof, or is no digest, counts as none', (t) => {
   const base = { vhdup_base: 'https://a/b', vhdup_base_check: 'sha3' };
-  t.match(parsePushRecord({ ...withPushRecord({}, record), ...base }), { base: { check: 'id', etag: '', id: undefined } });
+  t.match(parsePushRecord({ ...withPushRecord({}, record), ...base }), {
+    base: { check: 'id', etag: '', id: undefined },
+  });
   t.equal(parsePushRecord({ ...withPushRecord({}, record), vhdup_tree: 'ab' })?.digests, undefined);
   t.equal(parsePushRecord({ ...withPushRecord({}, record), vhdup_completed: 'soon' })?.completedAt, undefined);
   t.end();
