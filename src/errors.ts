@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'vault-damaged'
   | 'vault-exists'
   | 'version-missing'
+  | 'writer-too-slow'
   | 'cancelled'
   | 'unexpected';
 
@@ -53,6 +54,7 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   'output-unwritable',
   'destination-busy',
   'source-changed',
+  'writer-too-slow',
   'cancelled',
 ]);
 

@@ -54,6 +54,7 @@ const BY_ERROR: Readonly<Record<ErrorCode, number>> = {
   'vault-damaged': EXIT.contentDiffers,
   'vault-exists': EXIT.destinationInTheWay,
   'version-missing': EXIT.destinationInTheWay,
+  'writer-too-slow': EXIT.resumable,
   cancelled: EXIT.interrupted,
   unexpected: EXIT.unexpected,
 };

@@ -1,25 +1,21 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { readFile, readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { PLAIN_GEAR_KEY, gearTable } from '../../src/cut/fastcdc.js';
-import type { Disk } from '../../src/disk/disk.js';
 import { TreeHasher, leafValues } from '../../src/digest/tree.js';
 import { FolderStore } from '../../src/store/folder-store.js';
 import type { VersionRecord } from '../../src/toc/record.js';
-import { DiskSource } from '../../src/vault/push/disk-source.js';
 import { pushVersion } from '../../src/vault/push/push-version.js';
-import { StreamSource } from '../../src/vault/push/stream-source.js';
 import { Toc } from '../../src/vault/read/toc.js';
 import { VersionReader } from '../../src/vault/read/version-reader.js';
 import { Vault } from '../../src/vault/vault.js';
 import { findVersion, listVersions } from '../../src/vault/version-list.js';
 import { temporaryFolder } from '../support/folder.js';
 import { scaled, seedOfRun } from '../support/scale.js';
+import { BLOCK, bytesOfVersion, noise, sourceOf } from '../support/vault-content.js';
 
 const seed = seedOfRun();
 t.comment(`seed ${seed}`);
@@ -27,40 +23,7 @@ const run = promisify(execFile);
 const READER = fileURLToPath(new URL('reader.py', import.meta.url));
 const hasPython = spawnSync('python3', ['--version']).status === 0;
 if (!hasPython) t.comment('python3 is not here: nothing is read by the other reader');
-const GEAR = gearTable(PLAIN_GEAR_KEY);
 const KIB = 1024;
-const BLOCK = 64 * KIB;
-
-/** Bytes without a pattern, the same for the same name. */
-function noise(name: string, length: number): Buffer {
-  const pieces = Array.from({ length: Math.ceil(length / 32) }, (_, at) =>
-    createHash('sha256').update(`${name} ${at}`).digest(),
-  );
-  return Buffer.concat(pieces).subarray(0, length);
-}
-
-function diskOf(content: Buffer): Pick<Disk, 'size' | 'read' | 'extentBatches'> {
-  return {
-    size: content.length,
-    read: async (offset, into) => {
-      await Promise.resolve();
-      into.set(content.subarray(offset, offset + into.length));
-    },
-    extentBatches: async function* () {
-      await Promise.resolve();
-      yield [{ offset: 0, length: content.length, kind: 'data' as const, layer: 0 }];
-    },
-  };
-}
-
-function sourceOf(type: 'disk' | 'mailbox', content: Buffer) {
-  if (type === 'disk') return new DiskSource(diskOf(content));
-  async function* stream(): AsyncGenerator<Uint8Array> {
-    await Promise.resolve();
-    for (let at = 0; at < content.length; at += 100_000) yield content.subarray(at, at + 100_000);
-  }
-  return new StreamSource(type, stream(), GEAR);
-}
 
 function treeOf(content: Buffer): string {
   const tree = new TreeHasher(content.length);
@@ -74,12 +37,7 @@ async function scene(t: Test) {
   const pushed = (type: 'disk' | 'mailbox', content: Buffer, parent?: VersionRecord) =>
     pushVersion(vault, sourceOf(type, content), { dataset: type, parent, by: 'test' });
   const readerOf = async (record: VersionRecord) => new VersionReader(vault, await Toc.open(vault, record));
-  const contentOf = async (record: VersionRecord) => {
-    const reader = await readerOf(record);
-    const bytes = Buffer.alloc(reader.size);
-    await reader.read(0, bytes);
-    return bytes;
-  };
+  const contentOf = (record: VersionRecord) => bytesOfVersion(vault, record);
   const byPython = async ({ dataset, seq }: VersionRecord, ...flags: string[]) => {
     const out = join(folder, 'out');
     await run('python3', [READER, join(folder, 'vault'), dataset, String(seq), out, ...flags]);

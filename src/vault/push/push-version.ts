@@ -11,6 +11,7 @@ import { commit } from './commit.js';
 import { Comparison, type Compared } from './compare.js';
 import { pageBuilder } from './page-builder.js';
 import { ParentIndex } from './parent-index.js';
+import { pinParent } from './pin-parent.js';
 import type { VersionSource } from './source.js';
 import { TocWriter } from './toc-writer.js';
 import { StreamTree } from './tree-of-stream.js';
@@ -28,8 +29,21 @@ export interface NewVersion {
   readonly by: string;
 }
 
-/** Stores all of a source as a new version. Returns its record. */
+/**
+ * Stores all of a source as a new version. Returns its record. Nothing is visible before that is there; what a crash leaves is used by
+ * nothing. Throws `usage` for a parent of another kind, and what the source and the store throw; see also `commit`.
+ */
 export async function pushVersion(vault: Vault, source: VersionSource, options: NewVersion): Promise<VersionRecord> {
+  const { parent, by } = options;
+  const unpin = parent && (await pinParent(vault, parent, by));
+  try {
+    return await storeVersion(vault, source, options);
+  } finally {
+    await unpin?.();
+  }
+}
+
+async function storeVersion(vault: Vault, source: VersionSource, options: NewVersion): Promise<VersionRecord> {
   const { parent } = options;
   const uuid = randomUUID();
   const version = uuid.replaceAll('-', '');
@@ -41,7 +55,7 @@ export async function pushVersion(vault: Vault, source: VersionSource, options: 
     );
   const index = parent && (await ParentIndex.load(await Toc.open(vault, parent)));
   const cutting = parent && !isDisk ? parent.facts.cut : cuttingOf(source);
-  const chunks = new ChunkWriter(vault, { version, parent: parent?.uuid.replaceAll('-', '') });
+  const chunks = new ChunkWriter(vault, { version, parent: parent?.version.replaceAll('-', '') });
   const toc = new TocWriter(vault, version, index);
   const pages = pageBuilder(cutting);
   const comparison = new Comparison(index, isDisk);
@@ -63,7 +77,7 @@ export async function pushVersion(vault: Vault, source: VersionSource, options: 
     ...(index?.toc.head.closure ?? []).map(({ chunk, size }) => [chunk, size] as const),
     ...chunks.created,
   ]);
-  const { content, stored, ...place } = await toc.finish(bytes, cutting, known);
+  const { content, stored, needed, ...place } = await toc.finish(bytes, cutting, known);
   const facts = {
     by: options.by,
     type: source.type,
@@ -77,7 +91,7 @@ export async function pushVersion(vault: Vault, source: VersionSource, options: 
     tags: options.tags ?? [],
     comment: options.comment ?? '',
   };
-  return await commit(vault, { dataset: options.dataset, uuid, toc: place, facts });
+  return await commit(vault, { dataset: options.dataset, uuid, toc: place, facts }, needed);
 }
 
 function cuttingOf({ type, bytes }: VersionSource): Cutting {

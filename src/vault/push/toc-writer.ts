@@ -17,6 +17,7 @@ import { NewPlace } from './place.js';
 import type { DraftPage } from './page-builder.js';
 import type { ParentIndex } from './parent-index.js';
 import { placesOf } from '../read/units.js';
+import { neededObjects, type NeededObjects } from './presence.js';
 
 /** Page units beyond this many bytes go to objects of their own. */
 const MAX_PART = 16 * 1024 * 1024;
@@ -29,6 +30,8 @@ export interface WrittenToc extends RecordedToc {
   readonly content: string;
   /** Bytes of all its objects. */
   readonly stored: number;
+  /** All that the version needs, itself included. */
+  readonly needed: NeededObjects;
 }
 
 /** Writes the table of contents of a version: pages that the parent has are referred to, the others are written. */
@@ -45,7 +48,8 @@ export class TocWriter {
   readonly #pages: Buffer[] = [];
   #pageBytes = 0;
   readonly #closure = new Map<string, Map<number, number>>();
-  #stored = 0;
+  /** The TOC objects that were created, and their sizes. */
+  readonly #created = new Map<string, number>();
 
   /** `version`: the uuid of the record, in hexadecimal. */
   constructor(vault: Vault, version: string, parent: ParentIndex | undefined) {
@@ -82,7 +86,11 @@ export class TocWriter {
       head: headBytes.length,
       sha256: createHash('sha256').update(headBytes).digest('hex'),
       content: contentOf(bytes, this.#rows).toString('hex'),
-      stored: this.#stored,
+      stored: [...this.#created.values()].reduce((sum, size) => sum + size, 0),
+      needed: neededObjects(
+        closure.map(({ chunk, size }) => [chunk, size] as const),
+        this.#tocs.map((id) => [id, this.#created.get(id)] as const),
+      ),
     };
   }
 
@@ -151,8 +159,12 @@ export class TocWriter {
   }
 
   async #create(id: string, parts: readonly Uint8Array[]): Promise<void> {
+    // The name is random: an object that is there already is this one, after a lost answer. Its size is compared before the record is made.
     await this.#vault.store.create(tocKey(id), parts);
-    this.#stored += parts.reduce((sum, part) => sum + part.length, 0);
+    this.#created.set(
+      id,
+      parts.reduce((sum, part) => sum + part.length, 0),
+    );
   }
 }
 
