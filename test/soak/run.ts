@@ -154,6 +154,14 @@ const SUITES: readonly Suite[] = [
     round: 1,
   },
   {
+    name: 'versions of a vault',
+    file: 'test/vault/versions.test.ts',
+    count: 'VHDUP_TIMES',
+    seed: 'VHDUP_SEED',
+    full: 20,
+    round: 1,
+  },
+  {
     name: 'digests',
     file: 'test/content/disk-digests.test.ts',
     count: 'VHDUP_TIMES',
