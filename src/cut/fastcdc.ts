@@ -31,31 +31,45 @@ export function gearTable(key: Uint8Array): Int32Array {
  */
 export class PieceCutter {
   readonly #gear: Int32Array;
-  /** The bytes behind the last piece, fewer than a piece may have. */
-  #pending = Buffer.alloc(0);
+  /** Copies of the bytes behind the last piece, in order. */
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
 
   constructor(gear: Int32Array) {
     this.#gear = gear;
   }
 
-  /** Takes the next bytes. Returns the pieces that are known now, in order. */
+  /** Takes the next bytes, which may be changed afterwards. Returns the pieces that are known now, in order. */
   add(bytes: Uint8Array): Uint8Array[] {
-    const all = this.#pending.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#pending, bytes]);
-    // Whatever follows does not change a cut before the greatest length.
-    const { pieces, from } = this.#pieces(all, MAX_PIECE);
-    this.#pending = all.subarray(from);
+    // Whatever follows may move a cut before the greatest length, so fewer bytes have to wait.
+    if (this.#pendingBytes + bytes.length < MAX_PIECE) {
+      this.#keep(Buffer.from(bytes));
+      return [];
+    }
+    const { pieces, rest } = this.#pieces(Buffer.concat([...this.#take(), bytes]), MAX_PIECE);
+    this.#keep(rest);
     return pieces;
   }
 
-  /** Ends the stream. Returns the pieces that are left. */
+  /** Ends the stream. Returns the pieces that are left. The next bytes begin another stream. */
   end(): Uint8Array[] {
-    const { pieces } = this.#pieces(this.#pending, 1);
-    this.#pending = Buffer.alloc(0);
-    return pieces;
+    return this.#pieces(Buffer.concat(this.#take()), 1).pieces;
+  }
+
+  #keep(bytes: Buffer): void {
+    if (bytes.length > 0) this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+  }
+
+  #take(): Buffer[] {
+    const pending = this.#pending;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    return pending;
   }
 
   /** Cuts pieces while at least `least` bytes are left. */
-  #pieces(all: Buffer, least: number): { readonly pieces: Uint8Array[]; readonly from: number } {
+  #pieces(all: Buffer, least: number): { readonly pieces: Uint8Array[]; readonly rest: Buffer } {
     const pieces: Uint8Array[] = [];
     let from = 0;
     while (all.length - from >= least) {
@@ -63,7 +77,7 @@ export class PieceCutter {
       pieces.push(all.subarray(from, from + length));
       from += length;
     }
-    return { pieces, from };
+    return { pieces, rest: all.subarray(from) };
   }
 
   /** Returns the length of the piece at `from`: up to its cut, or up to the end of the bytes. */

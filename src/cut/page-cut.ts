@@ -1,5 +1,12 @@
 const GIB = 1024 ** 3;
 const TIB = 1024 * GIB;
+const ID_BYTES = 32;
+/** The numbers of entries that streams have in a page on average, as powers of two. */
+const STREAM_BITS = [6, 7, 9, 12] as const;
+/** From this number of pages on, the next version of a stream gets larger ones. */
+const MANY_PAGES = 2 ** 18;
+/** A run of zeros of a stream that has at least this many bytes is a page of its own. */
+const MIN_ZERO_PAGE = 1024 * 1024;
 
 /** Returns how many entries a page of a disk of this size has, as a power of two. */
 export function pageBitsOfDisk(bytes: number): number {
@@ -10,6 +17,11 @@ export function pageBitsOfDisk(bytes: number): number {
 export function pageBitsOfStream(bytes: number | undefined): number {
   if (bytes === undefined) return 9;
   return bytes <= 4 * GIB ? 6 : bytes <= 64 * GIB ? 7 : bytes <= TIB ? 9 : 12;
+}
+
+/** Returns the `pageBits` of the next version of a stream: those of its parent, until that has too many pages. */
+export function pageBitsOfIncremental(pageBits: number, pages: number): number {
+  return pages < MANY_PAGES ? pageBits : (STREAM_BITS.find((bits) => bits > pageBits) ?? pageBits);
 }
 
 /** Finds where the pages of a stream end, by the ids of its pieces: after an insertion they soon end at the same pieces again. */
@@ -25,20 +37,26 @@ export class PageCutter {
     this.#most = 2 ** (pageBits + 3);
   }
 
-  /** Counts an entry. Returns true if the page ends behind it. `id`: of the piece; `undefined` for zeros, which end no page. */
-  add(id: Uint8Array | undefined): boolean {
+  /** Counts a piece by its id. Returns true if the page ends behind it. */
+  add(id: Uint8Array): boolean {
+    const low = (id[ID_BYTES - 2] ?? 0) + (id[ID_BYTES - 1] ?? 0) * 256;
+    return this.#count((low & this.#mask) === 0);
+  }
+
+  /**
+   * Counts a run of zeros, which has to be as long as it can be. It ends no page but a full one (`ends`), unless it is long: then it is
+   * `own`, a page by itself, and the page before it ends.
+   */
+  addZeros(length: number): 'continues' | 'ends' | 'own' {
+    if (length < MIN_ZERO_PAGE) return this.#count(false) ? 'ends' : 'continues';
+    this.#entries = 0;
+    return 'own';
+  }
+
+  #count(isCut: boolean): boolean {
     this.#entries++;
-    const low = id === undefined ? undefined : (id[ID_BYTES - 2] ?? 0) + (id[ID_BYTES - 1] ?? 0) * 256;
-    const ends =
-      this.#entries >= this.#most || (this.#entries >= this.#least && low !== undefined && (low & this.#mask) === 0);
+    const ends = this.#entries >= this.#most || (this.#entries >= this.#least && isCut);
     if (ends) this.#entries = 0;
     return ends;
   }
-
-  /** Begins a page, whatever the one before has. */
-  begin(): void {
-    this.#entries = 0;
-  }
 }
-
-const ID_BYTES = 32;

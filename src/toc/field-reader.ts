@@ -35,35 +35,37 @@ export class FieldReader {
   }
 
   u8(field: string): number {
-    return this.bytes(field, 1).readUInt8();
+    return this.#bytes.readUInt8(this.#take(field, 1));
   }
 
   u16(field: string): number {
-    return this.bytes(field, 2).readUInt16LE();
+    return this.#bytes.readUInt16LE(this.#take(field, 2));
   }
 
   u24(field: string): number {
-    return this.bytes(field, 3).readUIntLE(0, 3);
+    return this.#bytes.readUIntLE(this.#take(field, 3), 3);
   }
 
   u32(field: string): number {
-    return this.bytes(field, 4).readUInt32LE();
+    return this.#bytes.readUInt32LE(this.#take(field, 4));
   }
 
   /** Reads 64 bits without a sign that are a safe integer. */
   u64(field: string): number {
-    return this.#safe(field, this.bytes(field, 8).readBigUInt64LE());
+    const at = this.#take(field, 8);
+    return this.#safe(field, this.#bytes.readUInt32LE(at), this.#bytes.readUInt32LE(at + 4));
   }
 
   /** Reads 64 bits with a sign that are a safe integer. */
   i64(field: string): number {
-    return this.#safe(field, this.bytes(field, 8).readBigInt64LE());
+    const at = this.#take(field, 8);
+    return this.#safe(field, this.#bytes.readUInt32LE(at), this.#bytes.readInt32LE(at + 4));
   }
 
   /** Reads bytes. They are a view. */
   bytes(field: string, length: number): Buffer {
-    if (length > this.left) throw this.bad(field, `needs ${length} bytes, and ${this.left} are left`);
-    return this.#bytes.subarray(this.#at, (this.#at += length));
+    const at = this.#take(field, length);
+    return this.#bytes.subarray(at, at + length);
   }
 
   /** Reads bytes that have to be zero. */
@@ -83,9 +85,18 @@ export class FieldReader {
     if (this.left > 0) throw this.bad('end', `${this.left} bytes follow`);
   }
 
-  #safe(field: string, value: bigint): number {
-    if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < BigInt(Number.MIN_SAFE_INTEGER))
-      throw this.bad(field, `${value} is too large`, this.#at - 8);
-    return Number(value);
+  /** Returns where a field begins, and goes behind it. */
+  #take(field: string, length: number): number {
+    if (length > this.left) throw this.bad(field, `needs ${length} bytes, and ${this.left} are left`);
+    const at = this.#at;
+    this.#at += length;
+    return at;
+  }
+
+  /** Entries have two such fields each, so no big integers are made for them. */
+  #safe(field: string, low: number, high: number): number {
+    const value = high * 2 ** 32 + low;
+    if (!Number.isSafeInteger(value)) throw this.bad(field, 'is too large', this.#at - 8);
+    return value;
   }
 }

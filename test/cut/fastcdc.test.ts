@@ -89,3 +89,43 @@ t.test('another key gives other cuts', (t) => {
   );
   t.end();
 });
+
+t.test('a buffer may be used again for the next bytes, and a cutter for the next stream', (t) => {
+  const bytes = noise('stream', 300 * KIB);
+  const cutter = new PieceCutter(GEAR);
+  const buffer = Buffer.alloc(5 * KIB);
+  for (const stream of ['first', 'second']) {
+    const pieces: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; at += buffer.length) {
+      bytes.copy(buffer, 0, at, at + buffer.length);
+      pieces.push(...cutter.add(buffer.subarray(0, Math.min(buffer.length, bytes.length - at))));
+      buffer.fill(1);
+    }
+    t.ok(Buffer.concat([...pieces, ...cutter.end()]).equals(bytes), stream);
+  }
+  t.strictSame(cutter.end(), [], 'an empty stream has no pieces');
+  t.end();
+});
+
+t.test('cuts are where the document says: after a byte, by the 32 bytes before it', (t) => {
+  const bytes = noise('oracle', 700 * KIB);
+  const lengths: number[] = [];
+  for (let from = 0; from < bytes.length;) {
+    let length = 1;
+    for (; from + length < bytes.length && length < MAX_PIECE; length++) {
+      if (length < MIN_PIECE) continue;
+      // Written from the document, with big integers: what is more than 32 bytes back has left the 32 bits.
+      let hash = 0n;
+      for (const byte of bytes.subarray(from + length - 32, from + length))
+        hash = ((hash << 1n) + BigInt((GEAR[byte] ?? 0) >>> 0)) & 0xffffffffn;
+      if (hash >> (length < 16_384 ? 16n : 20n) === 0n) break;
+    }
+    lengths.push(length);
+    from += length;
+  }
+  t.strictSame(
+    piecesOf(bytes).map((piece) => piece.length),
+    lengths,
+  );
+  t.end();
+});

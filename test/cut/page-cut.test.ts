@@ -1,8 +1,9 @@
 import t from 'tap';
-import { PageCutter, pageBitsOfDisk, pageBitsOfStream } from '../../src/cut/page-cut.js';
+import { PageCutter, pageBitsOfDisk, pageBitsOfIncremental, pageBitsOfStream } from '../../src/cut/page-cut.js';
 import { idOf } from '../support/toc-entries.js';
 
-const GIB = 1024 ** 3;
+const KIB = 1024;
+const GIB = KIB ** 3;
 
 function pagesOf(ids: readonly (Uint8Array | undefined)[], bits: number): number[] {
   const cutter = new PageCutter(bits);
@@ -10,7 +11,7 @@ function pagesOf(ids: readonly (Uint8Array | undefined)[], bits: number): number
   let count = 0;
   for (const id of ids) {
     count++;
-    if (!cutter.add(id)) continue;
+    if (!(id ? cutter.add(id) : cutter.addZeros(KIB) === 'ends')) continue;
     pages.push(count);
     count = 0;
   }
@@ -61,6 +62,26 @@ t.test('sizes of pages', (t) => {
   t.strictSame(
     [0, 4 * GIB, 4 * GIB + 1, 64 * GIB + 1, 1024 * GIB, 1024 * GIB + 1, undefined].map(pageBitsOfStream),
     [6, 6, 7, 9, 9, 12, 9],
+  );
+  t.equal(pageBitsOfIncremental(6, 2 ** 18 - 1), 6, 'the next version keeps the pages of its parent');
+  t.strictSame(
+    [6, 7, 9, 12].map((bits) => pageBitsOfIncremental(bits, 2 ** 18)),
+    [7, 9, 12, 12],
+    'until there are too many',
+  );
+  t.end();
+});
+
+t.test('a run of zeros of 1 MiB is a page of its own, and the next page begins behind it', (t) => {
+  const last = Buffer.alloc(32);
+  const cutter = new PageCutter(6);
+  t.equal(cutter.addZeros(1024 * KIB - 1), 'continues');
+  for (let entry = 0; entry < 10; entry++) t.notOk(cutter.add(last));
+  t.equal(cutter.addZeros(1024 * KIB), 'own');
+  t.strictSame(
+    Array.from({ length: 16 }, () => cutter.add(last)),
+    [...Array.from({ length: 15 }, () => false), true],
+    'the entries before it do not count',
   );
   t.end();
 });

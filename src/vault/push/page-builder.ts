@@ -2,9 +2,6 @@ import { PageCutter } from '../../cut/page-cut.js';
 import { MAX_BLOCK, MAX_ZERO_RUN, type TocEntry } from '../../toc/entry.js';
 import type { Cutting } from '../../toc/root.js';
 
-/** A run of zeros of a stream that has at least this many bytes is a page of its own. */
-const MIN_ZERO_PAGE = 1024 * 1024;
-
 /** A page whose units may still be on their way. */
 export interface DraftPage {
   readonly start: number;
@@ -105,7 +102,7 @@ class CutPages implements PageBuilder {
     }
     const pages = this.#endZeros();
     this.#page.add(entry);
-    if (this.#cutter.add(entry.kind === 'parent' ? undefined : entry.id)) pages.push(...this.#page.take());
+    if (entry.kind !== 'parent' && this.#cutter.add(entry.id)) pages.push(...this.#page.take());
     return pages;
   }
 
@@ -117,14 +114,9 @@ class CutPages implements PageBuilder {
     const zeros = this.#zeros;
     this.#zeros = 0;
     if (zeros === 0) return [];
-    const run: TocEntry = { kind: 'zero', start: this.#page.end, length: zeros };
-    if (zeros < MIN_ZERO_PAGE) {
-      this.#page.add(run);
-      return this.#cutter.add(undefined) ? this.#page.take() : [];
-    }
-    const before = this.#page.take();
-    this.#cutter.begin();
-    this.#page.add(run);
-    return [...before, ...this.#page.take()];
+    const place = this.#cutter.addZeros(zeros);
+    const before = place === 'own' ? this.#page.take() : [];
+    this.#page.add({ kind: 'zero', start: this.#page.end, length: zeros });
+    return place === 'continues' ? before : [...before, ...this.#page.take()];
   }
 }

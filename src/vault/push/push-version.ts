@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { VhdupError } from '../../errors.js';
-import { pageBitsOfDisk, pageBitsOfStream } from '../../cut/page-cut.js';
+import { pageBitsOfDisk, pageBitsOfIncremental, pageBitsOfStream } from '../../cut/page-cut.js';
 import type { TocEntry } from '../../toc/entry.js';
 import type { RecordedDisk, VersionRecord, VersionStats } from '../../toc/record.js';
-import type { Cutting } from '../../toc/root.js';
+import type { Cutting, Root } from '../../toc/root.js';
 import { Toc } from '../read/toc.js';
 import type { Vault } from '../vault.js';
 import { ChunkWriter } from './chunk-writer.js';
@@ -54,7 +54,7 @@ async function storeVersion(vault: Vault, source: VersionSource, options: NewVer
       `${parent.dataset}@${parent.seq} is a ${parent.facts.type}, and this is a ${source.type}`,
     );
   const index = parent && (await ParentIndex.load(await Toc.open(vault, parent)));
-  const cutting = parent && !isDisk ? parent.facts.cut : cuttingOf(source);
+  const cutting = index && !isDisk ? nextCutting(index.toc.root) : cuttingOf(source);
   const chunks = new ChunkWriter(vault, { version, parent: parent?.version.replaceAll('-', '') });
   const toc = new TocWriter(vault, version, index);
   const pages = pageBuilder(cutting);
@@ -98,6 +98,10 @@ function cuttingOf({ type, bytes }: VersionSource): Cutting {
   return type === 'disk'
     ? { by: 'fixed', pageBits: pageBitsOfDisk(bytes ?? 0) }
     : { by: 'fastcdc-1', pageBits: pageBitsOfStream(bytes) };
+}
+
+function nextCutting({ cutting: { by, pageBits }, pages }: Root): Cutting {
+  return { by, pageBits: pageBitsOfIncremental(pageBits, pages.length) };
 }
 
 /** The tables of a disk's chunks have what changed; those of a stream cover all of it, because after an insertion all starts differ. */
