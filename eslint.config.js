@@ -7,8 +7,8 @@ import importX, { createNodeResolver } from 'eslint-plugin-import-x';
  */
 const FLOORS = [
   ['bytes', 'redact', 'threads'],
-  ['plan', 'state', 'digest', 'compression', 'cut', 'seal'],
-  ['disk', 'toc'],
+  ['plan', 'state', 'digest', 'compression', 'cut', 'seal', 'toc'],
+  ['disk'],
   ['run'],
   ['store'],
   ['azure'],

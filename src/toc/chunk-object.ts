@@ -1,10 +1,9 @@
 import { crc32 } from 'node:zlib';
-import { OBJECT_ID_BYTES } from './entry.js';
+import { CHUNK_HEAD, OBJECT_ID_BYTES, placesOf } from './entry.js';
 import { FieldReader } from './field-reader.js';
+import { MAX_TABLE_BYTES, MAX_TABLE_ENTRIES, parseTable, type Page } from './page.js';
 
 const MAGIC = 'VHDUPCH1';
-/** Bytes before the table, the CRC included. */
-export const CHUNK_HEAD = 72;
 const CRC_AT = 68;
 /** The most that compression and encryption add to a table. */
 const TABLE_SLACK = 48;
@@ -55,6 +54,9 @@ export function parseChunkHead(bytes: Buffer): ChunkHead {
   const parent = reader.bytes('parent', OBJECT_ID_BYTES);
   const tableLength = reader.u32('table length');
   if (reader.u32('CRC') !== crc32(bytes.subarray(0, CRC_AT))) throw reader.bad('CRC', 'differs', CRC_AT);
+  if (entries > MAX_TABLE_ENTRIES) throw reader.bad('entries', `${entries} are too many`, 12);
+  if (unitsAt > unitsOffset(MAX_TABLE_BYTES)) throw reader.bad('first unit', `${unitsAt} is too large`, 8);
+  if (tableLength === 0) throw reader.bad('table length', 'is zero', 64);
   if (unitsAt % ALIGNMENT !== 0 || CHUNK_HEAD + tableLength > unitsAt)
     throw reader.bad('first unit', `${unitsAt} is not behind the table`, 8);
   return {
@@ -65,4 +67,17 @@ export function parseChunkHead(bytes: Buffer): ChunkHead {
     unitsAt,
     tableLength,
   };
+}
+
+/** Parses the table of a chunk with this head: its unit, decoded. Throws `BadStructure`. */
+export function parseChunkTable(head: ChunkHead, plain: Buffer): Page {
+  const reader = new FieldReader(plain, 'chunk');
+  if (head.unitsAt !== unitsOffset(plain.length))
+    throw reader.bad('first unit', `${head.unitsAt} does not fit a table of ${plain.length} bytes`);
+  const table = parseTable(plain);
+  if (table.entries.length !== head.entries)
+    throw reader.bad('entries', `are ${table.entries.length}, and the head says ${head.entries}`);
+  for (const { chunk, at } of table.entries.flatMap(placesOf))
+    if (chunk === head.id && at < head.unitsAt) throw reader.bad('at', `${at} is before the first unit`);
+  return table;
 }

@@ -4,6 +4,10 @@ import type { FieldReader } from './field-reader.js';
 export const ENTRY_BYTES = 64;
 /** The most bytes of a block or piece. */
 export const MAX_BLOCK = 65_536;
+/** The most bytes of a block's unit: codec, bytes that are not smaller compressed, and what encryption adds. */
+export const MAX_UNIT = MAX_BLOCK + 1 + 40;
+/** Bytes of a chunk before its table, the CRC included: no unit begins before them. */
+export const CHUNK_HEAD = 72;
 /** The most bytes of a run of zeros. */
 export const MAX_ZERO_RUN = 2 ** 32 - MAX_BLOCK;
 /** The most parts of a recipe. */
@@ -91,6 +95,13 @@ export function encodeEntry(entry: TocEntry, indexOf: (chunk: string) => number,
   return bytes;
 }
 
+/** Returns what is wrong with the place of a unit, and in which field. */
+export function placeProblem(at: number, size: number): readonly [field: string, problem: string] | undefined {
+  if (size === 0 || size > MAX_UNIT) return ['size', `${size} is not allowed`];
+  if (at < CHUNK_HEAD || at + size >= 2 ** 32) return ['at', `${at} is not within a chunk`];
+  return undefined;
+}
+
 /** Reads an entry. `nextPart`: the index of the first part that no recipe has yet; the parts of recipes follow each other. */
 export function parseEntry(reader: FieldReader, { chunks, parts }: PageLists, nextPart: number): TocEntry {
   const at = reader.offset;
@@ -117,7 +128,11 @@ export function parseEntry(reader: FieldReader, { chunks, parts }: PageLists, ne
     const origin = ORIGINS[detail];
     if (chunkId === undefined) throw bad('chunk', `there is no chunk ${chunk}`);
     if (origin === undefined) throw bad('origin', `${detail} is not known`);
-    if (size === 0) throw bad('size', 'is zero');
+    if (origin === (name === 'stored' ? 'parent' : 'self') || (name === 'stored' && origin === 'like'))
+      throw bad('origin', `${detail} does not fit the kind`);
+    if (shift !== 0 && origin !== 'parent') throw bad('shift', 'is not zero');
+    const problem = placeProblem(first, size);
+    if (problem) throw bad(...problem);
     return { ...covered, kind: name, place: { chunk: chunkId, at: first, size }, origin, shift, id };
   }
   if (kind === RECIPE) {
@@ -130,4 +145,10 @@ export function parseEntry(reader: FieldReader, { chunks, parts }: PageLists, ne
   }
   if (detail !== 0 || first !== 0 || id.some((byte) => byte !== 0)) throw bad('reserved', 'is not zero');
   return name === 'parent' ? { ...covered, kind: 'parent', shift } : { ...covered, kind: 'zero' };
+}
+
+/** Returns the places of the units that an entry is made of. */
+export function placesOf(entry: TocEntry): readonly UnitPlace[] {
+  if (entry.kind === 'stored' || entry.kind === 'reference') return [entry.place];
+  return entry.kind === 'recipe' ? entry.parts.flatMap((part) => (part.kind === 'unit' ? [part.place] : [])) : [];
 }

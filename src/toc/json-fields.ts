@@ -1,5 +1,8 @@
 import { BadStructure } from './bad-structure.js';
 
+/** A time in UTC. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
+
 /** Reads the members of a JSON object, each checked. Throws `BadStructure`. */
 export class JsonFields {
   readonly #value: Readonly<Record<string, unknown>>;
@@ -21,6 +24,13 @@ export class JsonFields {
   text(field: string, pattern = /^/): string {
     const value = this.#value[field];
     if (typeof value !== 'string' || !pattern.test(value)) throw this.bad(field, 'is not a text of its form');
+    return value;
+  }
+
+  /** A time in UTC, ISO 8601. */
+  time(field: string): string {
+    const value = this.text(field, TIME);
+    if (Number.isNaN(Date.parse(value))) throw this.bad(field, 'is no time');
     return value;
   }
 

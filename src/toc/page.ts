@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { ENTRY_BYTES, ID_BYTES, OBJECT_ID_BYTES, encodeEntry, parseEntry, type Part, type TocEntry } from './entry.js';
+import {
+  ENTRY_BYTES,
+  ID_BYTES,
+  MAX_PARTS,
+  OBJECT_ID_BYTES,
+  encodeEntry,
+  parseEntry,
+  type Part,
+  type TocEntry,
+} from './entry.js';
 import { FieldReader } from './field-reader.js';
 import { PART_BYTES, encodePart, parsePart } from './part.js';
 
@@ -11,11 +20,26 @@ export interface Page {
   readonly entries: readonly TocEntry[];
 }
 
-/** Ids of chunks are counted in 16 bits. */
-export const MAX_CHUNK_IDS = 65_535;
+/** The most ids of chunks: entries have 16 bits for an index. */
+export const MAX_CHUNK_IDS = 65_536;
+/** The most entries of a page: sketches have 16 bits for an index. */
+export const MAX_PAGE_ENTRIES = 65_536;
+/** The most entries and parts of a chunk's table. */
+export const MAX_TABLE_ENTRIES = 32_768;
+export const MAX_TABLE_PARTS = 65_536;
+/** Magic, counts, bytes covered. */
+const HEAD_BYTES = 32;
+/** The most bytes of a chunk's table. */
+export const MAX_TABLE_BYTES =
+  HEAD_BYTES + MAX_CHUNK_IDS * OBJECT_ID_BYTES + MAX_TABLE_ENTRIES * ENTRY_BYTES + MAX_TABLE_PARTS * PART_BYTES;
 
-const PAGE = { name: 'page', magic: 'VHDUPPG1' };
-const TABLE = { name: 'table', magic: 'VHDUPTB1' };
+const PAGE = {
+  name: 'page',
+  magic: 'VHDUPPG1',
+  maxEntries: MAX_PAGE_ENTRIES,
+  maxParts: MAX_PAGE_ENTRIES * MAX_PARTS,
+};
+const TABLE = { name: 'table', magic: 'VHDUPTB1', maxEntries: MAX_TABLE_ENTRIES, maxParts: MAX_TABLE_PARTS };
 
 /** Returns a page as bytes. Its entries cover all of it, and start at 0. */
 export function encodePage(page: Page): Buffer {
@@ -37,7 +61,7 @@ export function parsePage(bytes: Buffer): Page {
   return page;
 }
 
-/** Returns the table of a chunk as bytes: starts are those in the version. `covered`: bytes of the version. */
+/** Returns the table of a chunk as bytes: starts are those in the version. `covered`: the end of the last entry. */
 export function encodeTable(table: Page): Buffer {
   return encode(TABLE.magic, table);
 }
@@ -50,7 +74,7 @@ export function parseTable(bytes: Buffer): Page {
     if (start < next) throw new FieldReader(bytes, TABLE.name).bad('entries', `one starts at ${start}, before ${next}`);
     next = start + length;
   }
-  if (next > table.covered)
+  if (next !== table.covered)
     throw new FieldReader(bytes, TABLE.name).bad('covered', `is ${table.covered}, and the entries end at ${next}`);
   return table;
 }
@@ -82,7 +106,7 @@ function encode(magic: string, { covered, entries }: Page): Buffer {
   });
   const encodedParts = parts.map((part) => encodePart(part, indexOf));
   if (indexes.size > MAX_CHUNK_IDS) throw new RangeError(`a page refers to ${indexes.size} chunks`);
-  const head = Buffer.alloc(32);
+  const head = Buffer.alloc(HEAD_BYTES);
   head.write(magic, 'latin1');
   head.writeUInt32LE(entries.length, 8);
   head.writeUInt32LE(parts.length, 12);
@@ -92,10 +116,13 @@ function encode(magic: string, { covered, entries }: Page): Buffer {
   return Buffer.concat([head, ...chunks, ...encodedEntries, ...encodedParts]);
 }
 
-function parse(bytes: Buffer, { name, magic }: typeof PAGE): Page {
+function parse(bytes: Buffer, { name, magic, maxEntries, maxParts }: typeof PAGE): Page {
   const head = new FieldReader(bytes, name);
   head.magic(magic);
   const [entryCount, partCount, chunkCount] = [head.u32('entries'), head.u32('parts'), head.u32('chunks')];
+  if (entryCount > maxEntries) throw head.bad('entries', `${entryCount} are too many`, 8);
+  if (partCount > maxParts) throw head.bad('parts', `${partCount} are too many`, 12);
+  if (chunkCount > MAX_CHUNK_IDS) throw head.bad('chunks', `${chunkCount} are too many`, 16);
   head.reserved(4);
   const covered = head.u64('covered');
   head.require('chunks', chunkCount, OBJECT_ID_BYTES);

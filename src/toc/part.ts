@@ -1,4 +1,4 @@
-import { MAX_BLOCK, type Part } from './entry.js';
+import { MAX_BLOCK, placeProblem, type Part } from './entry.js';
 import type { FieldReader } from './field-reader.js';
 
 /** Bytes of a part. */
@@ -41,7 +41,8 @@ export function parsePart(reader: FieldReader, chunks: readonly string[]): Part 
   if (flags !== 0 && flags !== OWN) throw bad('flags', `${flags} are not known`);
   const id = chunks[chunk];
   if (id === undefined) throw bad('chunk', `there is no chunk ${chunk}`);
-  if (size === 0) throw bad('size', 'is zero');
+  const problem = placeProblem(at, size);
+  if (problem) throw bad(...problem);
   if (skip + length > MAX_BLOCK) throw bad('skip', `${skip} leads out of the unit`);
   return { kind: 'unit', length, place: { chunk: id, at, size }, skip, isOwn: flags === OWN };
 }

@@ -1,13 +1,13 @@
 import { JsonFields } from './json-fields.js';
 import { datasetName, recordKey } from './object-names.js';
 import { encodeSignedLine, parseSignedLine } from './signed-line.js';
-import type { Cutting } from './root.js';
+import { MAX_PAGE_BITS, type Cutting } from './root.js';
+import { MAX_HEAD } from './toc-object.js';
 
 const FORMAT = 1;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 const OBJECT_ID = /^[0-9a-f]{32}$/;
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
 /** What a dataset holds. Only `disk` changes how it is cut. */
 export const DATASET_TYPES = ['disk', 'database', 'mailbox', 'file', 'tree', 'other'] as const;
@@ -90,40 +90,59 @@ export function parseRecord(
   bytes: Buffer,
 ): VersionRecord {
   const key = recordKey(dataset, seq, rev);
-  const fields = new JsonFields(parseSignedLine(key, bytes).value, key);
+  const { value, hmac } = parseSignedLine(key, bytes);
+  const fields = new JsonFields(value, key);
+  if (hmac !== undefined) throw fields.bad('hmac', 'is there, and the vault is not encrypted');
   fields.requireFormat(FORMAT);
   if (fields.text('dataset') !== dataset || fields.count('seq') !== seq || fields.count('rev') !== rev)
     throw fields.bad('dataset', 'is not that of its name');
   if (datasetName(dataset) !== dataset) throw fields.bad('dataset', 'is no name of a dataset');
-  const toc = fields.object('toc');
+  const [uuid, version] = [fields.text('uuid', UUID), fields.text('version', UUID)];
+  if (rev === 0 && uuid !== version) throw fields.bad('version', 'is not the uuid of rev 0');
   return {
     dataset,
     seq,
     rev,
-    uuid: fields.text('uuid', UUID),
-    version: fields.text('version', UUID),
-    created: fields.text('created', TIME),
-    toc: {
-      id: toc.text('id', OBJECT_ID),
-      bytes: toc.count('bytes'),
-      head: toc.count('head'),
-      sha256: toc.text('sha256', SHA256),
-    },
-    facts: parseFacts(fields.object('facts')),
+    uuid,
+    version,
+    created: fields.time('created'),
+    toc: parseToc(fields.object('toc')),
+    facts: parseFacts(fields.object('facts'), seq),
   };
 }
 
-function parseFacts(facts: JsonFields): VersionFacts {
+function parseToc(toc: JsonFields): RecordedToc {
+  const [bytes, head] = [toc.count('bytes'), toc.count('head')];
+  if (head > bytes || head > MAX_HEAD) throw toc.bad('head', `${head} is too large`);
+  return { id: toc.text('id', OBJECT_ID), bytes, head, sha256: toc.text('sha256', SHA256) };
+}
+
+function parseParent(parent: JsonFields, seq: number): VersionFacts['parent'] {
+  const parentSeq = parent.count('seq');
+  if (parentSeq === 0 || parentSeq >= seq) throw parent.bad('seq', `${parentSeq} is not that of an older version`);
+  return { seq: parentSeq, version: parent.text('version', UUID) };
+}
+
+function parseCut(cut: JsonFields, type: DatasetType): Cutting {
+  const by = cut.oneOf('by', ['fixed', 'fastcdc-1']);
+  const pageBits = cut.count('pageBits');
+  if ((by === 'fixed') !== (type === 'disk')) throw cut.bad('by', `is ${by}, of a ${type}`);
+  if (pageBits === 0 || pageBits > MAX_PAGE_BITS) throw cut.bad('pageBits', `${pageBits} is not allowed`);
+  return { by, pageBits };
+}
+
+function parseFacts(facts: JsonFields, seq: number): VersionFacts {
+  const type = facts.oneOf('type', DATASET_TYPES);
   const parent = facts.has('parent') ? facts.object('parent') : undefined;
   const disk = facts.has('disk') ? facts.object('disk') : undefined;
-  const cut = facts.object('cut');
+  if (disk && type !== 'disk') throw facts.bad('disk', `is there, of a ${type}`);
   const stats = facts.object('stats');
   return {
     by: facts.text('by'),
-    type: facts.oneOf('type', DATASET_TYPES),
+    type,
     bytes: facts.count('bytes'),
-    parent: parent && { seq: parent.count('seq'), version: parent.text('version', UUID) },
-    cut: { by: cut.oneOf('by', ['fixed', 'fastcdc-1']), pageBits: cut.count('pageBits') },
+    parent: parent && parseParent(parent, seq),
+    cut: parseCut(facts.object('cut'), type),
     content: facts.text('content', SHA256),
     tree: facts.text('tree', SHA256),
     disk: disk && {

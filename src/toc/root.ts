@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto';
+import { MAX_BLOCK } from './entry.js';
 import { FieldReader } from './field-reader.js';
 
 const MAGIC = 'VHDUPRT1';
 const HEAD_BYTES = 56;
 const ROW_BYTES = 72;
 const HASH_BYTES = 32;
+/** The greatest `pageBits`: pages of streams have up to 2^(pageBits + 3) entries, and 16 bits for their index. */
+export const MAX_PAGE_BITS = 13;
+/** The most bytes of a page before compression, and of its unit. */
+export const MAX_PAGE_BYTES = 64 * 1024 * 1024;
 
 /** How the bytes of a version are cut. */
 export interface Cutting {
@@ -81,15 +86,20 @@ export function parseRoot(bytes: Buffer, tocs: number): Root {
   const by = CUTTINGS[reader.u8('cutting')];
   const pageBits = reader.u8('pageBits');
   if (by === undefined) throw reader.bad('cutting', 'is not known', 16);
-  if (pageBits === 0 || pageBits > 31) throw reader.bad('pageBits', `${pageBits} is not allowed`, 17);
+  if (pageBits === 0 || pageBits > MAX_PAGE_BITS) throw reader.bad('pageBits', `${pageBits} is not allowed`, 17);
   reader.reserved(2);
   const count = reader.u32('pages');
   const clearHash = reader.bytes('clearHash', HASH_BYTES);
   reader.require('pages', count, ROW_BYTES);
+  const pageBytes = 2 ** pageBits * MAX_BLOCK;
   let next = 0;
   const pages = Array.from({ length: count }, () => {
     const page = parseRow(reader, tocs);
     if (page.start !== next) throw reader.bad('pages', `one starts at ${page.start}, and not ${next}`);
+    if (by === 'fixed' && (page.start % pageBytes !== 0 || (page.kind !== 'zero' && page.length > pageBytes)))
+      throw reader.bad('pages', `one of ${page.length} bytes at ${page.start} is not a page of this disk`);
+    if (by !== 'fixed' && page.kind !== 'zero' && page.sketchSize !== 0)
+      throw reader.bad('sketchSize', 'is not zero, and only disks have sketches');
     next = page.start + page.length;
     return page;
   });
@@ -115,7 +125,8 @@ function parseRow(reader: FieldReader, tocs: number): PageRow {
     return { kind, start, length };
   }
   if (toc >= tocs || (kind === 'reference' && toc === 0)) throw bad('toc', `${toc} is not allowed`);
-  if (size === 0) throw bad('size', 'is zero');
+  if (size === 0 || size > MAX_PAGE_BYTES) throw bad('size', `${size} is not allowed`);
+  if (kind === 'here' && shift !== 0) throw bad('shift', 'is not zero');
   return { kind, start, length, toc, at, size, sketchSize, shift, hash };
 }
 

@@ -81,12 +81,18 @@ export function parseSketches(bytes: Buffer, entries: number): Sketch[] {
     const used = count < 0 ? values : values.slice(0, count);
     if (crcs.slice(used.length).some((crc) => crc !== 0) || pages >>> (used.length * 4) !== 0)
       throw reader.bad('values', 'follow one that is absent', at);
-    if (used.some(({ crc }, place) => place > 0 && crc < (used[place - 1]?.crc ?? 0)))
+    if (used.some((value, place) => place > 0 && !isBefore(used[place - 1], value)))
       throw reader.bad('values', 'are not in ascending order', at);
+    if (new Set(used.map(({ page }) => page)).size < used.length)
+      throw reader.bad('pages', 'are not different ones', at);
     return { entry, values: used };
   });
   reader.end();
   return sketches;
+}
+
+function isBefore(first: SketchValue | undefined, second: SketchValue): boolean {
+  return !first || first.crc < second.crc || (first.crc === second.crc && first.page < second.page);
 }
 
 /** The most checksums of a block. */

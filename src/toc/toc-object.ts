@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { OBJECT_ID_BYTES } from './entry.js';
+import { CHUNK_HEAD, OBJECT_ID_BYTES } from './entry.js';
 import { FieldReader } from './field-reader.js';
 
 const MAGIC = 'VHDUPTC1';
@@ -65,6 +65,7 @@ export function tocHeadLength(bytes: Buffer): number {
   const root = reader.u32('root length');
   const [tocs, chunks] = [reader.u32('TOC objects'), reader.u32('closure')];
   const length = FIXED_BYTES + tocs * OBJECT_ID_BYTES + chunks * CLOSURE_BYTES + root;
+  if (root === 0) throw reader.bad('root length', 'is zero', 8);
   if (length > MAX_HEAD) throw reader.bad('head', `has ${length} bytes`, 8);
   return length;
 }
@@ -81,14 +82,18 @@ export function parseTocHead(bytes: Buffer): ParsedTocHead {
   const version = reader.bytes('version', OBJECT_ID_BYTES).toString('hex');
   reader.require('TOC objects', tocCount, OBJECT_ID_BYTES);
   const tocs = Array.from({ length: tocCount }, () => reader.bytes('TOC object', OBJECT_ID_BYTES).toString('hex'));
+  if (new Set(tocs).size < tocs.length) throw reader.bad('TOC objects', 'one is there twice', clearAt);
   if (tocs[0] !== id) throw reader.bad('TOC objects', 'do not begin with this one', clearAt);
   reader.require('closure', chunkCount, CLOSURE_BYTES);
   const closure = Array.from({ length: chunkCount }, () => {
     const chunk = reader.bytes('chunk', OBJECT_ID_BYTES).toString('hex');
     const [used, size] = [reader.u32('used'), reader.u32('size')];
+    if (size < CHUNK_HEAD) throw reader.bad('size', `${size} is not that of a chunk`);
     if (used > size) throw reader.bad('used', `${used} of ${size} bytes`);
     return { chunk, used, size };
   });
+  if (new Set(closure.map(({ chunk }) => chunk)).size < chunkCount)
+    throw reader.bad('closure', 'a chunk is there twice', clearAt);
   const rootAt = reader.offset;
   reader.bytes('root', rootLength);
   return { id, version, tocs, closure, rootAt, rootLength, clearHash: hashOf(bytes.subarray(clearAt, rootAt)) };

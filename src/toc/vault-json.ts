@@ -1,4 +1,3 @@
-import { CODECS, type Codec } from '../seal/unit.js';
 import { JsonFields } from './json-fields.js';
 import { VAULT_KEY } from './object-names.js';
 import { encodeSignedLine, parseSignedLine } from './signed-line.js';
@@ -6,12 +5,15 @@ import { encodeSignedLine, parseSignedLine } from './signed-line.js';
 const FORMAT = 1;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+/** How units may be compressed. */
+export const VAULT_CODECS = ['raw', 'brotli', 'zstd'] as const;
+
 /** What `vault.json` says of its vault. */
 export interface VaultFacts {
   /** A uuid. */
   readonly id: string;
   readonly cipher: 'none' | 'xaes-256-gcm';
-  readonly codec: Codec;
+  readonly codec: (typeof VAULT_CODECS)[number];
   /** Bytes of a block of a disk: 65,536. */
   readonly block: number;
   /** How long an object that nothing refers to is kept at least. */
@@ -28,17 +30,22 @@ export function encodeVaultFacts({ id, cipher, codec, block, graceHours, created
 
 /** Parses `vault.json`. Throws `BadStructure`. */
 export function parseVaultFacts(bytes: Buffer): VaultFacts {
-  const fields = new JsonFields(parseSignedLine(VAULT_KEY, bytes).value, VAULT_KEY);
+  const { value, hmac } = parseSignedLine(VAULT_KEY, bytes);
+  const fields = new JsonFields(value, VAULT_KEY);
   fields.oneOf('vhdup', ['vault']);
   fields.requireFormat(FORMAT);
   const block = fields.count('block');
   if (block !== 65_536) throw fields.bad('block', `${block} is not supported`);
+  const cipher = fields.oneOf('cipher', ['none', 'xaes-256-gcm']);
+  if ((cipher === 'none') !== (hmac === undefined)) throw fields.bad('hmac', `does not fit the cipher ${cipher}`);
+  const graceHours = fields.count('graceHours');
+  if (graceHours === 0) throw fields.bad('graceHours', 'is zero');
   return {
     id: fields.text('id', UUID),
-    cipher: fields.oneOf('cipher', ['none', 'xaes-256-gcm']),
-    codec: fields.oneOf('codec', CODECS),
+    cipher,
+    codec: fields.oneOf('codec', VAULT_CODECS),
     block,
-    graceHours: fields.count('graceHours'),
-    created: fields.text('created'),
+    graceHours,
+    created: fields.time('created'),
   };
 }

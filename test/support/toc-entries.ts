@@ -17,7 +17,7 @@ export function objectId(name: string | number): string {
 
 const chunk = fc.nat(9).map((n) => objectId(`chunk ${n}`));
 const place = fc
-  .tuple(chunk, fc.nat(2 ** 24), fc.integer({ min: 1, max: 70_000 }))
+  .tuple(chunk, fc.integer({ min: 72, max: 2 ** 24 }), fc.integer({ min: 1, max: 65_577 }))
   .map(([chunk, at, size]) => ({ chunk, at, size }));
 const shift = fc.integer({ min: -(2 ** 50), max: 2 ** 50 });
 const length = fc.integer({ min: LEAST, max: BLOCK });
@@ -37,18 +37,20 @@ const entry = fc.oneof(
     kind: fc.constant('stored' as const),
     length,
     place,
-    origin: fc.constantFrom('unknown' as const, 'parent' as const, 'self' as const, 'like' as const),
+    origin: fc.constantFrom('unknown' as const, 'self' as const),
     shift: fc.constant(0),
     id,
   }),
-  fc.record({
-    kind: fc.constant('reference' as const),
-    length,
-    place,
-    origin: fc.constantFrom('unknown' as const, 'parent' as const, 'like' as const),
-    shift,
-    id,
-  }),
+  fc
+    .record({
+      kind: fc.constant('reference' as const),
+      length,
+      place,
+      origin: fc.constantFrom('unknown' as const, 'parent' as const, 'like' as const),
+      shift,
+      id,
+    })
+    .map((entry) => ({ ...entry, shift: entry.origin === 'parent' ? entry.shift : 0 })),
   fc.record({ parts: fc.array(part, { minLength: 1, maxLength: 16 }), id }).map(({ parts, id }) => ({
     kind: 'recipe' as const,
     length: parts.reduce((sum, { length }) => sum + length, 0),

@@ -23,12 +23,12 @@ const row: fc.Arbitrary<Omit<Extract<PageRow, { kind: 'here' | 'reference' }>, '
     length: fc.integer({ min: 1, max: 2 ** 40 }),
     toc: fc.nat(3),
     at: fc.nat(2 ** 32 - 1),
-    size: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
-    sketchSize: fc.nat(2 ** 24 - 1),
+    size: fc.integer({ min: 1, max: 2 ** 26 }),
+    sketchSize: fc.constant(0),
     shift: fc.integer({ min: -(2 ** 50), max: 2 ** 50 }),
     hash: fc.nat(100).map(idOf),
   })
-  .map((page) => ({ ...page, toc: page.kind === 'reference' ? Math.max(1, page.toc) : page.toc }));
+  .map((page) => (page.kind === 'reference' ? { ...page, toc: Math.max(1, page.toc) } : { ...page, shift: 0 }));
 
 const rows: fc.Arbitrary<PageRow[]> = fc
   .array(
@@ -53,7 +53,7 @@ t.test('roots: what is written is read, and any flipped byte is another root or 
     fc.property(rows, fc.nat(), fc.integer({ min: 1, max: 255 }), (pages, at, change) => {
       const root: Root = {
         bytes: bytesIn(pages),
-        cutting: { by: 'fixed', pageBits: 7 },
+        cutting: { by: 'fastcdc-1', pageBits: 7 },
         clearHash: idOf('clear'),
         pages,
       };

@@ -1,21 +1,17 @@
 import { createHash } from 'node:crypto';
 import { decodeUnit } from '../../seal/unit.js';
 import { BadStructure } from '../../toc/bad-structure.js';
-import { MAX_BLOCK, type TocEntry, type UnitPlace } from '../../toc/entry.js';
+import { MAX_BLOCK, placesOf, type TocEntry, type UnitPlace } from '../../toc/entry.js';
 import { chunkKey } from '../../toc/object-names.js';
 import { reading } from '../damage.js';
 import type { Vault } from '../vault.js';
+
+export { placesOf } from '../../toc/entry.js';
 
 /** The most bytes of one request. */
 const MAX_GET = 4 * 1024 * 1024;
 /** What lies between two units is fetched with them if it has at most this many bytes. */
 const MAX_BETWEEN = 64 * 1024;
-
-/** Returns the units that an entry is made of. */
-export function placesOf(entry: TocEntry): readonly UnitPlace[] {
-  if (entry.kind === 'stored' || entry.kind === 'reference') return [entry.place];
-  return entry.kind === 'recipe' ? entry.parts.flatMap((part) => (part.kind === 'unit' ? [part.place] : [])) : [];
-}
 
 /** Units that were fetched, by their places. */
 export class FetchedUnits {
