@@ -1,3 +1,4 @@
+import { partitionPoint } from '../bytes/partition-point.js';
 import { endOf, type Range } from '../bytes/range.js';
 import { LEAF } from '../digest/tree.js';
 
@@ -57,13 +58,7 @@ export class MovedLeaves {
   }
 
   #firstEndingAfter(offset: number): number {
-    let from = 0;
-    for (let to = this.#entries; from < to;) {
-      const middle = (from + to) >>> 1;
-      if (this.#endOf(middle) <= offset) from = middle + 1;
-      else to = middle;
-    }
-    return from;
+    return partitionPoint(this.#entries, (entry) => this.#endOf(entry) <= offset);
   }
 
   #endOf(entry: number): number {

@@ -1,4 +1,5 @@
 import type { Hash } from 'node:crypto';
+import { partitionPoint } from '../../bytes/partition-point.js';
 import { LOG_SECTOR } from './layout.js';
 import { isEntryStart, parseEntry, visitEntry, type LogEntry } from './log-entry.js';
 import type { LogRing } from './log-ring.js';
@@ -40,14 +41,8 @@ export async function findActiveSequence(ring: LogRing, logGuid: string, digest:
  * read once, whatever lengths they claim. `starts` ascend.
  */
 function roomOf(position: number, starts: readonly number[], logLength: number): number {
-  let low = 0;
-  let high = starts.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((starts[middle] ?? 0) > position) high = middle;
-    else low = middle + 1;
-  }
-  return (starts[low] ?? (starts[0] ?? 0) + logLength) - position;
+  const next = partitionPoint(starts.length, (index) => (starts[index] ?? 0) <= position);
+  return (starts[next] ?? (starts[0] ?? 0) + logLength) - position;
 }
 
 function activeOf(valid: ReadonlyMap<number, LogEntry>, logLength: number): ActiveSequence {

@@ -1,3 +1,4 @@
+import { partitionPoint } from '../../bytes/partition-point.js';
 import { zeroFill } from '../../bytes/zero-fill.js';
 import { VhdupError } from '../../errors.js';
 import type { FileTimes, SourceHandle } from '../file.js';
@@ -97,12 +98,5 @@ function ownersOf(starts: Float64Array, patches: readonly Patch[]): Int32Array {
 
 /** Returns the index of the last part that begins at a position or before; -1 if there is none. */
 function partAt(starts: Float64Array, position: number): number {
-  let low = 0;
-  let high = starts.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((starts[middle] ?? 0) <= position) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
+  return partitionPoint(starts.length, (index) => (starts[index] ?? 0) <= position) - 1;
 }

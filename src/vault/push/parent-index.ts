@@ -1,3 +1,4 @@
+import { partitionPoint } from '../../bytes/partition-point.js';
 import { LeafTable } from '../../content/leaf-table.js';
 import { ID_BYTES, type TocEntry } from '../../toc/entry.js';
 import type { PageRow } from '../../toc/root.js';
@@ -52,27 +53,17 @@ export class ParentIndex {
     const row = page === undefined ? undefined : this.toc.root.pages[page];
     if (page === undefined || !row || row.kind === 'zero') return undefined;
     const { entries } = await this.toc.page(page);
-    let [from, to] = [0, entries.length];
-    while (from < to) {
-      const middle = (from + to) >>> 1;
-      if (row.start + (entries[middle]?.start ?? 0) < start) from = middle + 1;
-      else to = middle;
-    }
-    return found(entries[from], row.start, start);
+    const first = partitionPoint(entries.length, (index) => row.start + (entries[index]?.start ?? 0) < start);
+    return found(entries[first], row.start, start);
   }
 
   /** Returns a block with this id, wherever the parent has it. */
   async find(id: Buffer, length: number): Promise<FoundEntry | undefined> {
     const number = this.#table.find(id);
     if (number === undefined) return undefined;
-    let [from, to] = [0, this.#firsts.length];
-    while (from + 1 < to) {
-      const middle = (from + to) >>> 1;
-      if ((this.#firsts[middle] ?? 0) <= number) from = middle;
-      else to = middle;
-    }
-    const row = this.toc.root.pages[from];
-    const entry = (await this.toc.page(from)).entries[number - (this.#firsts[from] ?? 0)];
+    const page = partitionPoint(this.#firsts.length, (index) => (this.#firsts[index] ?? 0) <= number) - 1;
+    const row = this.toc.root.pages[page];
+    const entry = (await this.toc.page(page)).entries[number - (this.#firsts[page] ?? 0)];
     const result = row && entry ? found(entry, row.start, row.start + entry.start) : undefined;
     // The table compares a part of the id only.
     return result?.entry.id.equals(id) && result.entry.length === length ? result : undefined;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { partitionPoint } from '../../bytes/partition-point.js';
 import { decodeUnit } from '../../seal/unit.js';
 import { BadStructure } from '../../toc/bad-structure.js';
 import { tocKey } from '../../toc/object-names.js';
@@ -51,17 +52,11 @@ export class Toc {
     });
   }
 
-  /** Returns the row of the page that covers a byte; `undefined` behind the end. */
+  /** Returns the index of the page that covers a byte; `undefined` behind the end. */
   indexAt(offset: number): number | undefined {
     const { pages, bytes } = this.root;
     if (offset >= bytes) return undefined;
-    let [from, to] = [0, pages.length];
-    while (from + 1 < to) {
-      const middle = (from + to) >>> 1;
-      if ((pages[middle]?.start ?? 0) <= offset) from = middle;
-      else to = middle;
-    }
-    return from;
+    return partitionPoint(pages.length, (index) => (pages[index]?.start ?? 0) <= offset) - 1;
   }
 
   /** Returns a page that is not zero. Throws `vault-damaged`. */
